@@ -1,0 +1,43 @@
+import { Decoder, Encoder, ExtensionCodec } from '@msgpack/msgpack'
+
+/** Knows no extension, not even the timestamp: what we sign has one spelling. */
+const noExtensions = new (class extends ExtensionCodec {
+  override tryToEncode(): null {
+    return null
+  }
+  override decode(): never {
+    throw new Error('MessagePack extensions are not used here')
+  }
+})()
+
+/** Deeper than any change we know, shallow enough that no stack is at risk. */
+const MAX_DEPTH = 32
+
+const encoder = new Encoder({
+  extensionCodec: noExtensions,
+  sortKeys: true,
+  ignoreUndefined: true,
+  maxDepth: MAX_DEPTH,
+})
+const decoder = new Decoder({ extensionCodec: noExtensions, rawStrings: false })
+
+/** The one canonical encoding: map keys sorted, integers in their shortest form, `undefined` members left out. */
+export function encodeCanonical(value: unknown): Uint8Array<ArrayBuffer> {
+  return encoder.encode(value) as Uint8Array<ArrayBuffer>
+}
+
+/** Decodes MessagePack; throws a RangeError or Error on malformed bytes. Does not check that they are canonical. */
+export function decodeMessage(bytes: Uint8Array): unknown {
+  return decoder.decode(bytes)
+}
+
+/** True when `bytes` are exactly what `encodeCanonical` makes of `value`. */
+export function isCanonical(bytes: Uint8Array, value: unknown): boolean {
+  let again: Uint8Array
+  try {
+    again = encoder.encodeSharedRef(value)
+  } catch {
+    return false
+  }
+  return again.length === bytes.length && Buffer.compare(again, bytes) === 0
+}

@@ -1,0 +1,84 @@
+import type { BlobHash, BlobReader, ClusterId, MemberKey, OperationId, StateDelta } from '../core/index.ts'
+
+/** What the control API needs of the node behind it; `cli/node.ts` wires the real one. */
+export interface ControlBackend {
+  status(): Promise<ClusterStatus>
+  /** The folded state, now or as it was at an operation or a time (`at` as typed by the user). */
+  state(at?: string): Promise<StateDelta>
+  /**
+   * Takes operations that were made elsewhere. Resolves when all that are new are durable here: that is the
+   * acknowledgement. Nothing of the batch is stored when one of it is refused (MAKI_OPERATION_INVALID,
+   * MAKI_OPERATION_REFUSED, or MAKI_BLOB_MISSING for a release whose blobs are not all here).
+   */
+  accept(operations: readonly Uint8Array[]): Promise<AcceptReport>
+  /** Stored operations in the order of arrival here, after a cursor of this node; from the start where it is unknown. */
+  operations(after: string | undefined): Promise<OperationsPage>
+  /** Calls for every event until the returned function is called. */
+  subscribe(listener: (event: ControlEvent) => void): () => void
+  readonly blobs: ControlBlobs
+  /** Prometheus text format 0.0.4. */
+  metrics(): string
+}
+
+export interface ControlBlobs extends BlobReader {
+  /** Those of `hashes` that are not whole on this node. */
+  missing(hashes: readonly BlobHash[]): Promise<BlobHash[]>
+  /** Resolves when the bytes are durable; throws MAKI_BLOB_MISMATCH when they are not what the hash says. Idempotent. */
+  put(hash: BlobHash, bytes: AsyncIterable<Uint8Array>): Promise<void>
+  /** Takes many blobs in one stream (see `replication/blob-pack.ts`); resolves with their number when all are durable. */
+  putPack(pack: AsyncIterable<Uint8Array>): Promise<number>
+}
+
+export interface AcceptReport {
+  readonly accepted: readonly OperationId[]
+  /** Already here before. */
+  readonly known: readonly OperationId[]
+}
+
+export interface OperationsPage {
+  readonly operations: readonly Uint8Array[]
+  /** Pass it back to get what came later. Names this store: another node, or a new store, answers from the start. */
+  readonly cursor: string
+  readonly more: boolean
+}
+
+export interface ClusterStatus {
+  readonly cluster: { readonly id: ClusterId; readonly name: string }
+  /** The node that answers. */
+  readonly self: MemberKey
+  readonly nodes: readonly NodeStatus[]
+  /** Operations that wait for heads that are not here. */
+  readonly pending: readonly OperationId[]
+  /** Operations whose stamp lies ahead of this node's clock, not yet folded. */
+  readonly held: readonly OperationId[]
+  readonly void: readonly { readonly operation: OperationId; readonly reason: string }[]
+  /** Operations of a newer schema than this node knows. */
+  readonly unknown: readonly OperationId[]
+  readonly conflicts: readonly ConflictSummary[]
+}
+
+export interface ConflictSummary {
+  readonly key: string
+  readonly winner: OperationId
+  readonly losers: readonly OperationId[]
+}
+
+export interface NodeStatus {
+  readonly key: MemberKey
+  readonly name: string
+  readonly up: boolean
+  /** Short form of (fold version, ids, state); equal digests are equal nodes. Null when the node was not heard. */
+  readonly digest: string | null
+  readonly heads: readonly OperationId[]
+  /** How old the last word from this node is, milliseconds; 0 for the node that answers, null when it was never heard. */
+  readonly lagMs: number | null
+  readonly version: string | null
+  /** Which release each domain serves there; a domain without an active release is absent. */
+  readonly active: Readonly<Record<string, OperationId>>
+}
+
+export type ControlEvent =
+  /** Operations were stored here. */
+  | { readonly event: 'operations'; readonly ids: readonly OperationId[] }
+  /** What is known of the nodes changed: one came, went, or switched a release. */
+  | { readonly event: 'nodes'; readonly nodes: readonly NodeStatus[] }
