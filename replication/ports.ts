@@ -1,0 +1,72 @@
+import type { OperationId } from '../core/index.ts'
+
+/** An operation as it is kept and sent: its id and its bytes. */
+export interface OperationRecord {
+  readonly id: OperationId
+  readonly bytes: Uint8Array
+}
+
+/**
+ * Where operations are kept: append only, the truth. One conformance suite (`test/replication/store-conformance.ts`)
+ * runs on every implementation.
+ */
+export interface OperationStore extends AsyncDisposable {
+  /** Random name of this store, made when it is created; a cursor of another store means nothing here. */
+  readonly id: string
+  /** How many operations are kept; their sequence numbers are 0 to count - 1. */
+  readonly count: number
+  /**
+   * Resolves when the records are durable (fsync), in the order given; calls that wait together share one fsync. The
+   * caller passes each id once. Rejects with MAKI_STORE_FAILED or MAKI_DISK_FULL; nothing of that call is then kept,
+   * and no later call succeeds.
+   */
+  append(records: readonly OperationRecord[]): Promise<void>
+  /** From sequence number `from` in order of arrival, at most `limit`. */
+  list(from: number, limit: number): Promise<readonly OperationRecord[]>
+  read(id: OperationId): Promise<Uint8Array | undefined>
+  /** Waits for appends under way. Idempotent. */
+  close(): Promise<void>
+}
+
+/** What came of operations that a peer sent. Bad ones never throw: they are counted and the link answers for them. */
+export interface MergeReport {
+  /** Stored now. */
+  readonly added: readonly OperationId[]
+  /** How many were here before. */
+  readonly known: number
+  /** Heads that are missing here, of operations that wait for them in memory. */
+  readonly missing: readonly OperationId[]
+  /** Faults of the sender: no operation, wrong signature, stranger's operation; with the reason. */
+  readonly refused: readonly string[]
+  /** The update could not be integrated (a gap in Yjs clocks) and was dropped: ask for a sync step 1. */
+  readonly gap: boolean
+}
+
+/** Names a set of ids by 256 buckets of (count, XOR of ids), bucket = first byte of the id. */
+export interface InventoryView {
+  /** 32-byte hash over the table; equal roots are equal sets. */
+  root(): Uint8Array
+  /** 256 entries of 4-byte big-endian count and 32-byte XOR, one after another. */
+  table(): Uint8Array
+  /** The ids in a bucket. */
+  bucket(index: number): readonly OperationId[]
+}
+
+/** What gossip sees of the replica. Queries are synchronous and pure; the two merges are durable when they resolve. */
+export interface GossipReplica {
+  readonly inventory: InventoryView
+  has(id: OperationId): boolean
+  /** Yjs state vector of the transport document. */
+  stateVector(): Uint8Array
+  /** Yjs V1 update with what a peer at `stateVector` lacks. Throws MAKI_PROTOCOL when that is no state vector. */
+  diff(stateVector: Uint8Array): Uint8Array
+  /** Takes the operations out of a Yjs V1 update, verifies and stores them, then applies the update to the document. */
+  mergeUpdate(update: Uint8Array, origin?: number): Promise<MergeReport>
+  mergeOperations(operations: readonly Uint8Array[], origin?: number): Promise<MergeReport>
+  readOperations(ids: readonly OperationId[]): Promise<readonly Uint8Array[]>
+  /**
+   * Called with each Yjs update that peers have to hear of: after local commits and after every merge that added
+   * something. `origin` is what was given to that merge (a link), so that nobody is told what it said.
+   */
+  onUpdate(listener: (update: Uint8Array, origin: number | undefined) => void): () => void
+}
