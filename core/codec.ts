@@ -1,4 +1,5 @@
 import { Decoder, Encoder, ExtensionCodec } from '@msgpack/msgpack'
+import { checkMessageShape, MAX_DEPTH } from './message-shape.ts'
 
 /** Knows no extension, not even the timestamp: what we sign has one spelling. */
 const noExtensions = new (class extends ExtensionCodec {
@@ -9,9 +10,6 @@ const noExtensions = new (class extends ExtensionCodec {
     throw new Error('MessagePack extensions are not used here')
   }
 })()
-
-/** Deeper than any change we know, shallow enough that no stack is at risk. */
-const MAX_DEPTH = 32
 
 const encoder = new Encoder({
   extensionCodec: noExtensions,
@@ -26,8 +24,12 @@ export function encodeCanonical(value: unknown): Uint8Array<ArrayBuffer> {
   return encoder.encode(value) as Uint8Array<ArrayBuffer>
 }
 
-/** Decodes MessagePack; throws a RangeError or Error on malformed bytes. Does not check that they are canonical. */
+/**
+ * Decodes MessagePack; throws an Error on malformed bytes. Memory and depth are bounded by the number of bytes. Does
+ * not check that they are canonical. Binary members are views of `bytes`.
+ */
 export function decodeMessage(bytes: Uint8Array): unknown {
+  checkMessageShape(bytes)
   return decoder.decode(bytes)
 }
 

@@ -1,47 +1,306 @@
+import { Ancestry } from './ancestry.ts'
+import { encodeCanonical } from './codec.ts'
+import { type Digest, DigestKeeper } from './digest.ts'
+import { compileEffects, type Effects } from './effects.ts'
+import { MakiError } from './errors.ts'
+import { Histories, type Touch, type Toucher, touchedBy } from './histories.ts'
 import type { MemberKey, OperationId } from './ids.ts'
+import {
+  compileDemands,
+  type Demands,
+  foldMembership,
+  judge,
+  type Member,
+  type Members,
+  type MembershipOperation,
+  readMembership,
+} from './membership.ts'
 import type { Operation } from './operation.ts'
-import type { Stamp } from './stamp.ts'
-import type { Entry, Key, State, StateDelta } from './state.ts'
+import { compareOperations, compareStamps, formatStamp, type Stamp } from './stamp.ts'
+import {
+  type Entry,
+  type Key,
+  type Scope,
+  type State,
+  type StateDelta,
+  StateTable,
+  scopeKind,
+  scopeOf,
+} from './state.ts'
 
 /** Raised when the same operations fold to another state than before; replicas compare digests only at equal versions. */
 export const FOLD_VERSION = 1
 
+/** A key that was written on several sides: listed until an operation that has seen them touches the key. */
 export interface Conflict {
   readonly key: Key
-  /** Null where the winner is a removal. */
-  readonly winner: Entry | null
-  readonly winnerOperation: OperationId
-  readonly losers: readonly { readonly operation: OperationId; readonly value: unknown }[]
+  readonly winner: Side
+  readonly losers: readonly Side[]
 }
 
-export interface Digest {
-  readonly version: number
-  /** XOR of the ids of all operations added, 64 hexadecimal digits. */
-  readonly ids: string
-  /** XOR of the hashes of all entries, 64 hexadecimal digits. */
-  readonly state: string
-  readonly count: number
+export interface Side {
+  readonly operation: OperationId
+  readonly author: MemberKey
+  readonly stamp: Stamp
+  /** Undefined where this side removed the key. */
+  readonly value: unknown
 }
 
-/** Placeholder signature of the fold; see the implementation. */
-export interface FoldContract {
-  readonly state: State
-  /** Adds one operation whose heads were all added before (throws otherwise); adding twice is nothing. Returns what changed. */
-  add(operation: Operation): StateDelta
-  has(id: OperationId): boolean
-  /** The operations that no other added one follows. */
-  heads(): readonly { readonly id: OperationId; readonly stamp: Stamp }[]
-  /** Throws MAKI_OPERATION_REFUSED, from bytes and ancestors alone, when the author was never added in the operation's past. */
-  check(operation: Operation): void
+/**
+ * The state as a pure function of a set of operations: whatever the order they were added in (heads first), the same
+ * set gives the same state, byte for byte.
+ *
+ * A key's value is the greatest operation of its *frontier*: the counted operations that touch the key, or remove its
+ * scope, and that no other such operation descends from. So an operation refolds the keys that it touches and nothing
+ * else; only one that changes who counts looks at others.
+ */
+export class Fold {
+  readonly #ancestry = new Ancestry()
+  readonly #folded = new Map<OperationId, Folded>()
+  readonly #heads = new Map<OperationId, Stamp>()
+  readonly #histories = new Histories((a, b) => this.#ancestry.isAncestor(a, b))
+  readonly #conflicts = new Map<Key, Conflict>()
+  readonly #membershipOperations: MembershipOperation[] = []
+  /** Every addition of a key in the set, counted or not. */
+  readonly #additions = new Map<MemberKey, OperationId[]>()
+  readonly #table = new StateTable()
+  readonly #digests = new DigestKeeper()
+  #members: Members = new Map()
+
+  get state(): State {
+    return this.#table
+  }
+
+  get members(): Members {
+    return this.#members
+  }
+
+  has(id: OperationId): boolean {
+    return this.#folded.has(id)
+  }
+
+  /** The operations that no other added one follows, in total order. */
+  heads(): readonly { readonly id: OperationId; readonly stamp: Stamp }[] {
+    return [...this.#heads].map(([id, stamp]) => ({ id, stamp })).sort(compareOperations)
+  }
+
+  /** True when b descends from a; both must have been added. */
+  isAncestor(a: OperationId, b: OperationId): boolean {
+    return this.#ancestry.isAncestor(a, b)
+  }
+
+  /** Adds an operation after all of its heads; adding it again is nothing. Returns what changed in the state. */
+  add(operation: Operation): StateDelta {
+    if (this.#folded.has(operation.id)) return { entries: [], touches: [] }
+    const demands = compileDemands(operation.changes)
+    const effects = compileEffects(operation)
+    this.#ancestry.add(operation.id, operation.heads)
+    for (const head of operation.heads) this.#heads.delete(head)
+    this.#heads.set(operation.id, operation.stamp)
+    const { id, author, stamp } = operation
+    const newer = operation.defect?.kind === 'newer-schema'
+    const folded: Folded = {
+      id,
+      author,
+      stamp,
+      demands,
+      newer,
+      fault: readFault(operation),
+      counts: false,
+      touched: touchedBy(effects),
+      reason: undefined,
+    }
+    this.#folded.set(id, folded)
+    this.#digests.addOperation(id)
+
+    const dirty = new Set<Key>()
+    const membership = readMembership(operation, demands)
+    if (membership !== undefined) this.#refoldMembership(membership, dirty)
+    this.#judge(folded)
+    this.#histories.record(folded, effects)
+    for (const key of this.#histories.keysOf(folded)) dirty.add(key)
+    return this.#publish(dirty, this.#countTouches(effects))
+  }
+
+  /**
+   * Throws MAKI_OPERATION_REFUSED, as a function of the operation and its ancestors alone, when its author was never added in
+   * its past or its stamp is not after those of its heads. The heads must have been added, or be in `staged`.
+   */
+  check(operation: Operation, staged: ReadonlyMap<OperationId, Operation> = new Map()): void {
+    for (const head of operation.heads) {
+      const stamp = staged.get(head)?.stamp ?? this.#folded.get(head)?.stamp
+      if (stamp === undefined) throw new Error(`operation ${head} was not added`)
+      if (compareStamps(stamp, operation.stamp) >= 0) {
+        throw refused(
+          `its stamp ${formatStamp(operation.stamp)} is not after that of operation ${head}, which it follows`,
+        )
+      }
+    }
+    if (operation.heads.length > 0 && !this.#addedInPast(operation, staged)) {
+      throw refused(`its author ${operation.author} was never admitted to the cluster`)
+    }
+  }
+
   /** Why an added operation does not count; undefined when it does. */
-  voidReason(id: OperationId): string | undefined
-  voids(): readonly { readonly operation: OperationId; readonly reason: string }[]
-  /** Added operations of a newer schema. */
-  unknown(): readonly OperationId[]
-  conflicts(): readonly Conflict[]
-  /** Counted operations that touch the key, oldest first in total order. */
-  touching(key: Key): readonly OperationId[]
-  /** Active members; for handshakes and awareness. */
-  isMember(key: MemberKey): boolean
-  digest(): Digest
+  voidReason(id: OperationId): string | undefined {
+    const folded = this.#folded.get(id)
+    return folded === undefined || folded.newer ? undefined : folded.reason
+  }
+
+  /** In total order. */
+  voids(): readonly { readonly operation: OperationId; readonly reason: string }[] {
+    const list: { operation: OperationId; stamp: Stamp; id: string; reason: string }[] = []
+    for (const { id, stamp, reason, newer } of this.#folded.values()) {
+      if (reason !== undefined && !newer) list.push({ operation: id, id, stamp, reason })
+    }
+    return list.sort(compareOperations).map(({ operation, reason }) => ({ operation, reason }))
+  }
+
+  /** Added operations of a newer schema than this code knows, in total order. */
+  unknown(): readonly OperationId[] {
+    return [...this.#folded.values()]
+      .filter((folded) => folded.newer)
+      .sort(compareOperations)
+      .map(({ id }) => id)
+  }
+
+  /** By key. */
+  conflicts(): readonly Conflict[] {
+    return [...this.#conflicts.values()].sort((a, b) => (a.key < b.key ? -1 : 1))
+  }
+
+  /** Counted operations that touch the key or remove its scope, in total order. */
+  touching(key: Key): readonly OperationId[] {
+    return this.#histories.touching(key).map(({ id }) => id)
+  }
+
+  /** True for a key that was admitted and not removed. */
+  isMember(key: MemberKey): boolean {
+    const member = this.#members.get(key)
+    return member !== undefined && member.cuts.length === 0
+  }
+
+  digest(): Digest {
+    return { version: FOLD_VERSION, count: this.#folded.size, ...this.#digests.read() }
+  }
+
+  #addedInPast(operation: Operation, staged: ReadonlyMap<OperationId, Operation>): boolean {
+    const additions = this.#additions.get(operation.author) ?? []
+    const seen = new Set<OperationId>()
+    const queue = [...operation.heads]
+    for (let head = queue.pop(); head !== undefined; head = queue.pop()) {
+      if (seen.has(head)) continue
+      seen.add(head)
+      const waiting = staged.get(head)
+      if (waiting === undefined) {
+        const past = head
+        if (additions.some((addition) => addition === past || this.#ancestry.isAncestor(addition, past))) return true
+        continue
+      }
+      const membership = readMembership(waiting, compileDemands(waiting.changes))
+      if (membership?.additions.some((addition) => addition.key === operation.author)) return true
+      queue.push(...waiting.heads)
+    }
+    return false
+  }
+
+  /** Folds membership anew and judges again whatever it may concern; collects the keys of operations whose verdict turned. */
+  #refoldMembership(membership: MembershipOperation, dirty: Set<Key>): void {
+    this.#membershipOperations.push(membership)
+    for (const { key } of membership.additions) {
+      const additions = this.#additions.get(key)
+      if (additions === undefined) this.#additions.set(key, [membership.id])
+      else additions.push(membership.id)
+    }
+    const before = this.#members
+    this.#members = foldMembership(this.#membershipOperations, (a, b) => this.#ancestry.isAncestor(a, b))
+    const turned = new Set<MemberKey>()
+    for (const key of new Set([...before.keys(), ...this.#members.keys()])) {
+      if (!sameStanding(before.get(key), this.#members.get(key))) turned.add(key)
+    }
+    for (const folded of this.#folded.values()) {
+      if (turned.has(folded.author) && this.#judge(folded))
+        for (const key of this.#histories.reconsider(folded)) dirty.add(key)
+    }
+  }
+
+  /** Returns whether the operation's verdict turned. */
+  #judge(folded: Folded): boolean {
+    const isAncestor = (a: OperationId, b: OperationId) => this.#ancestry.isAncestor(a, b)
+    folded.reason = folded.fault ?? judge(folded, folded.demands, this.#members.get(folded.author), isAncestor)
+    const counts = folded.reason === undefined
+    const turned = counts !== folded.counts
+    folded.counts = counts
+    return turned
+  }
+
+  #countTouches(effects: Effects): (readonly [Scope, number])[] {
+    const scopes = new Set<Scope>(effects.removedScopes)
+    for (const key of effects.keys.keys()) scopes.add(scopeOf(key))
+    for (const scope of [...scopes]) scopes.add(scopeKind(scope))
+    return [...scopes].map((scope) => [scope, this.#table.touches(scope) + 1] as const)
+  }
+
+  #publish(dirty: ReadonlySet<Key>, touches: StateDelta['touches']): StateDelta {
+    const entries: [Key, Entry | null][] = []
+    for (const key of dirty) {
+      const entry = this.#settle(key)
+      const present = this.#table.get(key)
+      if (entry?.operation === present?.operation && entry?.value === present?.value) continue
+      entries.push([key, entry ?? null])
+      this.#digests.replace(present, entry)
+    }
+    const delta = { entries, touches }
+    this.#table.apply(delta)
+    return delta
+  }
+
+  /** The present value of a key; lists the conflict where there is one. */
+  #settle(key: Key): Entry | undefined {
+    const [winner, ...others] = this.#histories.frontier(key)
+    const losers = others.filter((touch) => !sameValue(touch.value, winner?.value))
+    if (winner === undefined || losers.length === 0) this.#conflicts.delete(key)
+    else this.#conflicts.set(key, { key, winner: sideOf(winner), losers: losers.map(sideOf) })
+    if (winner?.value === undefined) return undefined
+    const { id: operation, author, stamp } = winner.by
+    const via = winner.via === undefined ? {} : { via: winner.via }
+    return { key, value: winner.value, operation, author, stamp, ...via }
+  }
+}
+
+/** What the fold keeps of an operation. */
+interface Folded extends Toucher {
+  readonly demands: Demands
+  readonly newer: boolean
+  /** Why its changes cannot be read at all. */
+  readonly fault: string | undefined
+  reason: string | undefined
+}
+
+function readFault(operation: Operation): string | undefined {
+  const { defect } = operation
+  if (defect === undefined) return undefined
+  if (defect.kind === 'newer-schema') return `it has schema ${defect.schema}, which this version does not know`
+  return `change ${defect.index} is malformed: ${defect.fault}`
+}
+
+function sameStanding(a: Member | undefined, b: Member | undefined): boolean {
+  if (a === undefined || b === undefined) return a === b
+  const cuts = (member: Member) => member.cuts.map((cut) => cut.operation + cut.how).join()
+  const grants = (member: Member) => member.grants.map((grant) => grant.operation).join()
+  return cuts(a) === cuts(b) && grants(a) === grants(b)
+}
+
+function sameValue(a: unknown, b: unknown): boolean {
+  if (a === b) return true
+  if (a === undefined || b === undefined) return false
+  return Buffer.compare(encodeCanonical(a), encodeCanonical(b)) === 0
+}
+
+function sideOf({ by, value }: Touch): Side {
+  return { operation: by.id, author: by.author, stamp: by.stamp, value }
+}
+
+function refused(why: string): MakiError {
+  return new MakiError('MAKI_OPERATION_REFUSED', `the operation is refused: ${why}`)
 }
