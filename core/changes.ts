@@ -119,8 +119,15 @@ const changeSchema = v.variant('kind', [
   }),
 ])
 
+/** Objects and lists inside a change are never written to: an operation is immutable for ever. */
+type Frozen<T> = T extends string | number | boolean | null | undefined
+  ? T
+  : T extends readonly (infer Item)[]
+    ? readonly Frozen<Item>[]
+    : { readonly [Member in keyof T]: Frozen<T[Member]> }
+
 /** One typed intent inside an operation. */
-export type Change = v.InferOutput<typeof changeSchema>
+export type Change = Frozen<v.InferOutput<typeof changeSchema>>
 export type ChangeKind = Change['kind']
 export type ChangeOf<Kind extends ChangeKind> = Extract<Change, { kind: Kind }>
 export const CHANGE_KINDS = changeSchema.options.map((option) => option.entries.kind.literal) as ChangeKind[]

@@ -67,7 +67,7 @@ export class Fold {
   readonly #digests = new DigestKeeper()
   #members: Members = new Map()
 
-  get state(): State {
+  get state(): State & { snapshot(): StateDelta } {
     return this.#table
   }
 
