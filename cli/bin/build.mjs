@@ -1,0 +1,24 @@
+// Makes dist/: JavaScript from the TypeScript, because Node refuses to strip types under node_modules, and beside it
+// every other file that the product reads at run time.
+import { spawnSync } from 'node:child_process'
+import { copyFileSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const FOLDERS = ['core', 'migrations', 'replication', 'dns', 'edge', 'cli']
+const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..')
+const dist = join(root, 'dist')
+
+rmSync(dist, { recursive: true, force: true })
+const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
+const compiled = spawnSync(process.execPath, [tsc, '-p', 'tsconfig.build.json'], { cwd: root, stdio: 'inherit' })
+if (compiled.status !== 0) process.exit(compiled.status ?? 1)
+
+for (const folder of FOLDERS) {
+  for (const entry of readdirSync(join(root, folder), { recursive: true, withFileTypes: true })) {
+    const path = relative(root, join(entry.parentPath, entry.name))
+    if (!entry.isFile() || path.endsWith('.ts') || path.startsWith(join('cli', 'bin'))) continue
+    mkdirSync(dirname(join(dist, path)), { recursive: true })
+    copyFileSync(join(root, path), join(dist, path))
+  }
+}

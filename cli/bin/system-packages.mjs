@@ -1,0 +1,49 @@
+// The Debian packages that tests need. Without dependencies, since the system's Node runs it.
+import { spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+
+/** A package, the command by which we know that it is there, and why it is wanted. */
+const PACKAGES = [
+  { name: 'bind9-dnsutils', command: 'dig', reason: 'answers are read by the reference resolver tool' },
+  { name: 'knot-dnsutils', command: 'kdig', reason: 'a second, independent reader of answers' },
+  { name: 'curl', command: 'curl', reason: 'ranges, conditionals and control sockets as users try them' },
+  { name: 'rsync', command: 'rsync', reason: 'the benchmark of `sync` compares with it' },
+  { name: 'procps', command: 'ps', reason: 'end-to-end tests look for processes left behind' },
+  { name: 'git', command: 'git', reason: 'end-to-end tests work in a fresh clone' },
+]
+
+/** Installs what is missing when root on Debian or Ubuntu; elsewhere says which tests will be skipped, and why. */
+export function installTestPackages() {
+  const missing = PACKAGES.filter((entry) => !isOnPath(entry.command))
+  if (missing.length === 0) return
+  const names = missing.map((entry) => entry.name)
+  const why = missing.map((entry) => `  ${entry.name}: ${entry.reason}`).join('\n')
+  const command = `apt-get install -y --no-install-recommends ${names.join(' ')}`
+  if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) {
+    say(`Some tests will be skipped, for want of:\n${why}\nOn Debian or Ubuntu, type: sudo ${command}`)
+    return
+  }
+  say(`Installing what tests need:\n${why}`)
+  apt(['update', '-q'])
+  const result = apt(['install', '-y', '-q', '--no-install-recommends', ...names])
+  const still = missing.filter((entry) => !isOnPath(entry.command))
+  if (still.length === 0) return
+  say(`${result.stderr}\nThese packages could not be installed: ${still.map((entry) => entry.name).join(', ')}.
+The tests that need them will be skipped. To try again, type: ${command}`)
+}
+
+/** Runs apt-get without questions, waiting for another one that runs. */
+export function apt(args) {
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
+  return spawnSync('apt-get', ['-o', 'DPkg::Lock::Timeout=300', ...args], { env, encoding: 'utf8' })
+}
+
+function isOnPath(command) {
+  const folders = [...(process.env.PATH ?? '').split(':'), '/usr/sbin', '/usr/local/sbin']
+  return folders.some((folder) => folder !== '' && existsSync(join(folder, command)))
+}
+
+function say(text) {
+  process.stderr.write(`${text}\n`)
+}
