@@ -1,20 +1,12 @@
 import { Ancestry } from './ancestry.ts'
+import { Authority } from './authority.ts'
 import { encodeCanonical } from './codec.ts'
 import { type Digest, DigestKeeper } from './digest.ts'
 import { compileEffects, type Effects } from './effects.ts'
 import { MakiError } from './errors.ts'
 import { Histories, type Touch, type Toucher, touchedBy } from './histories.ts'
 import type { MemberKey, OperationId } from './ids.ts'
-import {
-  compileDemands,
-  type Demands,
-  foldMembership,
-  judge,
-  type Member,
-  type Members,
-  type MembershipOperation,
-  readMembership,
-} from './membership.ts'
+import { compileDemands, type Demands, type Members, type MembershipOperation, readMembership } from './membership.ts'
 import type { Operation } from './operation.ts'
 import { compareOperations, compareStamps, formatStamp, type Stamp } from './stamp.ts'
 import {
@@ -60,19 +52,16 @@ export class Fold {
   readonly #heads = new Map<OperationId, Stamp>()
   readonly #histories = new Histories((a, b) => this.#ancestry.isAncestor(a, b))
   readonly #conflicts = new Map<Key, Conflict>()
-  readonly #membershipOperations: MembershipOperation[] = []
-  /** Every addition of a key in the set, counted or not. */
-  readonly #additions = new Map<MemberKey, OperationId[]>()
+  readonly #authority = new Authority((a, b) => this.#ancestry.isAncestor(a, b))
   readonly #table = new StateTable()
   readonly #digests = new DigestKeeper()
-  #members: Members = new Map()
 
   get state(): State & { snapshot(): StateDelta } {
     return this.#table
   }
 
   get members(): Members {
-    return this.#members
+    return this.#authority.members
   }
 
   has(id: OperationId): boolean {
@@ -136,7 +125,7 @@ export class Fold {
         )
       }
     }
-    if (operation.heads.length > 0 && !this.#addedInPast(operation, staged)) {
+    if (operation.heads.length > 0 && !this.#authority.wasAdmitted(operation, staged)) {
       throw refused(`its author ${operation.author} was never admitted to the cluster`)
     }
   }
@@ -176,58 +165,25 @@ export class Fold {
 
   /** True for a key that was admitted and not removed. */
   isMember(key: MemberKey): boolean {
-    const member = this.#members.get(key)
-    return member !== undefined && member.cuts.length === 0
+    return this.#authority.isMember(key)
   }
 
   digest(): Digest {
     return { version: FOLD_VERSION, count: this.#folded.size, ...this.#digests.read() }
   }
 
-  #addedInPast(operation: Operation, staged: ReadonlyMap<OperationId, Operation>): boolean {
-    const additions = this.#additions.get(operation.author) ?? []
-    const seen = new Set<OperationId>()
-    const queue = [...operation.heads]
-    for (let head = queue.pop(); head !== undefined; head = queue.pop()) {
-      if (seen.has(head)) continue
-      seen.add(head)
-      const waiting = staged.get(head)
-      if (waiting === undefined) {
-        const past = head
-        if (additions.some((addition) => addition === past || this.#ancestry.isAncestor(addition, past))) return true
-        continue
-      }
-      const membership = readMembership(waiting, compileDemands(waiting.changes))
-      if (membership?.additions.some((addition) => addition.key === operation.author)) return true
-      queue.push(...waiting.heads)
-    }
-    return false
-  }
-
-  /** Folds membership anew and judges again whatever it may concern; collects the keys of operations whose verdict turned. */
-  #refoldMembership(membership: MembershipOperation, dirty: Set<Key>): void {
-    this.#membershipOperations.push(membership)
-    for (const { key } of membership.additions) {
-      const additions = this.#additions.get(key)
-      if (additions === undefined) this.#additions.set(key, [membership.id])
-      else additions.push(membership.id)
-    }
-    const before = this.#members
-    this.#members = foldMembership(this.#membershipOperations, (a, b) => this.#ancestry.isAncestor(a, b))
-    const turned = new Set<MemberKey>()
-    for (const key of new Set([...before.keys(), ...this.#members.keys()])) {
-      if (!sameStanding(before.get(key), this.#members.get(key))) turned.add(key)
-    }
+  /** Admits and removes, and judges again whatever it may concern; collects the keys of operations whose verdict turned. */
+  #refoldMembership(operation: MembershipOperation, dirty: Set<Key>): void {
+    const turned = this.#authority.record(operation)
     for (const folded of this.#folded.values()) {
-      if (turned.has(folded.author) && this.#judge(folded))
-        for (const key of this.#histories.reconsider(folded)) dirty.add(key)
+      if (!turned.has(folded.author) || !this.#judge(folded)) continue
+      for (const key of this.#histories.reconsider(folded)) dirty.add(key)
     }
   }
 
   /** Returns whether the operation's verdict turned. */
   #judge(folded: Folded): boolean {
-    const isAncestor = (a: OperationId, b: OperationId) => this.#ancestry.isAncestor(a, b)
-    folded.reason = folded.fault ?? judge(folded, folded.demands, this.#members.get(folded.author), isAncestor)
+    folded.reason = folded.fault ?? this.#authority.judge(folded, folded.demands)
     const counts = folded.reason === undefined
     const turned = counts !== folded.counts
     folded.counts = counts
@@ -282,13 +238,6 @@ function readFault(operation: Operation): string | undefined {
   if (defect === undefined) return undefined
   if (defect.kind === 'newer-schema') return `it has schema ${defect.schema}, which this version does not know`
   return `change ${defect.index} is malformed: ${defect.fault}`
-}
-
-function sameStanding(a: Member | undefined, b: Member | undefined): boolean {
-  if (a === undefined || b === undefined) return a === b
-  const cuts = (member: Member) => member.cuts.map((cut) => cut.operation + cut.how).join()
-  const grants = (member: Member) => member.grants.map((grant) => grant.operation).join()
-  return cuts(a) === cuts(b) && grants(a) === grants(b)
 }
 
 function sameValue(a: unknown, b: unknown): boolean {

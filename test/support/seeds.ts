@@ -3,9 +3,9 @@
  * that it drives.
  */
 export function seeds(count: number): number[] {
-  const only = process.env['SEED']
+  const only = process.env.SEED
   if (only !== undefined) return [Number(only)]
-  const many = process.env['SEEDS'] === undefined ? count : Number(process.env['SEEDS'])
+  const many = process.env.SEEDS === undefined ? count : Number(process.env.SEEDS)
   return Array.from({ length: many }, (_, i) => i + 1)
 }
 

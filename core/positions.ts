@@ -1,0 +1,68 @@
+/**
+ * An immutable map from small numbers to positions that shares what two versions have in common (a radix trie with
+ * path copying, as in Bagwell's hash array mapped tries). Setting costs the logarithm; the maximum of two skips whatever
+ * they share.
+ */
+export type Positions = Branch | undefined
+type Branch = readonly (Branch | number | undefined)[]
+
+const BITS = 5
+const WIDTH = 1 << BITS
+/** 32 to the fifth: more chains than operations that fit in memory. */
+const LEVELS = 5
+
+export function positionAt(positions: Positions, index: number): number | undefined {
+  let branch: Branch | undefined = positions
+  for (let level = LEVELS - 1; level > 0; level--) {
+    if (branch === undefined) return undefined
+    branch = branch[slotOf(index, level)] as Branch | undefined
+  }
+  return branch?.[slotOf(index, 0)] as number | undefined
+}
+
+/** The map with `index` at `position`, or the same map where it is at or beyond it. */
+export function raisePosition(positions: Positions, index: number, position: number): Positions {
+  if ((positionAt(positions, index) ?? -1) >= position) return positions
+  return raiseIn(positions, index, position, LEVELS - 1)
+}
+
+/** At every index the greater of both. */
+export function maxPositions(a: Positions, b: Positions): Positions {
+  return maxIn(a, b, LEVELS - 1)
+}
+
+function slotOf(index: number, level: number): number {
+  return (index >>> (level * BITS)) & (WIDTH - 1)
+}
+
+function raiseIn(branch: Branch | undefined, index: number, position: number, level: number): Branch {
+  const copy = branch === undefined ? [] : [...branch]
+  const slot = slotOf(index, level)
+  while (copy.length <= slot) copy.push(undefined)
+  copy[slot] = level === 0 ? position : raiseIn(copy[slot] as Branch | undefined, index, position, level - 1)
+  return copy
+}
+
+function maxIn(a: Branch | undefined, b: Branch | undefined, level: number): Branch | undefined {
+  if (a === b || b === undefined) return a
+  if (a === undefined) return b
+  const result: (Branch | number | undefined)[] = []
+  let sameAsA = a.length >= b.length
+  for (let slot = 0; slot < Math.max(a.length, b.length); slot++) {
+    const left = a[slot]
+    const right = b[slot]
+    const greater =
+      level === 0
+        ? maxNumber(left as number | undefined, right as number | undefined)
+        : maxIn(left as Branch | undefined, right as Branch | undefined, level - 1)
+    if (greater !== left) sameAsA = false
+    result.push(greater)
+  }
+  return sameAsA ? a : result
+}
+
+function maxNumber(a: number | undefined, b: number | undefined): number | undefined {
+  if (a === undefined) return b
+  if (b === undefined) return a
+  return Math.max(a, b)
+}
