@@ -1,0 +1,81 @@
+import { globSync, statSync } from 'node:fs'
+import { dirname, join, relative, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { runChecks } from './support/checks.ts'
+import { printFileResult, printSummary } from './support/report.ts'
+import { type FileResult, runTestFile } from './support/run-test-file.ts'
+
+/**
+ * Runs the checks and the tests: `run.ts` all, `run.ts check` the checks alone, `run.ts PATH…` the tests in those
+ * folders or files. The last line is `N passed, N failed`; a check counts as one assertion, a test file as its own.
+ */
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..')
+/** The machine that CI has. */
+const JOBS = 2
+/** What is cheap and tells most comes first; a folder that is not named comes before the simulation. */
+const ORDER = [
+  'test/architecture',
+  'test/core',
+  'test/migrations',
+  'test/replication',
+  'test/dns',
+  'test/edge',
+  'test/cli',
+]
+const LAST = ['test/sim', 'test/e2e']
+/** Generous: only a file that hangs meets it. End-to-end files start whole clusters and fresh clones. */
+const FILE_TIMEOUT_MS = 180_000
+const E2E_TIMEOUT_MS = 900_000
+
+const args = process.argv.slice(2)
+const wantsChecks = args.length === 0 || args.includes('check')
+const paths = args.filter((arg) => arg !== 'check')
+const strict = process.env.CI === 'true'
+
+const results: FileResult[] = []
+if (wantsChecks) {
+  for await (const result of runChecks(root)) record(result)
+}
+if (paths.length > 0 || args.length === 0) await runFiles(findTestFiles(paths))
+process.exitCode = printSummary(results, { strict }) ? 0 : 1
+
+function record(result: FileResult): void {
+  results.push(result)
+  printFileResult(result, { strict })
+}
+
+async function runFiles(files: readonly string[]): Promise<void> {
+  const queue = [...files]
+  const work = async (): Promise<void> => {
+    for (let file = queue.shift(); file !== undefined; file = queue.shift()) {
+      const timeoutMs = file.startsWith('test/e2e/') ? E2E_TIMEOUT_MS : FILE_TIMEOUT_MS
+      record(await runTestFile(root, file, timeoutMs))
+    }
+  }
+  await Promise.all(Array.from({ length: JOBS }, work))
+}
+
+/** Test files relative to the root, in the order to run them. A path without any is an error: it was mistyped. */
+function findTestFiles(wanted: readonly string[]): string[] {
+  const all = globSync('test/**/*.test.ts', { cwd: root }).sort()
+  if (wanted.length === 0) return all.sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1))
+  return wanted.flatMap((path) => {
+    const target = relative(root, resolve(path))
+    const isFolder = statSync(join(root, target), { throwIfNoEntry: false })?.isDirectory() === true
+    const found = all.filter((file) => (isFolder ? file.startsWith(`${target}/`) : file === target))
+    if (found.length === 0) {
+      console.error(`There is no test file at ${path}.`)
+      process.exit(2)
+    }
+    return found
+  })
+}
+
+function rank(file: string): number {
+  const index = (list: readonly string[]): number => list.findIndex((prefix) => file.startsWith(prefix))
+  const first = index(ORDER)
+  const last = index(LAST)
+  if (first !== -1) return first
+  return last === -1 ? ORDER.length : ORDER.length + 1 + last
+}
