@@ -82,3 +82,48 @@ export type ControlEvent =
   | { readonly event: 'operations'; readonly ids: readonly OperationId[] }
   /** What is known of the nodes changed: one came, went, or switched a release. */
   | { readonly event: 'nodes'; readonly nodes: readonly NodeStatus[] }
+
+/** Paths of the control API; what each takes and gives stands beside its types below. Errors are ErrorShape as JSON. */
+export const CONTROL_PATHS = {
+  /** GET: ClusterStatus as JSON. */
+  status: '/v1/status',
+  /** GET, with `?at=` for a time or an operation: StateDelta as JSON. */
+  state: '/v1/state',
+  /**
+   * POST: a MessagePack array of binaries (`encodeOperationBatch`), answered by AcceptReport as JSON. GET with
+   * `?after=<cursor>`: OperationsPage in MessagePack (`decodeOperationsPage`).
+   */
+  operations: '/v1/operations',
+  /** GET: server-sent events, `event:` the name and `data:` the whole ControlEvent as JSON; comments in between. */
+  events: '/v1/events',
+  /** POST: MissingRequest, answered by MissingReport, both JSON. */
+  blobsMissing: '/v1/blobs/missing',
+  /** POST: a blob pack as a stream, answered by PackReport as JSON. */
+  blobsPack: '/v1/blobs/pack',
+  /** With `/<sha256>` behind it. PUT: the bytes as a stream, answered by 204. GET: the bytes, or 404 where they are not here. */
+  blobs: '/v1/blobs',
+  /** GET: Prometheus text. */
+  metrics: '/metrics',
+} as const
+
+export interface MissingRequest {
+  readonly hashes: readonly BlobHash[]
+}
+
+export interface MissingReport {
+  readonly missing: readonly BlobHash[]
+}
+
+export interface PackReport {
+  /** How many blobs of the pack are durable now. */
+  readonly stored: number
+}
+
+export const MESSAGEPACK_TYPE = 'application/vnd.msgpack'
+
+/** What one request may carry; a client with more sends several. */
+export const CONTROL_LIMITS = {
+  batchOperations: 10_000,
+  batchBytes: 32 * 1024 * 1024,
+  missingHashes: 100_000,
+} as const

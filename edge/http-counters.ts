@@ -1,0 +1,28 @@
+/** What an HTTP server did since it started. */
+export interface HttpCounters {
+  requests: number
+  /** Under way now. */
+  active: number
+  /** Answers by the first digit of their status; index 0 and 1 stay empty. */
+  readonly responses: number[]
+  /** Ended before the whole answer was handed to the system: by the client, a time-out or a failed blob. */
+  aborted: number
+  /** Bytes that were no request. */
+  malformed: number
+  /** Refused because too many were under way. */
+  overloaded: number
+  /** A blob that was missing, short, or too slow. */
+  blobFailures: number
+}
+
+export function newCounters(): HttpCounters {
+  return {
+    requests: 0,
+    active: 0,
+    responses: [0, 0, 0, 0, 0, 0],
+    aborted: 0,
+    malformed: 0,
+    overloaded: 0,
+    blobFailures: 0,
+  }
+}

@@ -1,0 +1,60 @@
+import mime from 'mime'
+
+/** Headers that follow from a file's name alone. */
+export interface MediaHeaders {
+  readonly contentType: string
+  readonly cacheControl: string
+}
+
+const MINUTE_S = 60
+const HOUR_S = 60 * MINUTE_S
+const DAY_S = 24 * HOUR_S
+
+/** As in the Rust Makiatto; what has no entry is kept for an hour, and HTML is asked for again each time. */
+const MAX_AGE_S: Readonly<Record<string, number>> = {
+  css: DAY_S,
+  js: DAY_S,
+  mjs: DAY_S,
+  pdf: HOUR_S,
+  doc: HOUR_S,
+  docx: HOUR_S,
+  xml: 30 * MINUTE_S,
+  rss: 30 * MINUTE_S,
+  atom: 30 * MINUTE_S,
+}
+
+const LONG_LIVED = /^(image|font|video)\//
+const TEXT =
+  /^(text\/.*|application\/(javascript|json|xml|xhtml\+xml|manifest\+json|ld\+json|rss\+xml|atom\+xml)|image\/svg\+xml)$/
+
+/** Extensions come from manifests, which publishers write; the bound is against one that holds millions. */
+const CACHED_EXTENSIONS = 1000
+const cache = new Map<string, MediaHeaders>()
+
+/** By extension; a name without a known one is `application/octet-stream`. */
+export function mediaHeaders(path: string): MediaHeaders {
+  const name = path.slice(path.lastIndexOf('/') + 1)
+  const dot = name.lastIndexOf('.')
+  const extension = dot <= 0 ? '' : name.slice(dot + 1).toLowerCase()
+  const known = cache.get(extension)
+  if (known !== undefined) return known
+  const built = buildMediaHeaders(extension)
+  if (cache.size >= CACHED_EXTENSIONS) cache.clear()
+  cache.set(extension, built)
+  return built
+}
+
+function buildMediaHeaders(extension: string): MediaHeaders {
+  // With the dot: the library takes a bare word for an extension, and a file may be named `json`.
+  const type = (extension === '' ? null : mime.getType(`.${extension}`)) ?? 'application/octet-stream'
+  return {
+    contentType: TEXT.test(type) ? `${type}; charset=utf-8` : type,
+    cacheControl: type === 'text/html' ? 'no-cache' : `public, max-age=${maxAgeS(extension, type)}`,
+  }
+}
+
+function maxAgeS(extension: string, type: string): number {
+  const known = Object.hasOwn(MAX_AGE_S, extension) ? MAX_AGE_S[extension] : undefined
+  if (known !== undefined) return known
+  return LONG_LIVED.test(type) ? 30 * DAY_S : HOUR_S
+}
