@@ -1,0 +1,126 @@
+import { isIP } from 'node:net'
+import * as v from 'valibot'
+import { parseClusterId, parseHostname, parseNodeName } from '../../core/index.ts'
+import { parseEndpoint, parseListenAddress } from './listen-address.ts'
+import { filled, ip, parsedBy, port, whole, within } from './values.ts'
+
+const listen = parsedBy(parseListenAddress)
+const endpoint = parsedBy(parseEndpoint)
+const webAddress = v.pipe(
+  v.string(),
+  v.check((text) => URL.parse(text) !== null, 'an address is expected, like "https://…"'),
+)
+const seconds = whole(1, 30 * 86_400)
+const threshold = whole(1, 1000)
+
+/** An address or a network in CIDR notation. */
+const network = v.pipe(
+  v.string(),
+  v.check((text) => {
+    const [host = '', bits, ...rest] = text.split('/')
+    const family = isIP(host)
+    if (family === 0 || rest.length > 0) return false
+    return bits === undefined || (/^[0-9]{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128))
+  }, 'an address or network is expected, like "10.0.0.0/8"'),
+)
+
+/** A table whose keys all have defaults may be left out as a whole. */
+function section<const Entries extends v.ObjectEntries>(entries: Entries) {
+  const schema = v.object(entries)
+  return v.optional(schema, {} as v.InferInput<typeof schema>)
+}
+
+/** The daemon's file; units stand in the names of the keys, where there is none it is seconds. */
+export const daemonSchema = v.object({
+  node: v.object({
+    name: parsedBy(parseNodeName),
+    /** The cluster that this node belongs to; without it the node waits to be invited. */
+    cluster: v.optional(parsedBy(parseClusterId)),
+    data_dir: v.optional(filled(4096), '/var/makiatto'),
+    is_nameserver: v.optional(v.boolean(), false),
+    /** Path of the control socket. */
+    control: v.optional(filled(4096), '/run/makiatto/control.sock'),
+  }),
+  wireguard: section({
+    interface: v.optional(
+      v.pipe(v.string(), v.regex(/^[A-Za-z0-9_.-]{1,15}$/, 'an interface name of 1 to 15 characters is expected')),
+      'wawa0',
+    ),
+    port: v.optional(port, 51880),
+    bootstrap: v.optional(v.array(v.object({ endpoint: filled(), address: ip, public_key: filled() })), []),
+  }),
+  replication: section({
+    /** Where gossip listens; the mesh address and port 8787 unless it says otherwise. */
+    addr: v.optional(listen),
+    /** Whom to ask for the cluster's operations first. */
+    bootstrap: v.optional(v.array(endpoint), []),
+    /** Where blobs are served to peers; the mesh address and port 8282 unless it says otherwise. */
+    blobs_addr: v.optional(listen),
+  }),
+  dns: section({
+    addr: v.optional(listen, '[::]:53'),
+    tls_addr: v.optional(listen, '[::]:853'),
+    geolite_path: v.optional(filled(4096)),
+    geo_override: v.optional(filled(4096)),
+    /** How many addresses an answer has. */
+    answers: v.optional(whole(1, 8), 1),
+  }),
+  web: section({
+    http_addr: v.optional(listen, '[::]:80'),
+    https_addr: v.optional(listen, '[::]:443'),
+    /** One per core unless it says otherwise. */
+    workers: v.optional(whole(1, 1024)),
+    max_concurrent_requests: v.optional(whole(1), 1024),
+    request_timeout_secs: v.optional(seconds, 60),
+    trusted_proxies: v.optional(v.array(network), []),
+    /** Development: the domain that answers for a host that no domain has, like localhost. */
+    fallback_domain: v.optional(parsedBy(parseHostname)),
+  }),
+  images: section({
+    enabled: v.optional(v.boolean(), true),
+    cache_size_mb: v.optional(whole(0), 500),
+    max_width: v.optional(whole(1, 65_535), 4096),
+    max_height: v.optional(whole(1, 65_535), 4096),
+    allowed_formats: v.optional(v.array(v.picklist(['webp', 'jpg', 'jpeg', 'png', 'avif'])), [
+      'webp',
+      'jpg',
+      'jpeg',
+      'png',
+    ]),
+    /** Only these widths are made; any when empty. */
+    widths: v.optional(v.array(whole(1, 65_535)), []),
+  }),
+  wasm: section({
+    enabled: v.optional(v.boolean(), true),
+    default_timeout_ms: v.optional(whole(1), 3000),
+    max_timeout_ms: v.optional(whole(1), 30_000),
+    default_max_memory_mb: v.optional(whole(1), 64),
+    max_memory_mb: v.optional(whole(1), 512),
+  }),
+  acme: section({
+    enabled: v.optional(v.boolean(), true),
+    email: v.optional(v.string(), ''),
+    directory: v.optional(webAddress),
+    staging: v.optional(v.boolean(), false),
+    /** Days before expiry. */
+    renewal_threshold: v.optional(whole(1, 365), 30),
+    check_interval: v.optional(seconds, 300),
+  }),
+  health: section({
+    enabled: v.optional(v.boolean(), true),
+    check_interval: v.optional(seconds, 10),
+    dns_timeout: v.optional(seconds, 5),
+    http_timeout: v.optional(seconds, 5),
+    failure_threshold: v.optional(threshold, 3),
+    success_threshold: v.optional(threshold, 2),
+  }),
+  o11y: section({
+    otlp_endpoint: v.optional(webAddress),
+    sampling_ratio: v.optional(within(0, 1), 0.1),
+    tracing_enabled: v.optional(v.boolean(), true),
+    metrics_enabled: v.optional(v.boolean(), true),
+    logging_enabled: v.optional(v.boolean(), true),
+  }),
+})
+
+export type DaemonFile = v.InferOutput<typeof daemonSchema>

@@ -1,0 +1,87 @@
+import { MakiError } from '../../core/index.ts'
+import type { ConfigPath, Position, TomlDocument } from './toml.ts'
+
+/** Something that a reader of the file should know, with its place. */
+export interface Finding extends Position {
+  readonly file: string
+  /** The key's path, like `domain[0].records[2].value`; empty for the file as a whole. */
+  readonly key: string
+  readonly message: string
+}
+
+export const formatFinding = (finding: Finding): string =>
+  `${finding.file}:${finding.line}:${finding.column}: ${finding.key === '' ? '' : `${finding.key}: `}${finding.message}`
+
+/** `['domain', 0, 'name']` as `domain[0].name`; keys that are no bare TOML keys stand in quotes. */
+export function formatPath(path: ConfigPath): string {
+  let text = ''
+  for (const step of path) {
+    if (typeof step === 'number') text += `[${step}]`
+    else text += `${text === '' ? '' : '.'}${/^[A-Za-z0-9_-]+$/.test(step) ? step : JSON.stringify(step)}`
+  }
+  return text
+}
+
+/** Collects everything that is wrong with one file, so that it is told at once. */
+export class Findings {
+  readonly #document: TomlDocument
+  readonly #faults: Finding[] = []
+  readonly #warnings: Finding[] = []
+  readonly #faulty: ConfigPath[] = []
+  #hint: string | undefined
+
+  constructor(document: TomlDocument) {
+    this.#document = document
+  }
+
+  get warnings(): readonly Finding[] {
+    return this.#warnings
+  }
+
+  fault(path: ConfigPath, message: string, options: { part?: 'key' | 'value'; hint?: string | undefined } = {}): void {
+    this.#faults.push(this.#find(path, message, options.part ?? 'value'))
+    this.#faulty.push(path)
+    this.#hint ??= options.hint
+  }
+
+  warn(path: ConfigPath, message: string, part: 'key' | 'value' = 'value'): void {
+    this.#warnings.push(this.#find(path, message, part))
+  }
+
+  /** True when no fault was found at the path, above it or below it: what stands there may be trusted. */
+  isSound(path: ConfigPath): boolean {
+    return !this.#faulty.some((faulty) => {
+      const common = Math.min(faulty.length, path.length)
+      return path.slice(0, common).every((step, i) => faulty[i] === step)
+    })
+  }
+
+  line(path: ConfigPath, part: 'key' | 'value' = 'value'): number {
+    return this.#document.locate(path, part).line
+  }
+
+  /**
+   * Throws MAKI_CONFIG that lists all faults in the order of the file, and the warnings, which may explain them;
+   * returns when there is no fault.
+   */
+  throwFaults(): void {
+    if (this.#faults.length === 0) return
+    const inOrder = (a: Finding, b: Finding) => a.line - b.line || a.column - b.column
+    const faults = [...this.#faults].sort(inOrder).map(formatFinding)
+    const warnings = [...this.#warnings].sort(inOrder).map((warning) => `\n  warning: ${formatFinding(warning)}`)
+    const message =
+      faults.length === 1
+        ? (faults[0] as string)
+        : `${this.#document.file} has ${faults.length} faults:${faults.map((fault) => `\n  ${fault}`).join('')}`
+    throw new MakiError('MAKI_CONFIG', message + warnings.join(''), {
+      hint: faults.length === 1 ? (this.#hint ?? CORRECT_IT) : CORRECT_THEM,
+    })
+  }
+
+  #find(path: ConfigPath, message: string, part: 'key' | 'value'): Finding {
+    return { file: this.#document.file, key: formatPath(path), message, ...this.#document.locate(path, part) }
+  }
+}
+
+const CORRECT_IT = 'Correct the line, then run the command again.'
+const CORRECT_THEM = 'Correct these lines, then run the command again.'

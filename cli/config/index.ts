@@ -1,0 +1,23 @@
+export {
+  buildDaemonConfig,
+  checkDaemonConfig,
+  DAEMON_CONFIG_FILE,
+  type DaemonConfig,
+  loadDaemonConfig,
+} from './daemon-config.ts'
+export { type Finding, formatFinding } from './findings.ts'
+export { formatListenAddress, type ListenAddress, parseEndpoint, parseListenAddress } from './listen-address.ts'
+export { findNearest } from './nearest.ts'
+export {
+  defaultDataFolder,
+  type Environment,
+  findProfilePath,
+  loadProfile,
+  type Machine,
+  type Profile,
+  writeProfile,
+} from './profile.ts'
+export { type DomainConfig, formatWarnings, loadProject, type ProjectConfig } from './project-config.ts'
+export type { RecordSetConfig } from './project-records.ts'
+export { formatTomlValue } from './toml-format.ts'
+export { writeFileAtomically } from './write-file.ts'
