@@ -1,0 +1,28 @@
+import { answer } from './answer.ts'
+import type { Rcode } from './codes.ts'
+import { finishResponse, type Transport } from './finish-response.ts'
+import { type Response, readQuery } from './message.ts'
+import type { ZoneTable } from './zone-table.ts'
+
+export type Reply =
+  | { readonly kind: 'send'; readonly bytes: Uint8Array; readonly rcode: Rcode; readonly malformed: boolean }
+  | { readonly kind: 'drop'; readonly malformed: boolean }
+
+/** From the bytes of a message to the bytes of its answer: what every transport does with what it receives. Pure. */
+export function respond(message: Uint8Array, table: ZoneTable, transport: Transport): Reply {
+  const read = readQuery(message)
+  switch (read.kind) {
+    case 'drop':
+      return read
+    case 'fault':
+      return send(read.response, transport, read.malformed)
+    case 'query':
+      return send(answer(read.query, table), transport, false)
+    default:
+      return read satisfies never
+  }
+}
+
+function send(response: Response, transport: Transport, malformed: boolean): Reply {
+  return { kind: 'send', bytes: finishResponse(response, transport), rcode: response.rcode, malformed }
+}

@@ -1,0 +1,66 @@
+/**
+ * Domain names on the wire (RFC 1035 section 3.1) and as keys. A key is lower case without the final dot; every octet
+ * that no host name has, a dot inside a label among them, is written `\DDD`. So a dot in a key always separates labels,
+ * and different names never share a key. The root is the empty key.
+ */
+export type NameKey = string
+
+/** With the length octets and the root's (RFC 1035 section 2.3.4). */
+export const MAX_NAME_OCTETS = 255
+export const MAX_LABEL_OCTETS = 63
+
+export interface WireName {
+  readonly key: NameKey
+  /** Where the next field starts. */
+  readonly end: number
+}
+
+const PLAIN: readonly (string | undefined)[] = Array.from({ length: 256 }, (_, octet) => {
+  const character = String.fromCharCode(octet)
+  return /[A-Za-z0-9_*-]/.test(character) ? character.toLowerCase() : undefined
+})
+
+/**
+ * Reads an uncompressed name, the form that every name before the first answer has. Undefined when it runs over the
+ * end, over 255 octets, or holds a pointer.
+ */
+export function findWireName(bytes: Uint8Array, start: number): WireName | undefined {
+  let key = ''
+  let offset = start
+  for (;;) {
+    const length = bytes[offset]
+    if (length === undefined || length > MAX_LABEL_OCTETS) return undefined
+    offset += 1
+    if (offset + length > bytes.length || offset + length - start > MAX_NAME_OCTETS) return undefined
+    if (length === 0) return { key, end: offset }
+    if (key !== '') key += '.'
+    for (let i = offset; i < offset + length; i++) {
+      const octet = bytes[i] as number
+      key += PLAIN[octet] ?? `\\${String(octet).padStart(3, '0')}`
+    }
+    offset += length
+  }
+}
+
+/** Where a name ends that may be compressed; the pointer is not followed. Undefined when it runs over the end. */
+export function skipWireName(bytes: Uint8Array, start: number): number | undefined {
+  let offset = start
+  for (;;) {
+    const length = bytes[offset]
+    if (length === undefined) return undefined
+    if (length >= 0xc0) return offset + 2 <= bytes.length ? offset + 2 : undefined
+    if (length > MAX_LABEL_OCTETS) return undefined
+    offset += 1 + length
+    if (length === 0) return offset
+  }
+}
+
+/** Octets that a name without escapes takes up uncompressed. */
+export const nameOctets = (key: NameKey): number => (key === '' ? 1 : key.length + 2)
+
+/** The name without its first label; undefined for the root. */
+export function parentName(key: NameKey): NameKey | undefined {
+  if (key === '') return undefined
+  const dot = key.indexOf('.')
+  return dot === -1 ? '' : key.slice(dot + 1)
+}
