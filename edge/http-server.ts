@@ -50,19 +50,20 @@ const OVERLOAD_RETRY_S = '1'
  */
 export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
   const requestTimeoutMs = options.requestTimeoutMs ?? 60_000
+  const checkEveryMs = Math.min(5_000, requestTimeoutMs)
   const server = createServer({
     maxHeaderSize: MAX_HEADER_BYTES,
     headersTimeout: Math.min(HEAD_TIMEOUT_MS, requestTimeoutMs),
     requestTimeout: requestTimeoutMs,
     keepAliveTimeout: KEEP_ALIVE_MS,
-    connectionsCheckingInterval: Math.min(5_000, requestTimeoutMs),
+    connectionsCheckingInterval: checkEveryMs,
     noDelay: true,
     // A missing Host is ours to answer, like every other fault.
     requireHostHeader: false,
   })
   server.maxHeadersCount = MAX_HEADERS
-  // A connection on which nothing moves, in either direction; keep-alive has its own time-out.
-  server.timeout = requestTimeoutMs
+  // A connection on which nothing moves in either direction; late enough for the others to answer with 408 first.
+  server.timeout = requestTimeoutMs + 2 * checkEveryMs
   const handler = new RequestHandler(server, options, requestTimeoutMs)
   const { host, port, reusePort = false } = options
   await listen(server, { host, port, reusePort, exclusive: reusePort }, `${host}:${port}`)

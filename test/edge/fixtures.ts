@@ -1,0 +1,121 @@
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import { Readable } from 'node:stream'
+import {
+  type BlobHash,
+  type BlobReader,
+  type Hostname,
+  hashBlob,
+  MakiError,
+  Manifest,
+  type OperationId,
+  type Runtime,
+} from '../../core/index.ts'
+import { type Site, SiteTable } from '../../edge/index.ts'
+
+/** Blobs in memory. */
+export class MemoryBlobs implements BlobReader {
+  readonly bytes = new Map<BlobHash, Uint8Array>()
+  /** Streams given out and not yet closed. */
+  open = 0
+
+  add(content: string | Uint8Array): BlobHash {
+    const bytes = typeof content === 'string' ? new TextEncoder().encode(content) : content
+    const hash = hashBlob(bytes)
+    this.bytes.set(hash, bytes)
+    return hash
+  }
+
+  async size(hash: BlobHash): Promise<number | undefined> {
+    return this.bytes.get(hash)?.length
+  }
+
+  async read(hash: BlobHash): Promise<Uint8Array> {
+    const bytes = this.bytes.get(hash)
+    if (bytes === undefined) throw new MakiError('MAKI_BLOB_MISSING', `the blob ${hash} is missing`)
+    return bytes
+  }
+
+  async stream(hash: BlobHash, range?: { start: number; end: number }): Promise<Readable> {
+    const bytes = (await this.read(hash)).subarray(range?.start ?? 0, range?.end)
+    let at = 0
+    this.open++
+    return new Readable({
+      read(size) {
+        const next = bytes.subarray(at, at + size)
+        at += next.length
+        this.push(next.length === 0 ? null : Buffer.from(next))
+      },
+      destroy: (error, done) => {
+        this.open--
+        done(error)
+      },
+    })
+  }
+}
+
+export const releaseId = (letter: string): OperationId => `${letter.repeat(51)}a` as OperationId
+
+/** A manifest of path -> content, with its blobs stored. */
+export function buildManifest(blobs: MemoryBlobs, files: Readonly<Record<string, string | Uint8Array>>): Manifest {
+  return Manifest.of(
+    Object.entries(files).map(([path, content]) => {
+      const hash = blobs.add(content)
+      return { path, hash, sizeBytes: (blobs.bytes.get(hash) as Uint8Array).length }
+    }),
+  )
+}
+
+export function buildSite(manifest: Manifest | undefined, part: Partial<Site> = {}): Site {
+  const domain = 'example.com' as Hostname
+  const release = manifest === undefined ? undefined : { id: releaseId('b'), manifest }
+  return { domain, hosts: [domain], spa: false, redirect: undefined, release, published: true, ...part }
+}
+
+export function buildTable(...sites: Site[]): SiteTable {
+  return SiteTable.empty.with(new Map(sites.map((site) => [site.domain, site])))
+}
+
+/** Time that stands still until it is advanced; timers fire in order. */
+export class FakeRuntime implements Runtime {
+  #now = 0
+  readonly #timers = new Set<{ at: number; call: () => void }>()
+
+  now = (): number => this.#now
+  monotonic = (): number => this.#now
+  random = (): number => 0.5
+  randomBytes = (length: number): Uint8Array => new Uint8Array(length)
+
+  after = (delayMs: number, call: () => void): (() => void) => {
+    const timer = { at: this.#now + delayMs, call }
+    this.#timers.add(timer)
+    return () => this.#timers.delete(timer)
+  }
+
+  get pending(): number {
+    return this.#timers.size
+  }
+
+  advance(ms: number): void {
+    const end = this.#now + ms
+    for (;;) {
+      const [next] = [...this.#timers].filter((timer) => timer.at <= end).sort((a, b) => a.at - b.at)
+      if (next === undefined) break
+      this.#timers.delete(next)
+      this.#now = next.at
+      next.call()
+    }
+    this.#now = end
+  }
+}
+
+/** Sends bytes on a fresh connection and gives all that comes back until the server closes it. */
+export async function sendRaw(where: { port: number } | { path: string }, bytes: string): Promise<string> {
+  const socket = connect({ host: '127.0.0.1', ...where })
+  const chunks: Buffer[] = []
+  socket.on('data', (chunk: Buffer) => chunks.push(chunk))
+  socket.on('error', () => {})
+  socket.write(Buffer.from(bytes, 'latin1'))
+  await once(socket, 'close')
+  return Buffer.concat(chunks).toString('latin1')
+}
