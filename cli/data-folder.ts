@@ -1,0 +1,69 @@
+import { constants } from 'node:fs'
+import { access, mkdir, open, rename, rm } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+
+/** What a profile keeps for one cluster (`Profile.dataFolder`), mode 0700: nothing in it is shared or committed. */
+export interface DataFolder {
+  readonly path: string
+  /** The operator's private key. */
+  readonly keyFile: string
+  /** The Level store of the replica. */
+  readonly replica: string
+  /** Blobs of releases that were made offline and wait for a node. */
+  readonly blobs: string
+  /** What the nodes are known to have; see `exchange-log.ts`. */
+  readonly exchange: string
+}
+
+export function dataFolderAt(path: string): DataFolder {
+  return {
+    path,
+    keyFile: join(path, 'operator.key'),
+    replica: join(path, 'replica'),
+    blobs: join(path, 'outbox'),
+    exchange: join(path, 'exchange.json'),
+  }
+}
+
+/** Makes the folder and what is above it; the folder itself is its owner's alone. */
+export async function makeDataFolder(folder: DataFolder): Promise<void> {
+  await mkdir(dirname(folder.path), { recursive: true, mode: 0o700 })
+  await mkdir(folder.path, { recursive: true, mode: 0o700 })
+}
+
+export async function exists(path: string): Promise<boolean> {
+  try {
+    await access(path, constants.F_OK)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** Replaces a file whole: whoever reads it, also after a power cut, sees the old text or the new one. */
+export async function replaceFile(path: string, text: string, mode: number): Promise<void> {
+  const temporary = `${path}.${process.pid}.tmp`
+  try {
+    await using file = await open(temporary, 'w', mode)
+    await file.writeFile(text)
+    await file.sync()
+  } catch (error) {
+    await rm(temporary, { force: true })
+    throw error
+  }
+  await rename(temporary, path)
+  await syncFolder(dirname(path))
+}
+
+/** Makes a new file durable; fails with EEXIST where there is one already. */
+export async function createFile(path: string, text: string, mode: number): Promise<void> {
+  await using file = await open(path, 'wx', mode)
+  await file.writeFile(text)
+  await file.sync()
+  await syncFolder(dirname(path))
+}
+
+async function syncFolder(path: string): Promise<void> {
+  await using folder = await open(path, 'r')
+  await folder.sync()
+}
