@@ -1,0 +1,302 @@
+import {
+  asMakiError,
+  type Change,
+  type Log,
+  MakiError,
+  type MemberKey,
+  type Operation,
+  type OperationId,
+  type Signer,
+  type State,
+} from '../core/index.ts'
+import type { ClusterStatus } from '../edge/index.ts'
+import { findNearest, type Machine, type Profile } from './config/index.ts'
+import { type Connect, createConnect } from './connect.ts'
+import type { ControlClient } from './control-client.ts'
+import { dataFolderAt } from './data-folder.ts'
+import { deliver, publishes } from './deliver.ts'
+import type { Host } from './host.ts'
+import { readKeyFile } from './identity.ts'
+import { LocalReplica } from './local-replica.ts'
+import { OutboxBlobs } from './outbox-blobs.ts'
+import { findProfileKey, requireProfileKey } from './profile-key.ts'
+
+export interface ClusterClientOptions {
+  readonly profile: Profile
+  readonly host: Pick<Host, 'runtime' | 'signal'>
+  readonly log: Log
+  readonly offline: boolean
+  /** An identity without a replica on disk: every command pulls what it needs. */
+  readonly keyFile?: string
+  /** The machine to ask first. */
+  readonly node?: string
+  /** How machines are reached; for tests and later ways in. */
+  readonly connect?: Connect
+  /** Another maki holds the replica and this one begins to wait. */
+  readonly onWait?: () => void
+  /** Something that a person should look at, though the command goes on. */
+  readonly onCaution?: (text: string) => void
+}
+
+/** A machine that answered. */
+export interface Reached {
+  readonly machine: Machine
+  readonly control: ControlClient
+  readonly status: ClusterStatus
+}
+
+export interface ExchangeReport {
+  /** The machine that was exchanged with; undefined when none was reached. */
+  readonly machine: string | undefined
+  /** Operations that came from it, in its order. */
+  readonly pulled: readonly OperationId[]
+  readonly delivered: readonly OperationId[]
+  /** Own operations that no node has yet. */
+  readonly waiting: readonly Operation[]
+  /** Why no machine was reached, a reason for each; empty when one was, and with `--offline`. */
+  readonly unreachable: readonly MakiError[]
+}
+
+/** A node that has answered takes no longer than this to say who it is, unless it is wedged. */
+const PROBE_MS = 5_000
+
+/**
+ * The cluster as commands see it: a local replica that is read and written at once, and an exchange with the first
+ * machine that answers. What is committed is durable here; it waits in the outbox until a node has acknowledged it.
+ */
+export class ClusterClient implements AsyncDisposable {
+  readonly profile: Profile
+  readonly local: LocalReplica
+  /** Undefined for an identity without a replica on disk. */
+  readonly blobs: OutboxBlobs | undefined
+  readonly #options: ClusterClientOptions
+  readonly #connect: Connect
+  readonly #pulled = new Set<OperationId>()
+  readonly #unreachable: MakiError[] = []
+  #reaching: Promise<Reached | undefined> | undefined
+
+  private constructor(options: ClusterClientOptions, local: LocalReplica) {
+    this.#options = options
+    this.profile = options.profile
+    this.local = local
+    this.blobs = local.folder === undefined ? undefined : new OutboxBlobs(local.folder.blobs)
+    this.#connect = options.connect ?? createConnect(options.host.runtime)
+  }
+
+  static async open(options: ClusterClientOptions): Promise<ClusterClient> {
+    const { profile, host, log, keyFile, onWait } = options
+    checkNode(options)
+    const local = await LocalReplica.open({
+      cluster: profile.cluster,
+      folder: keyFile === undefined ? dataFolderAt(profile.dataFolder) : undefined,
+      runtime: host.runtime,
+      signal: host.signal,
+      log,
+      ...(onWait === undefined ? {} : { onWait }),
+    })
+    return new ClusterClient(options, local)
+  }
+
+  get state(): State {
+    return this.local.replica.state
+  }
+
+  get signal(): AbortSignal {
+    return this.#options.host.signal
+  }
+
+  get isOffline(): boolean {
+    return this.#options.offline
+  }
+
+  /** Why machines were not reached so far. */
+  get unreachable(): readonly MakiError[] {
+    return this.#unreachable
+  }
+
+  /** The first machine that answers, asked once; undefined with `--offline` and when none does. */
+  reach(): Promise<Reached | undefined> {
+    this.#reaching ??= this.#reach()
+    return this.#reaching
+  }
+
+  /** As `reach`, but MAKI_UNREACHABLE with every machine's reason. */
+  async requireReach(): Promise<Reached> {
+    const reached = await this.reach()
+    if (reached !== undefined) return reached
+    throw this.unreachableError()
+  }
+
+  unreachableError(): MakiError {
+    if (this.isOffline)
+      return new MakiError('MAKI_UNREACHABLE', 'no machine is asked with --offline', { hint: 'Leave --offline out.' })
+    const machines = this.profile.machines.length
+    if (machines === 0) {
+      return new MakiError('MAKI_UNREACHABLE', `the profile ${this.profile.file} lists no machine`, {
+        hint: 'Start a cluster on this computer with: maki dev',
+      })
+    }
+    const reasons = this.#unreachable.map((error) => error.message)
+    const hint = this.#unreachable.find((error) => error.hint !== undefined)?.hint
+    return new MakiError(
+      'MAKI_UNREACHABLE',
+      reasons.length === 1 ? (reasons[0] as string) : `no machine can be reached:\n  ${reasons.join('\n  ')}`,
+      {
+        hint: hint ?? 'Check that the nodes run; write with --offline to let changes wait.',
+      },
+    )
+  }
+
+  /** Brings what the first machine that answers has. Resolves with the new ids; undefined when none was reached. */
+  async pull(): Promise<readonly OperationId[] | undefined> {
+    const reached = await this.reach()
+    if (reached === undefined) return undefined
+    const added: OperationId[] = []
+    const refused: string[] = []
+    const { machine, control } = reached
+    let cursor = this.local.exchange.cursors[machine.name]
+    for (;;) {
+      const page = await control.operations(cursor, this.signal)
+      const report = await this.local.replica.merge(page.operations)
+      for (const id of report.added) {
+        added.push(id)
+        this.#pulled.add(id)
+      }
+      refused.push(...report.refused)
+      if (page.cursor !== cursor) {
+        cursor = page.cursor
+        await this.local.saveExchange({ cursors: { ...this.local.exchange.cursors, [machine.name]: page.cursor } })
+      }
+      if (!page.more) break
+    }
+    await this.local.markWhole()
+    await this.local.saveExchange({ exchangedAtMs: this.#options.host.runtime.now() })
+    if (refused.length > 0) {
+      this.#options.onCaution?.(`${machine.name} sent ${refused.length} operations that are not valid: ${refused[0]}`)
+    }
+    return added
+  }
+
+  /** Own operations that no node is known to have, in the order in which they were made. */
+  async listWaiting(): Promise<readonly Operation[]> {
+    return (await this.#outbox()).operations
+  }
+
+  /**
+   * Pulls, then hands over what waits. Resolves also when nothing was reached; throws the node's refusal when it takes
+   * none of an operation made by this command (`made`), and warns of others.
+   */
+  async exchange(made?: OperationId): Promise<ExchangeReport> {
+    try {
+      const pulled = await this.pull()
+      if (pulled !== undefined) return { ...(await this.#deliver(made)), pulled, unreachable: [] }
+    } catch (thrown) {
+      // The node went away under the exchange; what was not acknowledged waits.
+      const error = asMakiError(thrown)
+      if (this.signal.aborted || error.exitCode !== 3) throw thrown
+      this.#unreachable.push(error)
+      this.#reaching = Promise.resolve(undefined)
+    }
+    return {
+      machine: undefined,
+      pulled: [],
+      delivered: [],
+      waiting: await this.listWaiting(),
+      unreachable: this.#unreachable,
+    }
+  }
+
+  /** The key that this person signs with. Throws, and says what to do, where it is no member of the cluster. */
+  async requireSigner(): Promise<Signer> {
+    const { keyFile } = this.#options
+    const signer =
+      keyFile === undefined
+        ? await requireProfileKey(this.profile, this.#options.host.runtime)
+        : await readKeyFile(keyFile)
+    if (!this.local.isKnown) {
+      const why = await this.reach().then(() => this.unreachableError())
+      throw new MakiError('MAKI_UNREACHABLE', `nothing is known of the cluster here yet, and ${why.message}`, {
+        cause: why,
+        ...(why.hint === undefined ? {} : { hint: why.hint }),
+      })
+    }
+    if (!this.local.isMember(signer.key)) {
+      throw new MakiError('MAKI_OPERATION_REFUSED', `your key ${signer.key} is no member of this cluster`, {
+        hint: `On a computer that is: maki operator add NAME ${signer.key}`,
+      })
+    }
+    return signer
+  }
+
+  /** Makes an operation: signed, durable here, in the outbox. */
+  async commit(changes: readonly Change[], options: { signer?: Signer; message?: string } = {}): Promise<Operation> {
+    const signer = options.signer ?? (await this.requireSigner())
+    return this.local.replica.commit(signer, changes, options.message)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const reached = await this.#reaching?.catch(() => undefined)
+    reached?.control[Symbol.dispose]()
+    await this.blobs?.[Symbol.asyncDispose]()
+    await this.local[Symbol.asyncDispose]()
+  }
+
+  async #reach(): Promise<Reached | undefined> {
+    if (this.isOffline) return undefined
+    const { node } = this.#options
+    const machines = [...this.profile.machines].sort((a, b) => Number(b.name === node) - Number(a.name === node))
+    for (const machine of machines) {
+      let control: ControlClient | undefined
+      try {
+        control = await this.#connect(machine)
+        const status = await control.status({ signal: this.signal, answerMs: PROBE_MS })
+        if (status.cluster.id === this.profile.cluster) return { machine, control, status }
+        throw new MakiError('MAKI_UNREACHABLE', `${machine.name} belongs to another cluster (${status.cluster.id})`)
+      } catch (thrown) {
+        control?.[Symbol.dispose]()
+        if (this.signal.aborted) throw thrown
+        this.#unreachable.push(asMakiError(thrown))
+      }
+    }
+    return undefined
+  }
+
+  async #outbox() {
+    const outbox = await this.local.listOutbox(await this.#authors())
+    return { ...outbox, operations: outbox.operations.filter(({ id }) => !this.#pulled.has(id)) }
+  }
+
+  /** Whose operations are made here. */
+  async #authors(): Promise<ReadonlySet<MemberKey>> {
+    const { keyFile } = this.#options
+    const signer = keyFile === undefined ? await findProfileKey(this.profile) : await readKeyFile(keyFile)
+    return new Set(signer === undefined ? [] : [signer.key])
+  }
+
+  async #deliver(made: OperationId | undefined): Promise<Pick<ExchangeReport, 'machine' | 'delivered' | 'waiting'>> {
+    const { control, machine } = await this.requireReach()
+    const outbox = await this.#outbox()
+    const bring = async (operation: Operation) => this.blobs?.bring(operation, control, this.signal)
+    const report = await deliver(outbox.operations, control, bring, this.signal)
+    const waiting = report.refused.map(({ operation }) => operation)
+    if (waiting.length === 0) await this.local.saveExchange({ delivered: outbox.cursor })
+    if (!waiting.some(publishes)) await this.blobs?.clear()
+    for (const { operation, error } of report.refused) {
+      if (operation.id === made) throw error
+      this.#options.onCaution?.(
+        `${machine.name} does not take operation ${operation.id}, which waits: ${error.message}`,
+      )
+    }
+    return { machine: machine.name, delivered: report.delivered, waiting }
+  }
+}
+
+function checkNode({ node, profile }: ClusterClientOptions): void {
+  if (node === undefined || profile.machines.some(({ name }) => name === node)) return
+  const names = profile.machines.map(({ name }) => String(name))
+  const nearest = findNearest(node, names)
+  throw new MakiError('MAKI_USAGE', `the profile ${profile.file} has no machine ${JSON.stringify(node)}`, {
+    hint:
+      nearest !== undefined ? `--node ${nearest}` : names.length > 0 ? `It has ${names.join(', ')}.` : 'It lists none.',
+  })
+}
