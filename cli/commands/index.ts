@@ -1,0 +1,34 @@
+import type { Config } from '@oclif/core'
+import type { MakiCommand } from '../base.ts'
+
+/** A command's class, as `maki` uses it. */
+export type CommandClass = (new (argv: string[], config: Config) => MakiCommand) & { id: string }
+
+/** Every command by id; each is loaded when it is asked for, since loading all of them takes longer than most of them run. */
+export const COMMANDS = {
+  'domain:list': async () => (await import('./domain/list.ts')).default,
+  history: async () => (await import('./history.ts')).default,
+  'operator:key': async () => (await import('./operator/key.ts')).default,
+  pull: async () => (await import('./pull.ts')).default,
+  push: async () => (await import('./push.ts')).default,
+  'record:add': async () => (await import('./record/add.ts')).default,
+  'record:list': async () => (await import('./record/list.ts')).default,
+  'record:remove': async () => (await import('./record/remove.ts')).default,
+  'record:set': async () => (await import('./record/set.ts')).default,
+  'release:list': async () => (await import('./release/list.ts')).default,
+  rollback: async () => (await import('./rollback.ts')).default,
+  show: async () => (await import('./show.ts')).default,
+  status: async () => (await import('./status.ts')).default,
+} as const satisfies Record<string, () => Promise<CommandClass>>
+
+export type CommandId = keyof typeof COMMANDS
+
+export const isCommandId = (id: string): id is CommandId => Object.hasOwn(COMMANDS, id)
+
+/** What the commands with a common first word are about. */
+export const TOPICS = {
+  domain: 'The zones that the cluster answers for',
+  operator: 'Keys that may change the cluster',
+  record: 'DNS records, without a project file',
+  release: 'Published versions of a site',
+} as const satisfies Record<string, string>

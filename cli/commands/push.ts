@@ -1,0 +1,89 @@
+import { Flags } from '@oclif/core'
+import type { Conflict, Operation, OperationId } from '../../core/index.ts'
+import { MakiCommand } from '../base.ts'
+import type { ClusterClient } from '../cluster-client.ts'
+import { formatOperation, nameMember, type OperationView, viewOperation } from '../operation-view.ts'
+import { count, type Style } from '../output.ts'
+
+/** What becomes of one operation that waits. */
+interface PushRow extends OperationView {
+  /** Concurrent changes of the same keys: which side's value stands, and whose the other is. */
+  readonly conflicts: readonly {
+    readonly key: string
+    readonly wins: boolean
+    readonly other: OperationId
+    readonly otherAuthor: string
+  }[]
+}
+
+interface PushResult {
+  readonly node: string
+  readonly dryRun: boolean
+  /** How many operations came in the exchange. */
+  readonly pulled: number
+  readonly operations: readonly PushRow[]
+  /** Refused by the node; they wait still. */
+  readonly waiting: readonly OperationId[]
+}
+
+export default class Push extends MakiCommand<PushResult> {
+  static override summary = 'Hand over the operations that wait on this computer.'
+  static override description =
+    'With --dry-run nothing is handed over: it shows what would win and lose against what others wrote meanwhile.'
+  static override examples = ['maki push --dry-run', 'maki push']
+  static override flags = {
+    'dry-run': Flags.boolean({ summary: 'Only show what waits and what would become of it.' }),
+  }
+
+  override async run(): Promise<PushResult> {
+    const { flags } = await this.parse(Push)
+    await using client = await this.openClient(flags)
+    const { machine } = await client.requireReach()
+    const pulled = (await client.pull()) ?? []
+    const made = await client.listWaiting()
+    const operations = made.map((operation) => judge(operation, client))
+    const base = { node: machine.name, pulled: pulled.length, operations }
+    if (flags['dry-run']) return { ...base, dryRun: true, waiting: made.map(({ id }) => id) }
+    const report = await client.exchange()
+    if (report.machine === undefined) throw client.unreachableError()
+    if (report.waiting.length > 0) this.exitCode = 4
+    return { ...base, dryRun: false, waiting: report.waiting.map(({ id }) => id) }
+  }
+
+  protected format({ node, dryRun, operations, waiting }: PushResult, style: Style): string {
+    if (operations.length === 0) return 'Nothing waits here.'
+    const now = this.host.runtime.now()
+    const rows = operations.map((row) =>
+      [formatOperation(row, now, style), ...row.conflicts.map((side) => formatSide(side, style))].join('\n'),
+    )
+    const handed = operations.length - waiting.length
+    const head = dryRun
+      ? `Would hand over ${count(operations.length, 'operation')} to ${node}`
+      : `${style.good('Handed over')} ${count(handed, 'operation')} to ${node}`
+    return `${head}:\n\n${rows.join('\n\n')}`
+  }
+}
+
+function judge(operation: Operation, client: ClusterClient): PushRow {
+  const { replica } = client.local
+  return {
+    // What waits before a push is all that is shown; saying so of each would only be noise.
+    ...viewOperation(operation, replica, new Set()),
+    conflicts: replica.conflicts().flatMap((conflict) => findSide(conflict, operation.id, client)),
+  }
+}
+
+function findSide({ key, winner, losers }: Conflict, id: OperationId, client: ClusterClient): PushRow['conflicts'] {
+  const other =
+    winner.operation === id ? losers[0] : losers.some((loser) => loser.operation === id) ? winner : undefined
+  if (other === undefined) return []
+  return [
+    { key, wins: winner.operation === id, other: other.operation, otherAuthor: nameMember(client.state, other.author) },
+  ]
+}
+
+function formatSide({ key, wins, otherAuthor }: PushRow['conflicts'][number], style: Style): string {
+  return wins
+    ? `  ${style.good('wins')} over what ${otherAuthor} wrote to ${key}`
+    : `  ${style.bad('loses')} to what ${otherAuthor} wrote to ${key}`
+}

@@ -1,0 +1,88 @@
+import { Args } from '@oclif/core'
+import { absoluteName, type DomainView, listDomains, parseOwnerName, type State } from '../../../core/index.ts'
+import { buildZone, formatRdata, formatType } from '../../../dns/index.ts'
+import { MakiCommand } from '../../base.ts'
+import { requireDomain } from '../../domain-of.ts'
+import { formatTable, plainLine, type Style } from '../../output.ts'
+
+/** An RRset as the cluster answers it. */
+interface RecordRow {
+  readonly domain: string
+  /** Full, without the final dot. */
+  readonly name: string
+  readonly type: string
+  readonly ttl: number
+  readonly values: readonly string[]
+  /** Who wrote it: nobody (`automatic`), a person (`explicit`), or the sync of a project. */
+  readonly source: 'automatic' | 'explicit' | `project ${string}`
+}
+
+export default class RecordList extends MakiCommand<readonly RecordRow[]> {
+  static override summary = 'List DNS records, those that we make ourselves included.'
+  static override examples = ['maki record list', 'maki record list example.com', 'maki record list example.com www A']
+  static override args = {
+    domain: Args.string({ ignoreStdin: true, description: 'Only of this domain.' }),
+    name: Args.string({ ignoreStdin: true, description: 'Only at this name.' }),
+    type: Args.string({ ignoreStdin: true, description: 'Only of this type.' }),
+  }
+
+  override async run(): Promise<readonly RecordRow[]> {
+    const { args, flags } = await this.parse(RecordList)
+    await using client = await this.openClient(flags)
+    await this.refresh(client)
+    const { state } = client
+    if (args.domain === undefined) return listDomains(state).flatMap((domain) => listRows(state, domain))
+    const domain = requireDomain(state, args.domain)
+    const name = args.name === undefined ? undefined : absoluteName(parseOwnerName(args.name, domain.apex), domain.apex)
+    const type = args.type?.toUpperCase()
+    return listRows(state, domain).filter((row) => (name ?? row.name) === row.name && (type ?? row.type) === row.type)
+  }
+
+  protected format(rows: readonly RecordRow[], style: Style): string {
+    if (rows.length === 0) return 'There is no such record.'
+    const lines = rows.flatMap(({ name, type, ttl, values, source }) =>
+      values.map((value, i) => [
+        i === 0 ? name : '',
+        i === 0 ? type : '',
+        i === 0 ? String(ttl) : '',
+        plainLine(value),
+        i === 0 ? mark(source, style) : '',
+      ]),
+    )
+    return formatTable(lines, ['NAME', 'TYPE', 'TTL', 'VALUE', 'FROM'].map(style.bold))
+  }
+}
+
+const mark = (source: RecordRow['source'], style: Style): string =>
+  source === 'automatic' ? style.dim(source) : plainLine(source)
+
+function listRows(state: State, domain: DomainView): RecordRow[] {
+  const explicit = new Map<string, RecordRow>()
+  for (const { value, via } of domain.records) {
+    const { ttl, type, values } = value
+    const name = absoluteName(value.name, domain.apex)
+    explicit.set(`${name} ${type}`, {
+      domain: domain.apex,
+      name,
+      type,
+      ttl,
+      values,
+      source: via === undefined ? 'explicit' : `project ${via}`,
+    })
+  }
+  const rows = [...explicit.values()]
+  for (const [name, types] of buildZone(state, domain.apex)?.zone.names ?? []) {
+    for (const [code, { ttl, rdata }] of types) {
+      const type = formatType(code)
+      if (explicit.has(`${name} ${type}`)) continue
+      rows.push({ domain: domain.apex, name, type, ttl, values: rdata.map(formatRdata), source: 'automatic' })
+    }
+  }
+  return rows.sort((a, b) => compareNames(a.name, b.name) || (a.type < b.type ? -1 : 1))
+}
+
+/** By label from the right: a zone's names stand together (RFC 4034 section 6.1). */
+function compareNames(a: string, b: string): number {
+  const [left, right] = [a.split('.').reverse().join('\0'), b.split('.').reverse().join('\0')]
+  return left < right ? -1 : left > right ? 1 : 0
+}

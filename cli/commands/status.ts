@@ -1,0 +1,136 @@
+import { findCluster, listNodes, type OperationId, shortId } from '../../core/index.ts'
+import type { ConflictSummary, NodeStatus } from '../../edge/index.ts'
+import { MakiCommand } from '../base.ts'
+import type { ClusterClient } from '../cluster-client.ts'
+import { count, formatTable, plainLine, type Style } from '../output.ts'
+import { formatDuration } from '../when.ts'
+
+interface StatusResult {
+  readonly cluster: { readonly id: string; readonly name: string }
+  /** The node that answered; null when this is the copy on this computer. */
+  readonly answeredBy: string | null
+  readonly nodes: readonly NodeStatus[]
+  readonly pending: readonly OperationId[]
+  readonly held: readonly OperationId[]
+  readonly void: readonly { readonly operation: OperationId; readonly reason: string }[]
+  readonly unknown: readonly OperationId[]
+  readonly conflicts: readonly ConflictSummary[]
+  /** Own operations on this computer that no node has yet. */
+  readonly waiting: readonly OperationId[]
+}
+
+export default class Status extends MakiCommand<StatusResult> {
+  static override summary = 'Show the nodes, whether they agree, and what waits.'
+  static override description =
+    'Ends with 1 when a node is down, nodes differ, or concurrent edits conflict; with 3 when no node answers.'
+  static override examples = ['maki status', 'maki status --json', 'maki status --node berlin']
+
+  override async run(): Promise<StatusResult> {
+    const { flags } = await this.parse(Status)
+    await using client = await this.openClient(flags)
+    const reached = await client.reach()
+    const waiting = (await client.listWaiting()).map(({ id }) => id)
+    if (reached !== undefined) {
+      const { self, ...status } = reached.status
+      const answeredBy = status.nodes.find(({ key }) => key === self)?.name ?? reached.machine.name
+      if (!isHealthy(status)) this.exitCode = 1
+      return { ...status, answeredBy, waiting }
+    }
+    if (!client.isOffline) {
+      this.caution(client.unreachableError().message)
+      this.exitCode = 3
+    }
+    return { ...readCopy(client), answeredBy: null, waiting }
+  }
+
+  protected format(status: StatusResult, style: Style): string {
+    const name = status.cluster.name === '' ? 'unknown' : plainLine(status.cluster.name)
+    const source = status.answeredBy === null ? 'from the copy on this computer' : `from ${status.answeredBy}`
+    const parts = [`${style.bold(name)} (${shortId(status.cluster.id)}), ${source}`, formatNodes(status, style)]
+    const lines = listFindings(status, style)
+    if (lines.length > 0) parts.push(lines.join('\n'))
+    return parts.join('\n\n')
+  }
+}
+
+type Findings = Pick<StatusResult, 'nodes' | 'conflicts'>
+
+const isHealthy = ({ nodes, conflicts }: Findings): boolean =>
+  nodes.every(({ up }) => up) && new Set(nodes.map(({ digest }) => digest)).size <= 1 && conflicts.length === 0
+
+/** What this computer knows by itself: which nodes there are, not how they are. */
+function readCopy(client: ClusterClient): Omit<StatusResult, 'answeredBy' | 'waiting'> {
+  const { replica } = client.local
+  const name = findCluster(replica.state)?.name ?? ''
+  return {
+    cluster: { id: client.profile.cluster, name },
+    nodes: listNodes(replica.state).map((node) => ({
+      key: node.key,
+      name: node.name,
+      up: false,
+      digest: null,
+      heads: [],
+      lagMs: null,
+      version: null,
+      active: {},
+    })),
+    pending: replica.pending(),
+    held: replica.held(),
+    void: replica.voids(),
+    unknown: replica.unknown(),
+    conflicts: replica.conflicts().map(({ key, winner, losers }) => ({
+      key,
+      winner: winner.operation,
+      losers: losers.map(({ operation }) => operation),
+    })),
+  }
+}
+
+function formatNodes({ nodes, answeredBy }: StatusResult, style: Style): string {
+  if (nodes.length === 0) return 'No node is known.'
+  const most = mostCommon(nodes.flatMap(({ digest }) => digest ?? []))
+  const lines = nodes.map((node) => [
+    node.name,
+    answeredBy === null ? style.dim('not asked') : node.up ? style.good('up') : style.bad('down'),
+    formatDigest(node, most, style),
+    formatLag(node.lagMs),
+    count(Object.keys(node.active).length, 'site'),
+    node.version ?? '-',
+  ])
+  return formatTable(lines, ['NODE', '', 'STATE', 'HEARD', 'SERVES', 'VERSION'].map(style.bold))
+}
+
+function formatDigest({ digest, up }: NodeStatus, most: string | undefined, style: Style): string {
+  if (digest === null) return '-'
+  const short = digest.slice(0, 16)
+  return digest === most || !up ? short : style.warn(`${short} differs`)
+}
+
+function formatLag(lagMs: number | null): string {
+  if (lagMs === null) return 'never'
+  const words = formatDuration(lagMs)
+  return words === undefined ? 'now' : `${words} ago`
+}
+
+function mostCommon(texts: readonly string[]): string | undefined {
+  const groups = [...Map.groupBy(texts, (text) => text)]
+  return groups.sort((a, b) => b[1].length - a[1].length)[0]?.[0]
+}
+
+function listFindings(status: StatusResult, style: Style): string[] {
+  const { conflicts, pending, held, unknown, waiting } = status
+  const lines = conflicts.map(
+    ({ key, winner, losers }) =>
+      `${style.warn('conflict')} at ${plainLine(key)}: ${shortId(winner)} won over ${losers.map(shortId).join(', ')}`,
+  )
+  for (const { operation, reason } of status.void)
+    lines.push(`${style.warn('void')} ${shortId(operation)}: ${plainLine(reason)}`)
+  const amounts: [readonly unknown[], string][] = [
+    [pending, 'wait for operations that are not here'],
+    [held, 'are held: their time lies ahead'],
+    [unknown, 'are of a newer version'],
+    [waiting, 'of yours wait on this computer: maki push'],
+  ]
+  for (const [list, what] of amounts) if (list.length > 0) lines.push(`${count(list.length, 'operation')} ${what}`)
+  return lines
+}

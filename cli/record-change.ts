@@ -1,0 +1,147 @@
+import {
+  absoluteName,
+  type ChangeOf,
+  type DomainView,
+  type Entry,
+  listNodes,
+  MakiError,
+  type OperationId,
+  type OwnerName,
+  parseOwnerName,
+  type RecordValue,
+  type State,
+} from '../core/index.ts'
+import { canonicalRecordValue, checkRrset, listReplaced, parseExplicitType } from '../dns/index.ts'
+import { requireDomain } from './domain-of.ts'
+
+/** What a person asks of an RRset. */
+export interface RecordRequest {
+  readonly domain: string
+  readonly name: string
+  readonly type: string
+  readonly values: readonly string[]
+  readonly ttl?: number | undefined
+  readonly priority?: number | undefined
+}
+
+export type RecordChange = ChangeOf<'record.set'> | ChangeOf<'record.remove'>
+
+/** The change that a request comes to; undefined where the RRset is so already. */
+export interface RecordPlan {
+  readonly change: RecordChange | undefined
+  /** The RRset by its full name and type, for messages. */
+  readonly what: string
+  /** What it was before; undefined where there was none. */
+  readonly before: RecordValue | undefined
+  /** The values after the change; empty when the RRset goes. */
+  readonly values: readonly string[]
+  /** Things to tell before it is done. */
+  readonly notes: readonly string[]
+}
+
+/** What a record command did, as it prints it. */
+export interface RecordResult {
+  readonly changed: boolean
+  readonly operation: OperationId | null
+  readonly record: string
+  readonly values: readonly string[]
+  /** Where the operation is durable; null while it waits. */
+  readonly node: string | null
+}
+
+const DEFAULT_TTL = 300
+
+/** The RRset becomes exactly the given values. Pure; throws MAKI_INVALID, MAKI_NOT_FOUND, MAKI_UNSUPPORTED. */
+export function planRecordSet(state: State, request: RecordRequest): RecordPlan {
+  const target = readTarget(state, request)
+  return planValues(state, target, request, canonicalValues(target, request))
+}
+
+/** As `planRecordSet`, with the values that are there kept. */
+export function planRecordAdd(state: State, request: RecordRequest): RecordPlan {
+  const target = readTarget(state, request)
+  return planValues(state, target, request, [
+    ...(target.before?.value.values ?? []),
+    ...canonicalValues(target, request),
+  ])
+}
+
+/** Takes the given values away, or with none the whole RRset. Throws MAKI_NOT_FOUND for a value that is not there. */
+export function planRecordRemove(state: State, request: RecordRequest): RecordPlan {
+  const target = readTarget(state, request)
+  const { domain, name, type, before } = target
+  const what = describeTarget(target)
+  const removal = {
+    change: { kind: 'record.remove', domain: domain.apex, name, type } as const,
+    what,
+    before: before?.value,
+    values: [],
+    notes: [],
+  }
+  if (before === undefined) return { ...removal, change: undefined }
+  if (request.values.length === 0) return { ...removal, notes: noteProject(before) }
+  const gone = new Set(canonicalValues(target, request))
+  const stranger = [...gone].find((value) => !before.value.values.includes(value))
+  if (stranger !== undefined) {
+    throw new MakiError('MAKI_NOT_FOUND', `${what} has no value ${stranger}`, {
+      hint: `It has: ${before.value.values.join(', ')}`,
+    })
+  }
+  const left = before.value.values.filter((value) => !gone.has(value))
+  return left.length === 0
+    ? { ...removal, notes: noteProject(before) }
+    : planValues(state, target, { ...request, ttl: undefined }, left)
+}
+
+interface Target {
+  readonly domain: DomainView
+  readonly name: OwnerName
+  readonly type: string
+  readonly before: Entry<RecordValue> | undefined
+}
+
+function readTarget(state: State, request: RecordRequest): Target {
+  const domain = requireDomain(state, request.domain)
+  const name = parseOwnerName(request.name, domain.apex)
+  const type = parseExplicitType(request.type)
+  const before = domain.records.find(({ value }) => value.name === name && value.type === type)
+  return { domain, name, type, before }
+}
+
+function canonicalValues({ type, domain }: Target, { values, priority }: RecordRequest): string[] {
+  return values.map((value) => canonicalRecordValue(type, value, { priority, apex: domain.apex }))
+}
+
+const describeTarget = ({ domain, name, type }: Target): string => `${absoluteName(name, domain.apex)} ${type}`
+
+function planValues(state: State, target: Target, request: RecordRequest, given: readonly string[]): RecordPlan {
+  const { domain, name, type, before } = target
+  const values = [...new Set(given)].sort()
+  const ttl = request.ttl ?? before?.value.ttl ?? DEFAULT_TTL
+  const record = { name, type, ttl, values }
+  checkRrset(
+    domain.apex,
+    record,
+    domain.records.map(({ value }) => value),
+  )
+  const plan = { what: describeTarget(target), before: before?.value, values }
+  const same = before !== undefined && before.value.ttl === ttl && before.value.values.join('\n') === values.join('\n')
+  if (same) return { ...plan, change: undefined, notes: [] }
+  const replaced = before === undefined ? listReplaced(domain, listNodes(state), record) : []
+  return {
+    ...plan,
+    change: { kind: 'record.set', domain: domain.apex, ...record },
+    notes: [
+      ...noteProject(before),
+      ...(replaced.length === 0
+        ? []
+        : [`It replaces the automatic ${replaced.join(' and ')} of ${absoluteName(name, domain.apex)}.`]),
+    ],
+  }
+}
+
+/** The next sync of a project sets its records again. */
+function noteProject(before: Entry<RecordValue> | undefined): string[] {
+  if (before?.via === undefined) return []
+  return [`The project ${JSON.stringify(before.via)} wrote it: change its makiatto.toml too, or its next sync decides.`]
+}

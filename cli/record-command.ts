@@ -1,0 +1,28 @@
+import { MakiCommand } from './base.ts'
+import type { ClusterClient } from './cluster-client.ts'
+import type { Style } from './output.ts'
+import type { RecordPlan, RecordResult } from './record-change.ts'
+
+/** What the commands that write records have in common: plan on the newest state there is, write, send. */
+export abstract class RecordCommand extends MakiCommand<RecordResult> {
+  protected async write(client: ClusterClient, plan: (client: ClusterClient) => RecordPlan): Promise<RecordResult> {
+    await client.exchange()
+    const signer = await client.requireSigner()
+    const { change, what, values, notes } = plan(client)
+    const result = { record: what, values }
+    if (change === undefined) return { ...result, changed: false, operation: null, node: null }
+    for (const note of notes) this.note(note)
+    const operation = await client.commit([change], { signer })
+    const report = await this.send(client, operation.id)
+    return { ...result, changed: true, operation: operation.id, node: report.machine ?? null }
+  }
+
+  protected format({ changed, record, values, node }: RecordResult, style: Style): string {
+    const now = values.length === 0 ? 'is not there' : `is ${values.join(', ')}`
+    if (!changed) return `${record} ${now} already; nothing was written.`
+    const where = node === null ? '' : ` (at ${node})`
+    return values.length === 0
+      ? `${style.good('Removed')} ${record}${where}.`
+      : `${style.good('Set')} ${record} to ${values.join(', ')}${where}.`
+  }
+}
