@@ -1,0 +1,7 @@
+export { type DomainPlan, isEmptyPlan, type PlanFault, type PlanLine, planSync, type SyncPlan } from './plan.ts'
+export { type ScannedSite, type ScanOptions, type ScanProgress, type SourceFile, scanSite } from './scan.ts'
+export { runSync, type SyncInput, type SyncOptions, type SyncResult } from './sync.ts'
+export type { Published, SyncEvent, WaitFor } from './sync-events.ts'
+export type { SyncTarget } from './sync-target.ts'
+export type { UploadProgress } from './upload.ts'
+export { formatBytes } from './wanted.ts'

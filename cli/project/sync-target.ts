@@ -1,0 +1,23 @@
+import type { BlobHash, Change, Key, OperationId, State } from '../../core/index.ts'
+import type { NodeStatus } from '../../edge/control-api.ts'
+
+/** Where a sync goes: a node through its control API or, offline, the local replica with its outbox. */
+export interface SyncTarget {
+  /** As of now; read again for every plan, so it may move on between two of them. */
+  readonly state: State
+  /**
+   * What this project's `sync` last wrote to the key: the value of the greatest operation with this `via` that
+   * touches it. Undefined where there is none, or where that operation removed the key or its domain.
+   */
+  lastWritten(key: Key, project: string): Promise<unknown | undefined>
+  /** Those of `hashes` that are not whole there. */
+  missing(hashes: readonly BlobHash[]): Promise<readonly BlobHash[]>
+  /** Takes a pack (`encodePack`); resolves with the number of blobs when all are durable. */
+  putPack(pack: AsyncIterable<Uint8Array>): Promise<number>
+  /** Resolves when the operation is durable. */
+  submit(changes: readonly Change[], message: string): Promise<OperationId>
+  /** What is known of the nodes now, then again whenever it changes, until the signal aborts. */
+  nodes(signal: AbortSignal): AsyncIterable<readonly NodeStatus[]>
+  /** True when the release that a node serves comes after the given one; a target without it waits for exactly that one. */
+  isNewer?(active: OperationId, release: OperationId): boolean
+}

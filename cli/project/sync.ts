@@ -1,0 +1,175 @@
+import { type Hostname, type Key, MakiError, Manifest, type Runtime } from '../../core/index.ts'
+import type { ProjectConfig } from '../config/index.ts'
+import { readGitFacts } from './git.ts'
+import { isEmptyPlan, listContestedKeys, type PlanOptions, planSync, type SyncPlan } from './plan.ts'
+import { type ScanOptions, type SourceFile, scanSite } from './scan.ts'
+import type { Published, SyncEvent, WaitFor } from './sync-events.ts'
+import type { SyncTarget } from './sync-target.ts'
+import { type UploadOptions, type UploadProgress, type UploadSite, uploadSites } from './upload.ts'
+import { waitForNodes } from './wait.ts'
+import type { BuiltSite } from './wanted.ts'
+
+export interface SyncOptions extends PlanOptions {
+  /** Writes nothing; plan and faults are the same. */
+  readonly dryRun?: boolean | undefined
+  readonly waitFor?: WaitFor | undefined
+  readonly waitTimeoutMs?: number | undefined
+  readonly allowEmpty?: boolean | undefined
+  /** The operations' message. */
+  readonly message?: string | undefined
+}
+
+export interface SyncInput {
+  readonly project: ProjectConfig
+  readonly target: SyncTarget
+  readonly runtime: Runtime
+  readonly options?: SyncOptions | undefined
+  /** Where hashes of files are remembered from sync to sync. */
+  readonly cacheFile?: string | undefined
+  readonly report?: ((event: SyncEvent) => void) | undefined
+  readonly signal?: AbortSignal | undefined
+  /** For tests: see `ScanOptions` and `UploadOptions`. */
+  readonly hooks?: Pick<ScanOptions, 'afterRead'> & Pick<UploadOptions, 'beforeRead'>
+}
+
+export interface SyncResult {
+  readonly plan: SyncPlan
+  /** One operation for each domain that was not as the file says, in the order in which they were made. */
+  readonly published: readonly Published[]
+  readonly uploaded: UploadProgress
+}
+
+/** How often a sync begins again because files changed under it. */
+const ATTEMPTS = 3
+const WAIT_TIMEOUT_MS = 120_000
+const NOTHING: UploadProgress = { blobs: 0, blobsDone: 0, bytes: 0, bytesDone: 0 }
+
+/**
+ * Brings the cluster to what the project's file and folders say: scan, plan, missing blobs, then one operation a
+ * domain, then the wait for the nodes. Throws before anything is published: MAKI_CONFIG for files that cannot be
+ * published, MAKI_CONFLICT for faults of the plan (all of them) and for files that keep changing. After that:
+ * MAKI_TIMEOUT or MAKI_UNREACHABLE of the wait. A sync that was cut off is done by running it again.
+ */
+export async function runSync(input: SyncInput): Promise<SyncResult> {
+  const { target, options = {}, report, runtime, signal } = input
+  const prepared = await prepareBlobs(input)
+  if (options.dryRun === true || isEmptyPlan(prepared.plan)) return { ...prepared, published: [] }
+  const published: Published[] = []
+  for (const { domain, changes } of prepared.plan.domains) {
+    if (changes.length === 0) continue
+    signal?.throwIfAborted()
+    const operation = await target.submit(changes, options.message ?? `sync ${input.project.project}`)
+    const done = { domain, operation, isRelease: changes.some(({ kind }) => kind === 'release.publish') }
+    published.push(done)
+    report?.({ event: 'published', ...done })
+  }
+  await waitForNodes(
+    published.filter(({ isRelease }) => isRelease),
+    target,
+    {
+      waitFor: options.waitFor ?? 'up',
+      timeoutMs: options.waitTimeoutMs ?? WAIT_TIMEOUT_MS,
+      runtime,
+      signal,
+      onSwitched: (domain, node) => report?.({ event: 'switched', domain, node }),
+    },
+  )
+  return { ...prepared, published }
+}
+
+/** Plans, and uploads what the plan's releases need; begins again while files change in between. */
+async function prepareBlobs(input: SyncInput): Promise<{ plan: SyncPlan; uploaded: UploadProgress }> {
+  const { target, options = {}, report, hooks, signal } = input
+  for (let attempt = 1; ; attempt++) {
+    const sites = await buildSites(input, attempt > 1)
+    const plan = await makePlan(input, sites)
+    report?.({ event: 'planned', plan })
+    refuseFaults(plan)
+    const needed = plan.domains.flatMap(({ domain, changes }): UploadSite[] => {
+      const site = sites.get(domain)
+      return site !== undefined && changes.some(({ kind }) => kind === 'release.publish') ? [site] : []
+    })
+    signal?.throwIfAborted()
+    if (options.dryRun === true || needed.length === 0) return { plan, uploaded: NOTHING }
+    try {
+      const onProgress = (progress: UploadProgress) => report?.({ event: 'uploading', ...progress })
+      return { plan, uploaded: await uploadSites(needed, target, { ...hooks, onProgress }) }
+    } catch (thrown) {
+      const isChange = thrown instanceof MakiError && CHANGED.has(thrown.code)
+      if (!isChange || attempt === ATTEMPTS) throw thrown
+      report?.({ event: 'restarted', reason: thrown.message })
+    }
+  }
+}
+
+/** What says that a file was another one when it was sent. */
+const CHANGED: ReadonlySet<string> = new Set(['MAKI_CONFLICT', 'MAKI_BLOB_MISMATCH'])
+
+interface Site extends UploadSite {
+  readonly built: BuiltSite
+}
+
+async function buildSites(input: SyncInput, distrustCache: boolean): Promise<Map<Hostname, Site>> {
+  const { project, options = {}, report, runtime, cacheFile, hooks, signal } = input
+  const sites = new Map<Hostname, Site>()
+  const byFolder = new Map<string, Site>()
+  for (const { name, folder } of project.domains) {
+    if (folder === undefined) continue
+    signal?.throwIfAborted()
+    const known = byFolder.get(folder)
+    if (known !== undefined) {
+      sites.set(name, known)
+      continue
+    }
+    const scanned = await scanSite(name, folder, {
+      runtime,
+      cacheFile,
+      distrustCache,
+      excluded: [project.file],
+      allowEmpty: options.allowEmpty,
+      afterRead: hooks?.afterRead,
+      onProgress: (progress) => report?.({ event: 'hashing', domain: name, ...progress }),
+    })
+    for (const message of scanned.warnings) report?.({ event: 'warned', message })
+    const site = encodeSite(scanned.files)
+    byFolder.set(folder, site)
+    sites.set(name, site)
+  }
+  return sites
+}
+
+function encodeSite(files: readonly SourceFile[]): Site {
+  const content = Manifest.of(files)
+  const manifest = content.encode()
+  const built: BuiltSite = {
+    manifest: manifest.hash,
+    tree: manifest.tree,
+    files: content.fileCount,
+    bytes: content.totalBytes,
+  }
+  return { files, manifest, built }
+}
+
+async function makePlan(input: SyncInput, sites: ReadonlyMap<Hostname, Site>): Promise<SyncPlan> {
+  const { project, target, options = {} } = input
+  const built = new Map([...sites].map(([domain, site]) => [domain, site.built]))
+  const state = target.state
+  const last = new Map<Key, unknown>()
+  for (const key of listContestedKeys({ project, sites: built, state })) {
+    const value = await target.lastWritten(key, project.project)
+    if (value !== undefined) last.set(key, value)
+  }
+  const git = await readGitFacts(project.folder, [...sites.keys()], state)
+  return planSync({ project, sites: built, state, options, last, git })
+}
+
+function refuseFaults({ faults }: SyncPlan): void {
+  const [first] = faults
+  if (first === undefined) return
+  const message =
+    faults.length === 1
+      ? first.message
+      : `the sync is not possible:${faults.map((fault) => `\n  ${fault.message}`).join('')}`
+  const hints = [...new Set(faults.map(({ hint }) => hint))]
+  throw new MakiError('MAKI_CONFLICT', message, { hint: hints.join('\n') })
+}

@@ -1,0 +1,141 @@
+import {
+  absoluteName,
+  type BlobHash,
+  type Change,
+  type Entry,
+  encodeCanonical,
+  findMember,
+  type Hostname,
+  type Key,
+  keys,
+  type MemberKey,
+  type ReleaseValue,
+  type State,
+  shortId,
+} from '../../core/index.ts'
+import type { DomainConfig } from '../config/index.ts'
+
+/** A site as its release names it; made of the scanned files. */
+export interface BuiltSite {
+  /** The blob that holds the manifest. */
+  readonly manifest: BlobHash
+  /** Equal trees are equal sites. */
+  readonly tree: BlobHash
+  readonly files: number
+  readonly bytes: number
+}
+
+/** A key that the project file asks for. */
+export interface Wanted {
+  readonly key: Key
+  /** As the state holds it. */
+  readonly value: unknown
+  readonly change: Change
+  /** What the key is to people: `A record of www.example.com`. */
+  readonly name: string
+  /** Its value in a few words; empty where the name says it all. */
+  readonly shown: string
+}
+
+/** Every key of a domain but its release, in the order in which they are written: settings, aliases, records. */
+export function listWanted(domain: DomainConfig, project: string): readonly Wanted[] {
+  const apex = domain.name
+  const { spa, onConcurrent, previews, redirect } = domain.settings
+  const settings: Wanted = {
+    key: keys.domain(apex),
+    value: domain.settings,
+    change: { kind: 'domain.set', domain: apex, ...domain.settings, via: project },
+    name: `settings of ${apex}`,
+    shown: `spa = ${spa}, on_concurrent = "${onConcurrent}", previews = ${previews}${redirect === undefined ? '' : `, redirect = "${redirect}"`}`,
+  }
+  const aliases = domain.aliases.map((host): Wanted => {
+    const change: Change = { kind: 'alias.set', domain: apex, host, via: project }
+    return { key: keys.alias(apex, host), value: true, change, name: `alias ${host}`, shown: '' }
+  })
+  const records = domain.records.map(({ name, type, ttl, values }): Wanted => {
+    const change: Change = { kind: 'record.set', domain: apex, name, type, ttl, values: [...values], via: project }
+    const value = { name, type, ttl, values }
+    return {
+      key: keys.record(apex, name, type),
+      value,
+      change,
+      name: nameOfRecord(apex, value),
+      shown: showRecord(value),
+    }
+  })
+  return [settings, ...aliases, ...records]
+}
+
+/** The release of a domain. `aliases` are those that the domain has once the plan is done. */
+export function wantRelease(
+  domain: Hostname,
+  site: BuiltSite,
+  about: { project: string; aliases: readonly Hostname[]; commit: string | undefined },
+): Wanted {
+  const value: ReleaseValue = {
+    manifest: site.manifest,
+    tree: site.tree,
+    files: site.files,
+    bytes: site.bytes,
+    aliases: [...about.aliases].sort(),
+    ...(about.commit === undefined ? {} : { commit: about.commit }),
+  }
+  return {
+    key: keys.release(domain),
+    value,
+    change: { kind: 'release.publish', domain, ...value, via: about.project },
+    name: `release of ${domain}`,
+    shown: showRelease(value),
+  }
+}
+
+/** Releases are equal when their trees are: who compressed the manifest, and when, changes nothing that is served. */
+export function isSameValue(a: unknown, b: unknown): boolean {
+  if (isRelease(a) && isRelease(b)) return a.tree === b.tree
+  return Buffer.compare(encodeCanonical(a), encodeCanonical(b)) === 0
+}
+
+export const isRelease = (value: unknown): value is ReleaseValue =>
+  typeof value === 'object' && value !== null && 'tree' in value && 'manifest' in value
+
+/** A state's entry in a few words. */
+export function showValue(value: unknown): string {
+  if (isRelease(value)) return showRelease(value)
+  const record = value as { type?: unknown; values?: readonly string[]; ttl?: number } | null
+  if (typeof record === 'object' && record !== null && Array.isArray(record.values))
+    return showRecord({ ttl: record.ttl ?? 0, values: record.values })
+  return value === true ? '' : JSON.stringify(value)
+}
+
+export function nameOfRecord(apex: Hostname, record: { name: string; type: string }): string {
+  return `${record.type} record of ${absoluteName(record.name as Parameters<typeof absoluteName>[0], apex)}`
+}
+
+/** Who wrote an entry: the project or the person, and the operation that says more. */
+export function nameOfWriter(state: State, entry: Entry): string {
+  const who = entry.via === undefined ? nameOfMember(state, entry.author) : `project ${JSON.stringify(entry.via)}`
+  return `${who} (operation ${shortId(entry.operation)})`
+}
+
+const nameOfMember = (state: State, key: MemberKey): string => findMember(state, key)?.name ?? shortId(key)
+
+function showRecord({ ttl, values }: { ttl: number; values: readonly string[] }): string {
+  return `${values.map(shorten).join(', ')} (ttl ${ttl})`
+}
+
+const showRelease = ({ files, bytes }: Pick<ReleaseValue, 'files' | 'bytes'>): string =>
+  `${files} ${files === 1 ? 'file' : 'files'}, ${formatBytes(bytes)}`
+
+const shorten = (text: string): string => (text.length > 80 ? `${text.slice(0, 80)}…` : text)
+
+/** Decimal units, as in `1.2 MB`. */
+export function formatBytes(bytes: number): string {
+  const units = ['B', 'kB', 'MB', 'GB', 'TB']
+  let value = bytes
+  let unit = 0
+  while (value >= 1000 && unit < units.length - 1) {
+    value /= 1000
+    unit += 1
+  }
+  return `${unit === 0 ? value : value.toFixed(value < 10 ? 1 : 0)} ${units[unit]}`
+}
