@@ -1,6 +1,6 @@
 import { isIP } from 'node:net'
 import * as v from 'valibot'
-import { parseClusterId, parseHostname, parseNodeName } from '../../core/index.ts'
+import { parseClusterId, parseNodeName } from '../../core/index.ts'
 import { parseEndpoint, parseListenAddress } from './listen-address.ts'
 import { filled, ip, parsedBy, port, whole, within } from './values.ts'
 
@@ -68,13 +68,13 @@ export const daemonSchema = v.object({
   web: section({
     http_addr: v.optional(listen, '[::]:80'),
     https_addr: v.optional(listen, '[::]:443'),
-    /** One per core unless it says otherwise. */
-    workers: v.optional(whole(1, 1024)),
+    /** One per core unless it says otherwise; 0 serves from the control process itself (development). */
+    workers: v.optional(whole(0, 1024)),
     max_concurrent_requests: v.optional(whole(1), 1024),
     request_timeout_secs: v.optional(seconds, 60),
     trusted_proxies: v.optional(v.array(network), []),
-    /** Development: the domain that answers for a host that no domain has, like localhost. */
-    fallback_domain: v.optional(parsedBy(parseHostname)),
+    /** Development: localhost and addresses reach the only site, `<host>.localhost` that host. */
+    local_hosts: v.optional(v.boolean(), false),
   }),
   images: section({
     enabled: v.optional(v.boolean(), true),

@@ -1,0 +1,103 @@
+/** The daemon's program: `makiatto run`, `stdio`, `keygen`, `--version`. */
+import { connect } from 'node:net'
+import { parseArgs } from 'node:util'
+import { asMakiError, MakiError } from '../core/index.ts'
+import { DAEMON_CONFIG_FILE, loadDaemonConfig } from './config/daemon-config.ts'
+import { makeNodeKey } from './node/node-key.ts'
+import { parseParts } from './node/parts.ts'
+import { runDaemon } from './node/run-daemon.ts'
+import { readPackageInfo } from './package-info.ts'
+
+const USAGE = `makiatto: a node of a content delivery network that a person owns
+
+USAGE
+  makiatto run [--config FILE] [--only PARTS] [--no-dns] [--no-http] [--no-wireguard]
+  makiatto stdio [--config FILE]      connect standard input and output to the control socket
+  makiatto keygen [--config FILE]     make this node's key if it has none; print the public key
+  makiatto --version
+
+OPTIONS
+  --config FILE   the node's configuration (default ${DAEMON_CONFIG_FILE})
+  --only PARTS    run only these, of dns and http: --only dns,http
+  --no-dns        do not answer DNS
+  --no-http       do not serve HTTP
+  --no-wireguard  do not manage the WireGuard interface
+
+Logs are JSON lines on standard output. SIGTERM and SIGINT end the daemon after what is under way.
+`
+
+async function main(args: readonly string[]): Promise<void> {
+  const { values, positionals } = parse(args)
+  if (values.version === true) return print(`makiatto ${readPackageInfo().version}`)
+  const [command, ...rest] = positionals
+  if (values.help === true || command === undefined) return print(USAGE.trimEnd())
+  if (rest.length > 0) throw usage(`${JSON.stringify(rest.join(' '))} was not expected after ${command}`)
+  const config = await loadDaemonConfig(values.config)
+  switch (command) {
+    case 'run':
+      return await runDaemon(
+        config,
+        parseParts({ only: values.only, noDns: values['no-dns'], noHttp: values['no-http'] }),
+      )
+    case 'stdio':
+      return await joinControlSocket(config.node.control)
+    case 'keygen':
+      return print(await makeNodeKey(config.node.data_dir))
+    default:
+      throw usage(`there is no command ${JSON.stringify(command)}`)
+  }
+}
+
+function parse(args: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: {
+        config: { type: 'string' },
+        only: { type: 'string' },
+        'no-dns': { type: 'boolean' },
+        'no-http': { type: 'boolean' },
+        'no-wireguard': { type: 'boolean' },
+        version: { type: 'boolean' },
+        help: { type: 'boolean', short: 'h' },
+      },
+    })
+  } catch (cause) {
+    throw usage(asMakiError(cause).message, cause)
+  }
+}
+
+/** What `maki` talks to over SSH: the control API on standard input and output. */
+async function joinControlSocket(path: string): Promise<void> {
+  const socket = connect(path)
+  const done = new Promise<void>((resolve, reject) => {
+    socket.on('close', () => resolve())
+    socket.on('error', (cause) => {
+      const hint = 'Is the daemon running? systemctl status makiatto'
+      reject(
+        new MakiError('MAKI_UNREACHABLE', `the control socket ${path} does not answer: ${cause.message}`, {
+          cause,
+          hint,
+        }),
+      )
+    })
+  })
+  process.stdin.pipe(socket).pipe(process.stdout)
+  await done
+}
+
+function print(text: string): void {
+  process.stdout.write(`${text}\n`)
+}
+
+const usage = (message: string, cause?: unknown) =>
+  new MakiError('MAKI_USAGE', message, { cause, hint: 'makiatto --help' })
+
+try {
+  await main(process.argv.slice(2))
+} catch (thrown) {
+  const error = asMakiError(thrown)
+  process.stderr.write(`makiatto: ${error.message}\n${error.hint === undefined ? '' : `${error.hint}\n`}`)
+  process.exitCode = error.exitCode
+}

@@ -1,0 +1,142 @@
+import {
+  type BlobHash,
+  decodeOperation,
+  findCluster,
+  MakiError,
+  type MemberKey,
+  type StateDelta,
+} from '../../core/index.ts'
+import type {
+  AcceptReport,
+  ClusterStatus,
+  ControlBackend,
+  ControlBlobs,
+  ControlEvent,
+  OperationsPage,
+} from '../../edge/index.ts'
+import {
+  type BlobFetcher,
+  type BlobStore,
+  checkRelease,
+  type GossipService,
+  type SharedReplica,
+} from '../../replication/index.ts'
+import type { Edge } from './edge-messages.ts'
+import { formatMetrics } from './metrics.ts'
+import { foldUntil } from './past.ts'
+import type { Presence } from './presence.ts'
+
+export interface BackendPorts {
+  readonly shared: SharedReplica
+  readonly blobs: BlobStore
+  readonly edge: Edge
+  readonly gossip: GossipService
+  readonly presence: Presence
+  readonly fetcher: BlobFetcher
+  readonly self: MemberKey
+}
+
+/** Enough for one round trip to be worth it, small enough to hold in memory. */
+const PAGE_OPERATIONS = 1000
+/** How many missing blobs an error names. */
+const NAMED = 3
+
+/** What the control API does on a node. */
+export class NodeBackend implements ControlBackend {
+  readonly blobs: ControlBlobs
+  readonly #ports: BackendPorts
+
+  constructor(ports: BackendPorts) {
+    this.#ports = ports
+    this.blobs = ports.blobs
+  }
+
+  async status(): Promise<ClusterStatus> {
+    const { shared, presence, self } = this.#ports
+    const { replica } = shared
+    return {
+      cluster: { id: replica.cluster, name: findCluster(replica.state)?.name ?? '' },
+      self,
+      nodes: presence.nodes(),
+      pending: replica.pending(),
+      held: replica.held(),
+      void: replica.voids(),
+      unknown: replica.unknown(),
+      conflicts: replica
+        .conflicts()
+        .map(({ key, winner, losers }) => ({
+          key,
+          winner: winner.operation,
+          losers: losers.map(({ operation }) => operation),
+        })),
+    }
+  }
+
+  async state(at?: string): Promise<StateDelta> {
+    const { replica } = this.#ports.shared
+    return at === undefined ? replica.snapshot() : (await foldUntil(replica, at)).state.snapshot()
+  }
+
+  async accept(operations: readonly Uint8Array[]): Promise<AcceptReport> {
+    for (const bytes of operations) await this.#requireBlobs(bytes)
+    return await this.#ports.shared.replica.submit(operations)
+  }
+
+  operations(after: string | undefined): Promise<OperationsPage> {
+    return this.#ports.shared.replica.page(after, PAGE_OPERATIONS)
+  }
+
+  subscribe(listener: (event: ControlEvent) => void): () => void {
+    const { shared, presence } = this.#ports
+    const unsubscribe = [
+      shared.replica.events.on('stored', ({ operations }) =>
+        listener({ event: 'operations', ids: operations.map(({ id }) => id) }),
+      ),
+      presence.events.on('change', (nodes) => listener({ event: 'nodes', nodes })),
+    ]
+    return () => {
+      for (const end of unsubscribe) end()
+    }
+  }
+
+  async metrics(): Promise<string> {
+    const { shared, edge, gossip, presence, fetcher } = this.#ports
+    return formatMetrics({
+      operations: shared.replica.count,
+      nodesUp: presence.nodes().filter(({ up }) => up).length,
+      ...(await edge.counters()),
+      fetched: { ...fetcher.counts },
+      gossip: { ...gossip.counters },
+    })
+  }
+
+  /** A release is taken only with everything that it serves, so that it can go live at once and others can fetch it. */
+  async #requireBlobs(bytes: Uint8Array): Promise<void> {
+    const { shared, blobs } = this.#ports
+    const operation = decodeOperation(bytes, shared.replica.cluster, { signatureChecked: true })
+    if (shared.has(operation.id)) return
+    for (const change of operation.changes) {
+      if (change.kind !== 'release.publish') continue
+      const check = await checkRelease({ ...change, id: operation.id }, blobs)
+      if (check.kind === 'invalid')
+        throw new MakiError('MAKI_OPERATION_REFUSED', `the release of ${change.domain} is refused: ${check.reason}`)
+      if (check.kind === 'missing')
+        throw missingBlobs(
+          change.domain,
+          check.blobs.map(({ hash }) => hash),
+        )
+    }
+  }
+}
+
+function missingBlobs(domain: string, hashes: readonly BlobHash[]): MakiError {
+  const named = hashes.slice(0, NAMED).join(', ')
+  const more = hashes.length > NAMED ? ` and ${hashes.length - NAMED} more` : ''
+  return new MakiError(
+    'MAKI_BLOB_MISSING',
+    `the release of ${domain} names blobs that are not on this node: ${named}${more}`,
+    {
+      hint: 'Upload them first; maki sync does both.',
+    },
+  )
+}

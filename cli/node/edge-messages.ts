@@ -1,0 +1,63 @@
+import type { ErrorShape, Hostname, Release, StateDelta } from '../../core/index.ts'
+import type { DnsCounters } from '../../dns/index.ts'
+import type { HttpCounters } from '../../edge/index.ts'
+
+/** What an edge worker is started with; crosses a process boundary, so plain data only. */
+export interface EdgeOptions {
+  readonly node: string
+  /** Where the blobs of this node lie; workers read them themselves. */
+  readonly blobsDirectory: string
+  /** Undefined: this part does not run. */
+  readonly dns: { readonly host: string; readonly port: number } | undefined
+  readonly http: HttpOptions | undefined
+  /** SO_REUSEPORT: several workers own the same ports. */
+  readonly reusePort: boolean
+}
+
+export interface HttpOptions {
+  readonly host: string
+  readonly port: number
+  readonly maxConcurrentRequests: number
+  readonly requestTimeoutMs: number
+  /** Development: `localhost` and addresses reach the only site. */
+  readonly localHosts: boolean
+}
+
+export interface EdgeAddresses {
+  readonly dns: { readonly host: string; readonly port: number } | undefined
+  readonly http: { readonly host: string; readonly port: number } | undefined
+}
+
+/** Counted since the worker started; undefined for a part that does not run. */
+export interface EdgeCounters {
+  readonly dns: DnsCounters | undefined
+  readonly http: Readonly<HttpCounters> | undefined
+}
+
+/**
+ * What control tells the edge. State travels as what changed; a release travels with its manifest's hash, and the worker
+ * reads the blob.
+ */
+export type EdgeMessage =
+  | { readonly type: 'start'; readonly options: EdgeOptions }
+  | { readonly type: 'state'; readonly delta: StateDelta }
+  | { readonly type: 'activate'; readonly call: number; readonly domain: Hostname; readonly release: Release | null }
+  | { readonly type: 'count'; readonly call: number }
+  | { readonly type: 'stop' }
+
+export type EdgeReport =
+  | { readonly type: 'ready'; readonly addresses: EdgeAddresses }
+  | { readonly type: 'failed'; readonly error: ErrorShape }
+  | { readonly type: 'done'; readonly call: number; readonly counters?: EdgeCounters; readonly error?: ErrorShape }
+
+/** DNS and HTTP of this node, wherever they run. */
+export interface Edge extends AsyncDisposable {
+  readonly addresses: EdgeAddresses
+  /** Takes effect for every question and request that begins after it arrived. */
+  apply(delta: StateDelta): void
+  /** Resolves when every worker serves it. The last call for a domain wins. */
+  activate(domain: Hostname, release: Release | null): Promise<void>
+  counters(): Promise<EdgeCounters>
+  /** Answers what is under way, then ends. */
+  close(): Promise<void>
+}

@@ -1,0 +1,162 @@
+import { readdir, readFile, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type Hostname, type Log, type Release, type Runtime, type StateDelta, StateTable } from '../../core/index.ts'
+import { addCounts } from './counts.ts'
+import type { Edge, EdgeAddresses, EdgeCounters, EdgeOptions } from './edge-messages.ts'
+import { WORKER_MARK, WorkerHandle } from './worker-handle.ts'
+
+interface PoolOptions {
+  readonly edge: EdgeOptions
+  readonly workers: number
+  /** Folder where workers leave their process ids. */
+  readonly register: string
+  readonly runtime: Runtime
+  readonly log: Log
+}
+
+const FIRST_RETRY_MS = 100
+/** A worker that dies at every start is tried this often, so that a broken one costs little. */
+const LAST_RETRY_MS = 5000
+/** A worker that lived this long was healthy; the next retry starts small again. */
+const HEALTHY_MS = 30_000
+
+/**
+ * The edge in processes of its own that share the ports by SO_REUSEPORT. A worker that dies is replaced and told the whole
+ * state. Workers outlive a control process that is killed; the next one takes over and sends them away.
+ */
+export class EdgePool implements Edge {
+  readonly #options: PoolOptions
+  readonly #state = new StateTable()
+  readonly #active = new Map<Hostname, Release | null>()
+  readonly #workers = new Set<WorkerHandle>()
+  readonly #retries = new Set<() => void>()
+  #addresses: EdgeAddresses = { dns: undefined, http: undefined }
+  #closing = false
+
+  private constructor(options: PoolOptions) {
+    this.#options = options
+  }
+
+  static async start(options: PoolOptions): Promise<EdgePool> {
+    const pool = new EdgePool({ ...options, edge: { ...options.edge, reusePort: true } })
+    try {
+      const first = await pool.#launch(pool.#options.edge)
+      pool.#addresses = first.addresses
+      await Promise.all(Array.from({ length: options.workers - 1 }, () => pool.#launch(pool.#bound())))
+      await pool.#dismissOrphans()
+    } catch (error) {
+      await pool.close()
+      throw error
+    }
+    return pool
+  }
+
+  get addresses(): EdgeAddresses {
+    return this.#addresses
+  }
+
+  apply(delta: StateDelta): void {
+    this.#state.apply(delta)
+    for (const worker of this.#workers) worker.send({ type: 'state', delta })
+  }
+
+  async activate(domain: Hostname, release: Release | null): Promise<void> {
+    this.#active.set(domain, release)
+    await Promise.all([...this.#workers].map((worker) => this.#activateOn(worker, domain, release)))
+  }
+
+  async counters(): Promise<EdgeCounters> {
+    const all = await Promise.allSettled(
+      [...this.#workers].map((worker) => worker.call((call) => ({ type: 'count', call }))),
+    )
+    const counted = all.flatMap((result) =>
+      result.status === 'fulfilled' && result.value !== undefined ? [result.value] : [],
+    )
+    return counted.reduce<EdgeCounters>(addCounts, { dns: undefined, http: undefined })
+  }
+
+  async close(): Promise<void> {
+    this.#closing = true
+    for (const cancel of this.#retries) cancel()
+    await Promise.all([...this.#workers].map((worker) => worker.stop()))
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  /** The ports that the first worker got, so that all share them also when the system chose. */
+  #bound(): EdgeOptions {
+    const { edge } = this.#options
+    const { dns, http } = this.#addresses
+    return {
+      ...edge,
+      dns: edge.dns && { ...edge.dns, port: dns?.port ?? edge.dns.port },
+      http: edge.http && { ...edge.http, port: http?.port ?? edge.http.port },
+    }
+  }
+
+  async #launch(options: EdgeOptions, retryMs = FIRST_RETRY_MS): Promise<WorkerHandle> {
+    const { runtime, log, register } = this.#options
+    const worker = await WorkerHandle.start(options, register)
+    const startedAt = runtime.monotonic()
+    worker.send({ type: 'state', delta: this.#state.snapshot() })
+    this.#workers.add(worker)
+    await Promise.all([...this.#active].map(([domain, release]) => this.#activateOn(worker, domain, release)))
+    log.info('worker.started', { pid: worker.pid })
+    void worker.ended.then(async (how) => {
+      this.#workers.delete(worker)
+      if (this.#closing) return
+      log.error('worker.died', { pid: worker.pid, how })
+      await rm(join(register, String(worker.pid)), { force: true })
+      this.#retry(runtime.monotonic() - startedAt > HEALTHY_MS ? FIRST_RETRY_MS : retryMs)
+    })
+    return worker
+  }
+
+  #retry(delayMs: number): void {
+    const { runtime, log } = this.#options
+    const nextMs = Math.min(delayMs * 2, LAST_RETRY_MS)
+    const cancel = runtime.after(delayMs, () => {
+      this.#retries.delete(cancel)
+      if (this.#closing) return
+      this.#launch(this.#bound(), nextMs).catch((error) => {
+        log.error('worker.start-failed', { error })
+        this.#retry(nextMs)
+      })
+    })
+    this.#retries.add(cancel)
+  }
+
+  async #activateOn(worker: WorkerHandle, domain: Hostname, release: Release | null): Promise<void> {
+    try {
+      await worker.call((call) => ({ type: 'activate', call, domain, release }))
+    } catch (error) {
+      this.#options.log.error('worker.activate-failed', { pid: worker.pid, domain, error })
+    }
+  }
+
+  /** Ends the workers that a killed control process left serving, now that there are others. */
+  async #dismissOrphans(): Promise<void> {
+    const ours = new Set([...this.#workers].map(({ pid }) => pid))
+    const { register, log } = this.#options
+    for (const name of await readdir(register).catch(() => [])) {
+      const pid = Number(name)
+      if (!Number.isSafeInteger(pid) || ours.has(pid)) continue
+      if (await isWorker(pid, register)) {
+        process.kill(pid, 'SIGTERM')
+        log.info('worker.orphan-dismissed', { pid })
+      } else await rm(join(register, name), { force: true })
+    }
+  }
+}
+
+/** A process id may have been given to somebody else since it was noted. */
+async function isWorker(pid: number, register: string): Promise<boolean> {
+  try {
+    const command = await readFile(`/proc/${pid}/cmdline`, 'utf8')
+    return command.includes(WORKER_MARK) && command.includes(register)
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,64 @@
+import type { DnsCounters } from '../../dns/index.ts'
+import type { HttpCounters } from '../../edge/index.ts'
+
+export interface NodeCounts {
+  readonly operations: number
+  readonly nodesUp: number
+  readonly dns: DnsCounters | undefined
+  readonly http: Readonly<HttpCounters> | undefined
+  readonly fetched: Readonly<Record<string, number>>
+  readonly gossip: Readonly<Record<string, unknown>>
+}
+
+type Sample = readonly [labels: Readonly<Record<string, string>>, value: number]
+
+/** Prometheus text format 0.0.4. Label values come from fixed sets, so the number of series is bounded. */
+export function formatMetrics(counts: NodeCounts): string {
+  const { dns, http } = counts
+  const lines: string[] = []
+  const metric = (name: string, type: 'counter' | 'gauge', help: string, samples: readonly Sample[]) => {
+    if (samples.length === 0) return
+    lines.push(`# HELP makiatto_${name} ${help}`, `# TYPE makiatto_${name} ${type}`)
+    for (const [labels, value] of samples) lines.push(`makiatto_${name}${formatLabels(labels)} ${value}`)
+  }
+  metric('operations', 'gauge', 'Operations stored.', [[{}, counts.operations]])
+  metric('nodes_up', 'gauge', 'Nodes heard within the last 15 seconds, this one included.', [[{}, counts.nodesUp]])
+  if (dns !== undefined) {
+    metric('dns_queries_total', 'counter', 'DNS messages answered, by transport.', byLabel('transport', dns.queries))
+    metric('dns_responses_total', 'counter', 'DNS answers, by response code.', byLabel('rcode', dns.rcodes))
+    metric('dns_malformed_total', 'counter', 'DNS messages that break the format.', [[{}, dns.malformed]])
+    metric('dns_dropped_total', 'counter', 'DNS messages that got no answer.', [[{}, dns.dropped]])
+  }
+  if (http !== undefined) {
+    const classes = http.responses.map((value, digit): Sample => [{ status: `${digit}xx` }, value]).slice(1)
+    metric('http_requests_total', 'counter', 'HTTP requests.', [[{}, http.requests]])
+    metric('http_requests_active', 'gauge', 'HTTP requests under way.', [[{}, http.active]])
+    metric('http_responses_total', 'counter', 'HTTP answers, by class of status.', classes)
+    metric('http_aborted_total', 'counter', 'HTTP answers that ended before all was sent.', [[{}, http.aborted]])
+    metric('http_malformed_total', 'counter', 'Bytes that were no HTTP request.', [[{}, http.malformed]])
+    metric('http_overloaded_total', 'counter', 'Requests refused because too many were under way.', [
+      [{}, http.overloaded],
+    ])
+    metric('blob_failures_total', 'counter', 'Blobs that were missing, short or too slow.', [[{}, http.blobFailures]])
+  }
+  metric(
+    'blobs_fetched_total',
+    'counter',
+    'What fetching blobs from peers did, by outcome.',
+    byLabel('outcome', counts.fetched),
+  )
+  const gossip = Object.entries(counts.gossip).filter(
+    (entry): entry is [string, number] => typeof entry[1] === 'number',
+  )
+  metric('gossip_total', 'counter', 'What gossip did, by event.', byLabel('event', Object.fromEntries(gossip)))
+  return `${lines.join('\n')}\n`
+}
+
+function byLabel(label: string, values: Readonly<Record<string, number>>): Sample[] {
+  return Object.entries(values).map(([name, value]) => [{ [label]: name }, value])
+}
+
+function formatLabels(labels: Readonly<Record<string, string>>): string {
+  const pairs = Object.entries(labels).map(([name, value]) => `${name}=${JSON.stringify(value)}`)
+  return pairs.length === 0 ? '' : `{${pairs.join(',')}}`
+}

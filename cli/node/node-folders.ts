@@ -1,0 +1,30 @@
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+
+/** What lies where below a node's data folder. All of it but `keys` can be pulled or built again from other nodes. */
+export interface NodeFolders {
+  /** `blobs/` and `incoming/` lie in it. */
+  readonly data: string
+  readonly operations: string
+  readonly document: string
+  /** Which release each domain serves. */
+  readonly active: string
+  readonly incarnation: string
+  /** Operations that a new node starts from. */
+  readonly seed: string
+  /** Process ids of edge workers. */
+  readonly workers: string
+}
+
+export async function makeNodeFolders(data: string): Promise<NodeFolders> {
+  await mkdir(data, { recursive: true, mode: 0o750 })
+  return {
+    data,
+    operations: join(data, 'operations'),
+    document: join(data, 'document.bin'),
+    active: join(data, 'active.json'),
+    incarnation: join(data, 'incarnation'),
+    seed: join(data, 'bootstrap.operations'),
+    workers: join(data, 'workers'),
+  }
+}

@@ -1,0 +1,172 @@
+import { availableParallelism } from 'node:os'
+import { type ClusterId, type Log, MakiError, type Runtime } from '../../core/index.ts'
+import { startControlServer } from '../../edge/index.ts'
+import {
+  Activation,
+  BlobFetcher,
+  type BlobPeer,
+  BlobStore,
+  type GossipService,
+  type LevelStore,
+  openLevelStore,
+  SharedReplica,
+  startBlobServer,
+  startGossip,
+  verifyAdmission,
+} from '../../replication/index.ts'
+import type { DaemonConfig } from '../config/daemon-config.ts'
+import { formatListenAddress, type ListenAddress } from '../config/listen-address.ts'
+import { admissionRules, collectAdmission } from './admission.ts'
+import { NodeBackend } from './backend.ts'
+import type { Edge, EdgeAddresses, EdgeOptions } from './edge-messages.ts'
+import { EdgePool } from './edge-pool.ts'
+import { EdgeWorker } from './edge-worker.ts'
+import { nextIncarnation } from './incarnation.ts'
+import { makeNodeFolders, type NodeFolders } from './node-folders.ts'
+import { readNodeKey } from './node-key.ts'
+import type { Parts } from './parts.ts'
+import { Presence } from './presence.ts'
+import { ReleaseFollower } from './release-follower.ts'
+import { readSeed } from './seed.ts'
+
+export interface NodeOptions {
+  readonly config: DaemonConfig
+  readonly parts: Parts
+  readonly version: string
+  readonly runtime: Runtime
+  readonly log: Log
+}
+
+/** A running node. */
+export interface Node extends AsyncDisposable {
+  readonly addresses: EdgeAddresses & { readonly gossip: string; readonly blobs: string; readonly control: string }
+}
+
+/**
+ * Opens the store, serves DNS and HTTP, joins the gossip, opens the control socket: the one place that knows every layer.
+ * Resolves when all listen; a start that fails closes what it opened.
+ */
+export async function startNode(options: NodeOptions): Promise<Node> {
+  await using starting = new AsyncDisposableStack()
+  const { config, version, runtime, log } = options
+  const cluster = requireCluster(config)
+  const folders = await makeNodeFolders(config.node.data_dir)
+  const signer = await readNodeKey(config.node.data_dir)
+
+  const store = starting.use(await openLevelStore({ directory: folders.operations, cluster, runtime, log }))
+  const shared = starting.use(await SharedReplica.open({ store, cluster, runtime, log, snapshot: folders.document }))
+  const { replica } = shared
+  if (replica.count === 0) await replica.submit(await readSeed(folders.seed))
+
+  const blobs = starting.use(await BlobStore.open(folders.data))
+  const blobServer = starting.use(await startBlobServer({ store: blobs, log, ...requireAddress(config, 'blobs_addr') }))
+  let gossip: GossipService | undefined
+  const fetcher = starting.use(new BlobFetcher({ store: blobs, runtime, log, peers: () => blobPeers(gossip) }))
+  const activation = starting.use(await Activation.start({ store: blobs, fetcher, runtime, log, file: folders.active }))
+
+  let presence: Presence | undefined
+  const edge = starting.use(await startEdge(options, folders))
+  const releases = starting.use(new ReleaseFollower({ activation, edge, log, changed: () => presence?.refresh() }))
+  edge.apply(replica.snapshot())
+  await releases.begin(replica)
+  starting.defer(
+    replica.events.on('change', ({ delta }) => {
+      edge.apply(delta)
+      releases.follow(replica, delta)
+    }),
+  )
+
+  gossip = starting.use(
+    await startGossip({
+      replica: shared,
+      signer,
+      cluster,
+      runtime,
+      log,
+      version,
+      listen: requireAddress(config, 'addr'),
+      bootstrap: config.replication.bootstrap.map(formatListenAddress),
+      incarnation: await nextIncarnation(folders.incarnation, runtime),
+      blobsPort: blobServer.address.port,
+      admission: await collectAdmission(replica, signer.key),
+      isMember: (key) => replica.isMember(key),
+      admits: (key, operations) => verifyAdmission({ key, operations, ...admissionRules(replica) }).admitted,
+    }),
+  )
+  starting.defer(gossip.events.on('peer-up', () => fetcher.peersChanged()))
+  starting.defer(gossip.events.on('agreed', () => void recoverStore(store, log)))
+  const active = () => releases.served
+  presence = starting.use(new Presence({ replica, gossip, active, version, self: signer.key, runtime }))
+
+  const backend = new NodeBackend({ shared, blobs, edge, gossip, presence, fetcher, self: signer.key })
+  const control = starting.use(await startControlServer({ backend, socketPath: config.node.control, log, runtime }))
+
+  const addresses = {
+    ...edge.addresses,
+    gossip: formatListenAddress(gossip.address),
+    blobs: formatListenAddress(blobServer.address),
+    control: control.socketPath,
+  }
+  const owned = starting.move()
+  return { addresses, [Symbol.asyncDispose]: () => owned.disposeAsync() }
+}
+
+/** After a peer's inventory was merged, nothing that it had is missing here any more. */
+async function recoverStore(store: LevelStore, log: Log): Promise<void> {
+  if (store.damaged === undefined) return
+  try {
+    await store.markWhole()
+    log.info('store.recovered')
+  } catch (error) {
+    log.error('store.recovery-failed', { error })
+  }
+}
+
+function startEdge({ config, parts, runtime, log }: NodeOptions, folders: NodeFolders): Promise<Edge> {
+  const { web, dns, node } = config
+  const edge: EdgeOptions = {
+    node: node.name,
+    blobsDirectory: folders.data,
+    dns: parts.dns ? dns.addr : undefined,
+    http: parts.http
+      ? {
+          ...web.http_addr,
+          maxConcurrentRequests: web.max_concurrent_requests,
+          requestTimeoutMs: web.request_timeout_secs * 1000,
+          localHosts: web.local_hosts,
+        }
+      : undefined,
+    reusePort: false,
+  }
+  const workers = web.workers ?? availableParallelism()
+  if (workers === 0) return EdgeWorker.start(edge, { runtime, log })
+  return EdgePool.start({ edge, workers, register: folders.workers, runtime, log })
+}
+
+function blobPeers(gossip: GossipService | undefined): BlobPeer[] {
+  const peers = gossip?.peers() ?? []
+  return peers
+    .filter(({ blobsPort }) => blobsPort !== 0)
+    .map(({ key, host, blobsPort }) => ({ key, url: `http://${formatListenAddress({ host, port: blobsPort })}` }))
+}
+
+function requireCluster(config: DaemonConfig): ClusterId {
+  if (config.node.cluster !== undefined) return config.node.cluster
+  throw new MakiError('MAKI_CONFIG', `${config.file} does not say which cluster this node belongs to`, {
+    hint: 'Set cluster = "…" under [node]; maki cluster show prints the id.',
+  })
+}
+
+/** Without the mesh there is no address to take by itself. */
+function requireAddress(config: DaemonConfig, name: 'addr' | 'blobs_addr'): ListenAddress {
+  const address = config.replication[name]
+  if (address !== undefined) return address
+  const example = name === 'addr' ? '127.0.0.1:8787' : '127.0.0.1:8282'
+  throw new MakiError(
+    'MAKI_CONFIG',
+    `${config.file} does not say where ${name === 'addr' ? 'gossip' : 'the blob server'} listens`,
+    {
+      hint: `Set ${name} = "${example}" under [replication].`,
+    },
+  )
+}

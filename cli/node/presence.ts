@@ -1,0 +1,106 @@
+import * as v from 'valibot'
+import {
+  type Cancel,
+  Emitter,
+  type Hostname,
+  isId,
+  listNodes,
+  type MemberKey,
+  type OperationId,
+  type Runtime,
+} from '../../core/index.ts'
+import type { NodeStatus } from '../../edge/index.ts'
+import type { GossipService, Replica } from '../../replication/index.ts'
+
+const operationId = v.custom<OperationId>((input) => typeof input === 'string' && isId(input))
+
+/** What a node says about itself; read leniently, for other versions may say more or less. */
+const presenceSchema = v.object({
+  version: v.fallback(v.nullable(v.string()), null),
+  digest: v.fallback(v.nullable(v.string()), null),
+  heads: v.fallback(v.array(operationId), []),
+  active: v.fallback(v.record(v.string(), operationId), {}),
+})
+type Said = v.InferOutput<typeof presenceSchema>
+
+/** An awareness entry has 64 KiB; so many of the latest switches always fit. */
+const MAX_ACTIVE = 400
+/** Changes closer together are said at once. */
+const GATHER_MS = 10
+
+export interface PresenceOptions {
+  readonly replica: Replica
+  readonly gossip: GossipService
+  /** The release that each domain serves here, oldest switch first. */
+  readonly active: () => ReadonlyMap<Hostname, OperationId>
+  readonly version: string
+  readonly self: MemberKey
+  readonly runtime: Pick<Runtime, 'after'>
+}
+
+/** What this node tells the others about itself, and what it heard from them. */
+export class Presence implements Disposable {
+  readonly events = new Emitter<{ change: readonly NodeStatus[] }>()
+  readonly #options: PresenceOptions
+  readonly #unsubscribe: (() => void)[]
+  #cancel: Cancel | undefined
+
+  constructor(options: PresenceOptions) {
+    this.#options = options
+    const { replica, gossip } = options
+    this.#unsubscribe = [
+      replica.events.on('change', () => this.refresh()),
+      gossip.events.on('awareness', () => this.events.emit('change', this.nodes())),
+    ]
+    gossip.awareness.set(this.#describe())
+  }
+
+  /** To be called when something changed that others should know. */
+  refresh(): void {
+    this.#cancel ??= this.#options.runtime.after(GATHER_MS, () => {
+      this.#cancel = undefined
+      this.#options.gossip.awareness.set(this.#describe())
+      this.events.emit('change', this.nodes())
+    })
+  }
+
+  /** Every node of the cluster, by name. */
+  nodes(): readonly NodeStatus[] {
+    const { replica, gossip, self } = this.#options
+    const heard = new Map(gossip.awareness.entries().map((entry) => [entry.key, entry]))
+    return listNodes(replica.state).map(({ key, name }): NodeStatus => {
+      if (key === self) return { key, name, up: true, lagMs: 0, ...this.#describe() }
+      const entry = heard.get(key)
+      const said = v.safeParse(presenceSchema, entry?.data)
+      const { version, digest, heads, active }: Said = said.success
+        ? said.output
+        : { version: null, digest: null, heads: [], active: {} }
+      return {
+        key,
+        name,
+        up: entry?.up ?? false,
+        lagMs: entry === undefined ? null : Math.round(entry.ageMs),
+        version,
+        digest,
+        heads,
+        active,
+      }
+    })
+  }
+
+  [Symbol.dispose](): void {
+    this.#cancel?.()
+    for (const unsubscribe of this.#unsubscribe) unsubscribe()
+  }
+
+  #describe(): Said {
+    const { replica, version, active } = this.#options
+    const { version: foldVersion, ids, state } = replica.digest()
+    return {
+      version,
+      digest: `${foldVersion}-${ids.slice(0, 12)}-${state.slice(0, 12)}`,
+      heads: replica.heads().map(({ id }) => id),
+      active: Object.fromEntries([...active()].slice(-MAX_ACTIVE)),
+    }
+  }
+}

@@ -1,0 +1,75 @@
+import {
+  changedScopes,
+  findRelease,
+  type Hostname,
+  type Log,
+  listDomains,
+  type OperationId,
+  type Release,
+  type StateDelta,
+  scopeKind,
+} from '../../core/index.ts'
+import type { Activation, Replica } from '../../replication/index.ts'
+import type { Edge } from './edge-messages.ts'
+
+/**
+ * Carries releases from the state to the edge: tells the activation which release wins, and the edge which is whole.
+ * `served` is what every worker has switched to.
+ */
+export class ReleaseFollower implements Disposable {
+  readonly #activation: Activation
+  readonly #edge: Edge
+  readonly #log: Log
+  readonly #served = new Map<Hostname, OperationId>()
+  readonly #changed: () => void
+  readonly #unsubscribe: () => void
+
+  constructor(ports: { activation: Activation; edge: Edge; log: Log; changed: () => void }) {
+    this.#activation = ports.activation
+    this.#edge = ports.edge
+    this.#log = ports.log
+    this.#changed = ports.changed
+    this.#unsubscribe = this.#activation.events.on(
+      'active',
+      ({ domain, release }) => void this.#switch(domain, release),
+    )
+  }
+
+  /** Serves what was served before a restart, then follows the state. */
+  async begin(replica: Replica): Promise<void> {
+    await Promise.all([...this.#activation.active()].map(([domain, release]) => this.#switch(domain, release)))
+    this.#activation.winners(listDomains(replica.state).flatMap(({ release }) => release ?? []))
+  }
+
+  follow(replica: Replica, delta: StateDelta): void {
+    for (const scope of changedScopes(delta)) {
+      if (scopeKind(scope) !== 'domain') continue
+      const domain = scope.slice('domain/'.length) as Hostname
+      const live = replica.state.get(scope) !== undefined
+      this.#activation.winner(domain, (live ? findRelease(replica.state, domain) : undefined) ?? null)
+    }
+  }
+
+  /** The release that each domain serves here, oldest switch first. */
+  get served(): ReadonlyMap<Hostname, OperationId> {
+    return this.#served
+  }
+
+  [Symbol.dispose](): void {
+    this.#unsubscribe()
+  }
+
+  async #switch(domain: Hostname, release: Release | null): Promise<void> {
+    try {
+      await this.#edge.activate(domain, release)
+    } catch (error) {
+      this.#log.error('release.switch-failed', { domain, release: release?.id, error })
+      return
+    }
+    // A later switch of the domain may have overtaken this one; the activation knows which one is meant.
+    if (this.#activation.active().get(domain)?.id !== release?.id) return
+    this.#served.delete(domain)
+    if (release !== null) this.#served.set(domain, release.id)
+    this.#changed()
+  }
+}
