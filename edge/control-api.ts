@@ -17,7 +17,7 @@ export interface ControlBackend {
   subscribe(listener: (event: ControlEvent) => void): () => void
   readonly blobs: ControlBlobs
   /** Prometheus text format 0.0.4. */
-  metrics(): Promise<string>
+  metrics(): string | Promise<string>
 }
 
 export interface ControlBlobs extends BlobReader {

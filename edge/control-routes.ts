@@ -28,7 +28,9 @@ export function addRoutes(app: H3, backend: ControlBackend, events: EventStreams
 
   app.get(CONTROL_PATHS.status, async () => json(await backend.status()))
   app.get(CONTROL_PATHS.state, async (event) => json(await backend.state(findParameter(event, 'at'))))
-  app.get(CONTROL_PATHS.metrics, async () => answer(await backend.metrics(), 'text/plain; version=0.0.4; charset=utf-8'))
+  app.get(CONTROL_PATHS.metrics, async () =>
+    answer(await backend.metrics(), 'text/plain; version=0.0.4; charset=utf-8'),
+  )
   app.get(CONTROL_PATHS.events, () => openEvents(events))
 
   app.post(CONTROL_PATHS.operations, async (event) => {

@@ -29,7 +29,7 @@ const MAX_CONNECTIONS = 256
 const IDLE_MS = 120_000
 const HEAD_TIMEOUT_MS = 15_000
 const DRAIN_MS = 5_000
-/** A client that was refused in the middle of its body gets this long to notice before the rest is cut off. */
+/** How long the rest of a refused body is read before it is cut off. */
 const LINGER_MS = 5_000
 
 /**
@@ -87,15 +87,17 @@ function closeServer(server: Server, events: EventStreams, runtime: Pick<Runtime
   })
 }
 
-function answerError(
+async function answerError(
   thrown: HTTPError,
   event: H3Event,
   { log, runtime }: { log: Log; runtime: Pick<Runtime, 'after'> },
-): HTTPResponse {
+): Promise<HTTPResponse> {
   const { error, status } = readFault(thrown, event)
   if (error.code === 'MAKI_INTERNAL') log.error('control.failed', { message: error.message })
-  linger(nodeRequest(event), runtime)
-  return new HTTPResponse(JSON.stringify(error), { status, headers: { 'content-type': 'application/json' } })
+  const request = nodeRequest(event)
+  await drain(request, runtime)
+  const headers = { 'content-type': 'application/json', ...(request.complete ? {} : { connection: 'close' }) }
+  return new HTTPResponse(JSON.stringify(error), { status, headers })
 }
 
 function readFault(thrown: HTTPError, event: H3Event): { error: MakiError; status: number } {
@@ -115,10 +117,18 @@ function readFault(thrown: HTTPError, event: H3Event): { error: MakiError; statu
   return { error: new MakiError('MAKI_PROTOCOL', thrown.message), status: thrown.status }
 }
 
-/** node:http goes on reading a refused body, so that the answer is not lost in a reset; here is where that ends. */
-function linger(request: IncomingMessage, runtime: Pick<Runtime, 'after'>): void {
-  if (request.complete || request.destroyed) return
-  const cancel = runtime.after(LINGER_MS, () => request.destroy())
-  request.once('end', cancel)
-  request.once('close', cancel)
+/**
+ * Reads and drops the rest of a refused body, for a while: a connection that is closed while the client still sends is
+ * reset, and the answer lost with it.
+ */
+async function drain(request: IncomingMessage, runtime: Pick<Runtime, 'after'>): Promise<void> {
+  if (request.readableEnded || request.destroyed) return
+  await new Promise<void>((resolve) => {
+    const cancel = runtime.after(LINGER_MS, resolve)
+    const done = () => {
+      cancel()
+      resolve()
+    }
+    request.once('end', done).once('close', done).resume()
+  })
 }
