@@ -15,6 +15,7 @@ export const NEGATIVE_TTL = Math.min(TTL, SOA_TIMES.minimum)
 
 const CERTIFICATE_AUTHORITY = 'letsencrypt.org'
 
+/** One RRset of ours before it is encoded; its TTL is `TTL`. */
 export interface AutomaticRrset {
   readonly name: NameKey
   readonly type: RecordType
@@ -53,6 +54,7 @@ export function buildAutomatic(
   return [...sets.values()]
 }
 
+/** The first name server by name is the primary; without any it is `ns.<apex>`, which does not exist. */
 export function buildSoa(apex: Hostname, nodes: readonly NodeView[], serial: number): Soa {
   const first = listServers(nodes)[0]
   const mname = first === undefined ? `ns.${apex}` : serverName(first, apex)
@@ -76,10 +78,17 @@ function listAddresses(nodes: readonly NodeView[], family: 'A' | 'AAAA'): readon
   return [...new Map(found.map((data) => ['address' in data ? data.address : '', data])).values()]
 }
 
+/** A change of a node rebuilds every zone, and each asks for the same addresses several times. */
+const knownAddresses = new WeakMap<NodeView, readonly Rdata[]>()
+
 function addressesOf(node: NodeView): readonly Rdata[] {
+  const known = knownAddresses.get(node)
+  if (known !== undefined) return known
   const { ipv4, ipv6 } = node
-  return [
+  const addresses = [
     ...(ipv4 !== null && isIPv4(ipv4) ? [parseRdata('A', ipv4)] : []),
     ...(ipv6 !== null && isIPv6(ipv6) ? [parseRdata('AAAA', ipv6)] : []),
   ]
+  knownAddresses.set(node, addresses)
+  return addresses
 }

@@ -29,6 +29,7 @@ export interface ZoneFault {
   readonly fault: string
 }
 
+/** A zone with what could not go into it. */
 export interface BuiltZone {
   readonly zone: Zone
   readonly faults: readonly ZoneFault[]

@@ -3,6 +3,7 @@ import { HEADER_OCTETS, RECURSION_DESIRED_BIT, type Response } from './message.t
 import type { Rrset } from './rrset.ts'
 import { type NameKey, parentName } from './wire-name.ts'
 
+/** How a message came; it decides how long the answer may be. */
 export type Transport = 'udp' | 'tcp'
 
 /** RFC 1035 section 4.2.1: what every asker can receive. */

@@ -25,6 +25,7 @@ export interface Header {
   readonly recursionDesired: boolean
 }
 
+/** A query with the one question that we answer. */
 export interface Query extends Header {
   readonly question: Question
   readonly edns: Edns | undefined
@@ -43,6 +44,7 @@ export interface Response extends Header {
   readonly edns: Edns | undefined
 }
 
+/** What came of reading a message. */
 export type ReadQuery =
   | { readonly kind: 'query'; readonly query: Query }
   /** It can be told what is wrong. */

@@ -184,9 +184,16 @@ export function formatRdata(rdata: Rdata): string {
 /** Header, root owner, type, class, TTL and length, which stand before the data in a message with one root record. */
 const BEFORE_RDATA = 12 + 1 + 10
 
+/** The addresses of the nodes stand in every zone: the same object is encoded once. */
+const known = new WeakMap<Rdata, Uint8Array>()
+
 /** The octets of RDATA, names not compressed. */
 export function encodeRdata(rdata: Rdata): Uint8Array {
-  return encode({ answers: [packetAnswer(rdata)] }).subarray(BEFORE_RDATA)
+  const before = known.get(rdata)
+  if (before !== undefined) return before
+  const bytes = encode({ answers: [packetAnswer(rdata)] }).subarray(BEFORE_RDATA)
+  known.set(rdata, bytes)
+  return bytes
 }
 
 function packetAnswer(rdata: Rdata): Answer {

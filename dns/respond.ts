@@ -4,6 +4,7 @@ import { finishResponse, type Transport } from './finish-response.ts'
 import { type Response, readQuery } from './message.ts'
 import type { ZoneTable } from './zone-table.ts'
 
+/** What to do about a message. */
 export type Reply =
   | { readonly kind: 'send'; readonly bytes: Uint8Array; readonly rcode: Rcode; readonly malformed: boolean }
   | { readonly kind: 'drop'; readonly malformed: boolean }

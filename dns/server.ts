@@ -4,6 +4,7 @@ import { listenTcp, TCP_LIMITS, type TcpLimits } from './tcp.ts'
 import { type Listener, type ListenOptions, listenUdp } from './udp.ts'
 import type { ZoneTable } from './zone-table.ts'
 
+/** Where to listen and what to answer from. */
 export interface DnsServerOptions {
   /** Asked for every message: the table of the moment. */
   readonly table: () => ZoneTable
@@ -18,6 +19,7 @@ export interface DnsServerOptions {
   readonly limits?: Partial<TcpLimits>
 }
 
+/** A running server; it owns its sockets and connections. */
 export interface DnsServer extends AsyncDisposable {
   readonly address: { readonly host: string; readonly port: number }
   /** A copy of the counts now. */

@@ -5,6 +5,7 @@ import type { Responder } from './responder.ts'
 /** The length in front of every message (RFC 1035 section 4.2.2). */
 const LENGTH_OCTETS = 2
 
+/** How long a connection may last. */
 export interface ConnectionLimits {
   /** Without a whole query, or without the client taking any of an answer, milliseconds (RFC 7766 section 6.2.3). */
   readonly idleMs: number
@@ -12,6 +13,7 @@ export interface ConnectionLimits {
   readonly maxAgeMs: number
 }
 
+/** What the listener hears of a connection. */
 export interface ConnectionHooks {
   /** A whole query came. */
   readonly onActivity: () => void

@@ -4,6 +4,7 @@ import type { Runtime } from '../core/index.ts'
 import { type ConnectionLimits, TcpConnection } from './tcp-connection.ts'
 import type { Listener, ListenOptions } from './udp.ts'
 
+/** What one server grants its TCP clients. */
 export interface TcpLimits extends ConnectionLimits {
   /** A connection beyond them takes the place of the one that asked least recently. */
   readonly maxConnections: number

@@ -4,6 +4,7 @@ import { isIPv6 } from 'node:net'
 import type { Log } from '../core/index.ts'
 import type { Responder } from './responder.ts'
 
+/** Where a transport listens, and who answers what it receives. */
 export interface ListenOptions {
   readonly host: string
   readonly port: number
@@ -12,6 +13,7 @@ export interface ListenOptions {
   readonly log: Log
 }
 
+/** A bound socket: its port, which the system chose where 0 was asked for; `close` resolves when it is free again. */
 export interface Listener {
   readonly port: number
   close(): Promise<void>

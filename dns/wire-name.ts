@@ -9,6 +9,7 @@ export type NameKey = string
 export const MAX_NAME_OCTETS = 255
 export const MAX_LABEL_OCTETS = 63
 
+/** A name that was read from a message. */
 export interface WireName {
   readonly key: NameKey
   /** Where the next field starts. */

@@ -7,12 +7,13 @@ import { type NameKey, parentName } from './wire-name.ts'
 export interface Zone {
   readonly apex: Hostname
   readonly serial: number
-  /** Every name that exists, by type number; an empty non-terminal (RFC 8499 section 7) has no types. */
+  /** Every name that exists, by type number; an empty non-terminal (RFC 9499 section 7) has no types. */
   readonly names: ReadonlyMap<NameKey, ReadonlyMap<number, Rrset>>
   /** The SOA as negative answers carry it: its TTL is how long a resolver may remember the no (RFC 2308 section 3). */
   readonly negativeSoa: Rrset
 }
 
+/** What a zone has for a name and a type. */
 export type Lookup =
   | { readonly kind: 'rrset'; readonly rrset: Rrset }
   /** The name is an alias; asked for CNAME itself it is an `rrset`. */
