@@ -11,6 +11,10 @@ export interface OperationRecord {
  * runs on every implementation.
  */
 export interface OperationStore extends AsyncDisposable {
+  /** Set when operations were lost to damage; stays over restarts until `markWhole`. Absent where nothing can be lost. */
+  readonly damaged?: StoreDamage | undefined
+  /** Forgets the damage: what was lost has been pulled again, or the owner decides to go on without it. */
+  markWhole?(): Promise<void>
   /** Random name of this store, made when it is created; a cursor of another store means nothing here. */
   readonly id: string
   /** How many operations are kept; their sequence numbers are 0 to count - 1. */
@@ -26,6 +30,14 @@ export interface OperationStore extends AsyncDisposable {
   read(id: OperationId): Promise<Uint8Array | undefined>
   /** Waits for appends under way. Idempotent. */
   close(): Promise<void>
+}
+
+/** What a look through a damaged store found; the damaged files are kept aside. */
+export interface StoreDamage {
+  /** Operations that were read and are kept. */
+  readonly readable: number
+  /** How many are known to be gone; what is gone without a trace is not counted. */
+  readonly lost: number
 }
 
 /** What came of operations that a peer sent. Bad ones never throw: they are counted and the link answers for them. */
