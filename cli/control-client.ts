@@ -12,6 +12,7 @@ import {
   MESSAGEPACK_TYPE,
   type MissingReport,
   type OperationsPage,
+  type PackReport,
 } from '../edge/index.ts'
 import { hasErrno } from './identity.ts'
 import { readEventStream } from './sse.ts'
@@ -88,10 +89,13 @@ export class ControlClient implements Disposable {
     return missing
   }
 
-  /** Sends many blobs as one pack (`replication/blob-pack.ts`); when it resolves all are durable at the node. */
-  async putBlobPack(pack: AsyncIterable<Uint8Array>, signal?: AbortSignal): Promise<void> {
+  /** Sends many blobs as one pack (`encodePack`); resolves with their number when all are durable at the node. */
+  async putBlobPack(pack: AsyncIterable<Uint8Array>, signal?: AbortSignal): Promise<number> {
     const type = 'application/octet-stream'
-    await this.#bytes('POST', CONTROL_PATHS.blobsPack, { body: pack, type, signal, answerMs: null })
+    const options = { body: pack, type, signal, answerMs: null }
+    const report = (await this.#json('POST', CONTROL_PATHS.blobsPack, options)) as Partial<PackReport> | null
+    if (!Number.isSafeInteger(report?.stored)) throw this.#protocol('its report of stored blobs has another shape')
+    return report?.stored as number
   }
 
   async readBlob(hash: BlobHash, signal?: AbortSignal): Promise<Uint8Array> {

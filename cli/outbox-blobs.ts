@@ -19,15 +19,9 @@ export class OutboxBlobs implements AsyncDisposable {
     return store === undefined ? [...hashes] : store.missing(hashes)
   }
 
-  /** Resolves when all blobs of the pack are durable here. */
-  async putPack(pack: AsyncIterable<Uint8Array>): Promise<void> {
-    await (await this.#open()).putPack(pack)
-  }
-
-  /** Undefined where the blob is not kept here. */
-  async findBlob(hash: BlobHash): Promise<Uint8Array | undefined> {
-    const store = await this.#find()
-    return store === undefined || (await store.size(hash)) === undefined ? undefined : store.read(hash)
+  /** Resolves with the number of blobs when all are durable here. */
+  async putPack(pack: AsyncIterable<Uint8Array>): Promise<number> {
+    return (await this.#open()).putPack(pack)
   }
 
   /** Sends what the node lacks of an operation's releases, as far as it is kept here; the node says what is missing still. */

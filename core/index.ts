@@ -1,6 +1,7 @@
 export * from './changes.ts'
 export * from './codec.ts'
 export type { Digest } from './digest.ts'
+export { compileEffects, type Effect, type Effects } from './effects.ts'
 export * from './emitter.ts'
 export * from './errors.ts'
 export * from './fold.ts'

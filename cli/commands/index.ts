@@ -19,6 +19,7 @@ export const COMMANDS = {
   rollback: async () => (await import('./rollback.ts')).default,
   show: async () => (await import('./show.ts')).default,
   status: async () => (await import('./status.ts')).default,
+  sync: async () => (await import('./sync.ts')).default,
 } as const satisfies Record<string, () => Promise<CommandClass>>
 
 export type CommandId = keyof typeof COMMANDS

@@ -11,6 +11,9 @@ interface ShownOperation extends OperationView {
   readonly sizeBytes: number
 }
 
+/** Of an inventory. */
+const BUCKETS = 256
+
 export default class Show extends MakiCommand<ShownOperation> {
   static override summary = 'Show one operation in full.'
   static override examples = ['maki show k3v7', 'maki show k3v7q2mdda --json']
@@ -23,7 +26,7 @@ export default class Show extends MakiCommand<ShownOperation> {
     await using client = await this.openClient(flags)
     await this.refresh(client)
     const { replica } = client.local
-    const ids = await Array.fromAsync(replica.history(), ({ id }) => id)
+    const ids = Array.from({ length: BUCKETS }, (_, index) => replica.inventory.bucket(index)).flat()
     const id = resolvePrefix(args.operation, ids, 'operation')
     const operation = await replica.read(id)
     if (operation === undefined) throw new Error(`operation ${id} is listed and not stored`)

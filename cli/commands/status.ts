@@ -102,8 +102,7 @@ function formatNodes({ nodes, answeredBy }: StatusResult, style: Style): string 
 
 function formatDigest({ digest, up }: NodeStatus, most: string | undefined, style: Style): string {
   if (digest === null) return '-'
-  const short = digest.slice(0, 16)
-  return digest === most || !up ? short : style.warn(`${short} differs`)
+  return digest === most || !up ? digest : style.warn(`${digest} differs`)
 }
 
 function formatLag(lagMs: number | null): string {

@@ -1,0 +1,107 @@
+import { join, resolve } from 'node:path'
+import { Flags } from '@oclif/core'
+import type { OperationId } from '../../core/index.ts'
+import { MakiCommand } from '../base.ts'
+import { ClusterSyncTarget } from '../cluster-sync-target.ts'
+import { formatWarnings, loadProject } from '../config/index.ts'
+import { count, formatBytes, type Style } from '../output.ts'
+import { type DomainPlan, runSync } from '../project/index.ts'
+import { SyncProgress } from '../sync-progress.ts'
+
+interface SyncedDomain {
+  readonly domain: string
+  /** The operation that was made for it; null when nothing was to be changed, and with --dry-run. */
+  readonly operation: OperationId | null
+  readonly changes: DomainPlan['changes']
+  readonly lines: DomainPlan['lines']
+}
+
+interface SyncReport {
+  readonly project: string
+  readonly dryRun: boolean
+  /** Where it is durable; null while it waits on this computer. */
+  readonly node: string | null
+  readonly domains: readonly SyncedDomain[]
+  readonly uploaded: { readonly blobs: number; readonly bytes: number }
+  /** Own operations that wait on this computer for the next exchange. */
+  readonly waiting: number
+}
+
+export default class Sync extends MakiCommand<SyncReport> {
+  static override summary = 'Bring the cluster to what makiatto.toml and its files say.'
+  static override description =
+    'Missing files first, then one operation a domain; what was not changed writes nothing. It removes only what this project wrote itself.'
+  static override examples = [
+    'maki sync',
+    'maki sync --dry-run',
+    'maki sync --config site/makiatto.toml --wait all -m "new menu"',
+  ]
+  static override flags = {
+    'dry-run': Flags.boolean({ summary: 'Only show what would be changed.' }),
+    wait: Flags.option({ options: ['none', 'one', 'up', 'all'] as const })({
+      default: 'up',
+      summary: 'Wait until so many nodes serve it: up is all that are up.',
+    }),
+    prune: Flags.boolean({ summary: 'Remove domains of this project that are gone from the file.' }),
+    'take-over': Flags.boolean({ summary: 'Replace values that others wrote by those of the file.' }),
+    'allow-empty': Flags.boolean({ summary: 'Publish a site without files.' }),
+    force: Flags.boolean({ summary: 'Go back behind the commit that is served.' }),
+    strict: Flags.boolean({ summary: 'Unknown keys in makiatto.toml are errors.' }),
+    message: Flags.string({ char: 'm', summary: 'Why, for the history.', helpValue: 'TEXT' }),
+  }
+
+  override async run(): Promise<SyncReport> {
+    const { flags } = await this.parse(Sync)
+    const project = await loadProject(resolve(this.host.cwd, flags.config), {
+      strict: flags.strict,
+      shownAs: flags.config,
+    })
+    for (const warning of formatWarnings(project)) this.caution(warning)
+    await using client = await this.openClient(flags)
+    const target = await ClusterSyncTarget.open(client)
+    using progress = new SyncProgress(this.host, { quiet: this.isJson })
+    const { plan, published, uploaded } = await runSync({
+      project,
+      target,
+      runtime: this.host.runtime,
+      signal: this.host.signal,
+      report: (event) => progress.report(event),
+      ...(client.local.folder === undefined ? {} : { cacheFile: join(client.local.folder.path, 'hashes.cache') }),
+      options: {
+        dryRun: flags['dry-run'],
+        waitFor: target.machine === undefined ? 'none' : flags.wait,
+        prune: flags.prune,
+        takeOver: flags['take-over'],
+        allowEmpty: flags['allow-empty'],
+        force: flags.force,
+        message: flags.message,
+      },
+    })
+    if (target.machine === undefined && !client.isOffline) this.note(client.unreachableError().message)
+    const operations = new Map(published.map(({ domain, operation }) => [domain, operation]))
+    return {
+      project: project.project,
+      dryRun: flags['dry-run'],
+      node: target.waiting === 0 ? (target.machine ?? null) : null,
+      domains: plan.domains.map(({ domain, changes, lines }) => ({
+        domain,
+        operation: operations.get(domain) ?? null,
+        changes,
+        lines,
+      })),
+      uploaded: { blobs: uploaded.blobs, bytes: uploaded.bytes },
+      waiting: target.waiting,
+    }
+  }
+
+  protected format({ dryRun, domains, uploaded, node, waiting }: SyncReport, style: Style): string {
+    const changed = domains.filter(({ changes }) => changes.length > 0)
+    if (changed.length === 0) return 'Nothing to do: the cluster is as the project says.'
+    if (dryRun) return `Would change ${count(changed.length, 'domain')}; nothing was written.`
+    const sent = uploaded.blobs === 0 ? '' : `, ${count(uploaded.blobs, 'new blob')} (${formatBytes(uploaded.bytes)})`
+    const what = `${changed.map(({ domain }) => domain).join(', ')}${sent}`
+    if (waiting > 0)
+      return `${style.warn('Made')} ${what}; ${count(waiting, 'operation')} wait here for a node: maki push`
+    return `${style.good('Synced')} ${what}${node === null ? '' : ` at ${node}`}.`
+  }
+}
