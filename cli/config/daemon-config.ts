@@ -1,4 +1,3 @@
-import * as v from 'valibot'
 import { MakiError } from '../../core/index.ts'
 import { type DaemonFile, daemonSchema } from './daemon-schema.ts'
 import { type Findings, formatFinding } from './findings.ts'
@@ -43,11 +42,6 @@ function checkWasmLimits({ wasm }: DaemonFile, findings: Findings): void {
     if (!findings.isSound(['wasm', usual]) || !findings.isSound(['wasm', most]) || wasm[usual] <= wasm[most]) continue
     findings.fault(['wasm', usual], `${wasm[usual]} is more than ${most}, which is ${wasm[most]}`)
   }
-}
-
-/** Defaults only, for tests and for a node that is configured by code: what the file must name is given. */
-export function buildDaemonConfig(input: v.InferInput<typeof daemonSchema>): DaemonConfig {
-  return { ...v.parse(daemonSchema, input), file: '', warnings: [] }
 }
 
 async function readDaemonFile(file: string): Promise<TomlDocument> {

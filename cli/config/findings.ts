@@ -1,5 +1,6 @@
 import { MakiError } from '../../core/index.ts'
-import type { ConfigPath, Position, TomlDocument } from './toml.ts'
+import type { Position } from './position.ts'
+import type { ConfigPath, TomlDocument } from './toml.ts'
 
 /** Something that a reader of the file should know, with its place. */
 export interface Finding extends Position {

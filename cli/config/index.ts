@@ -1,5 +1,4 @@
 export {
-  buildDaemonConfig,
   checkDaemonConfig,
   DAEMON_CONFIG_FILE,
   type DaemonConfig,

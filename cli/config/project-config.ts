@@ -71,7 +71,7 @@ export function checkProject(values: ProjectFile, findings: Findings, file: stri
     domains.push({
       name: table.name,
       line: findings.line(path, 'key'),
-      folder: table.path === undefined ? undefined : resolve(folder, table.path),
+      folder: typeof table.path === 'string' ? resolve(folder, table.path) : undefined,
       settings: {
         spa: table.spa,
         onConcurrent: table.on_concurrent,

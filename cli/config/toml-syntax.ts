@@ -1,5 +1,5 @@
 import { MakiError } from '../../core/index.ts'
-import type { Position } from './toml.ts'
+import type { Position } from './position.ts'
 
 /** What the parser says, in words that name what is wrong and what would be right. */
 const EXPLANATIONS: readonly (readonly [said: string, wrong: string, expected: string])[] = [
@@ -35,8 +35,11 @@ const EXPLANATIONS: readonly (readonly [said: string, wrong: string, expected: s
 const SHOWN_LINE_LENGTH = 100
 
 /** The error for a file that is no TOML: where, the line itself with a caret below it, and what was expected. */
-export function explainSyntax(fault: Error, at: Position, source: string, file: string): MakiError {
-  const known = EXPLANATIONS.find(([said]) => fault.message.startsWith(said))
+export function explainSyntax(fault: Error, seenAt: Position, source: string, file: string): MakiError {
+  const emptyAt = findMissingValue(source, seenAt)
+  const at = emptyAt ?? seenAt
+  const said = emptyAt === undefined ? fault.message : 'Unspecified values'
+  const known = EXPLANATIONS.find(([start]) => said.startsWith(start))
   const wrong = known?.[1] ?? fault.message
   const expected = known === undefined ? '' : ` expected: ${known[2]}`
   const message = `${file}:${at.line}:${at.column}: ${wrong}\n${buildFrame(source, at)}${expected}`
@@ -44,6 +47,16 @@ export function explainSyntax(fault: Error, at: Position, source: string, file: 
     cause: fault,
     hint: `Correct line ${at.line} of ${file}. Its format is TOML: https://toml.io/en/v1.0.0`,
   })
+}
+
+/** `path =` with nothing behind it: the parser takes the next line for the value and complains there. */
+function findMissingValue(source: string, at: Position): Position | undefined {
+  const lines = source.split('\n')
+  if (!/^[\s[]*$/.test(lines[at.line - 1]?.slice(0, at.column - 1) ?? '')) return undefined
+  let line = at.line - 1
+  while (line > 0 && lines[line - 1]?.trim() === '') line -= 1
+  const before = /^(?<key>[^#"']*=[ \t]*)(#.*)?\r?$/.exec(lines[line - 1] ?? '')?.groups?.key
+  return before === undefined ? undefined : { line, column: before.length + 1 }
 }
 
 function buildFrame(source: string, at: Position): string {

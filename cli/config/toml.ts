@@ -1,13 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import { type AST, ParseError, parseTOML } from 'toml-eslint-parser'
 import { MakiError } from '../../core/index.ts'
+import type { Position } from './position.ts'
 import { explainSyntax } from './toml-syntax.ts'
-
-/** Line and column in a file, both from 1; the column counts UTF-16 units, as editors do. */
-export interface Position {
-  readonly line: number
-  readonly column: number
-}
 
 /** Keys and array indices from the top of a document: `['domain', 0, 'name']`. */
 export type ConfigPath = readonly (string | number)[]

@@ -1,0 +1,286 @@
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { formatWarnings, loadProject } from '../../../cli/config/index.ts'
+import { MakiError } from '../../../core/index.ts'
+
+async function load(t: Test, text: string, options: { strict?: boolean } = {}) {
+  const folder = t.testdir({ dist: {}, other: {}, 'a-file': 'x', 'makiatto.toml': text })
+  return loadProject(join(folder, 'makiatto.toml'), { ...options, shownAs: 'makiatto.toml' })
+}
+
+async function faultOf(t: Test, text: string, options: { strict?: boolean } = {}): Promise<MakiError> {
+  const thrown = await load(t, text, options).then(
+    () => undefined,
+    (error: unknown) => error,
+  )
+  if (thrown instanceof MakiError) return thrown
+  throw thrown ?? new Error('nothing was thrown')
+}
+
+t.test('every key is read, and names and values are canonical', async (t) => {
+  const project = await load(
+    t,
+    `project = "blog"
+[[domain]]
+name = "Example.COM."
+path = "./dist"
+aliases = ["WWW.example.com", "shop.example.org."]
+spa = true
+on_concurrent = "merge"
+previews = false
+[[domain.records]]
+type = "mx"
+value = "mail.example.com"
+priority = 10
+[[domain.records]]
+type = "TXT"
+name = "_Dmarc"
+value = "v=DMARC1; p=none"
+ttl = 60
+[[domain.records]]
+type = "A"
+name = "mail.example.com"
+value = "192.0.2.2"
+[[domain.records]]
+type = "A"
+name = "mail"
+value = "192.0.2.1"
+[[domain]]
+name = "old.example.net"
+redirect = "https://example.com"
+`,
+  )
+  t.equal(project.project, 'blog')
+  t.same(project.warnings, [])
+  t.same(
+    project.domains.map(({ folder, ...rest }) => rest),
+    [
+      {
+        name: 'example.com',
+        line: 2,
+        settings: { spa: true, onConcurrent: 'merge', previews: false },
+        aliases: ['shop.example.org', 'www.example.com'],
+        records: [
+          { name: '@', type: 'MX', ttl: 300, values: ['10 mail.example.com.'], line: 9 },
+          { name: '_dmarc', type: 'TXT', ttl: 60, values: ['"v=DMARC1; p=none"'], line: 13 },
+          { name: 'mail', type: 'A', ttl: 300, values: ['192.0.2.1', '192.0.2.2'], line: 18 },
+        ],
+      },
+      {
+        name: 'old.example.net',
+        line: 26,
+        settings: { spa: false, onConcurrent: 'latest', previews: true, redirect: 'https://example.com' },
+        aliases: [],
+        records: [],
+      },
+    ],
+  )
+  t.same(
+    project.domains.map(({ folder }) => folder),
+    [join(project.folder, 'dist'), undefined],
+  )
+})
+
+t.test('the project is named after its first domain', async (t) => {
+  const project = await load(
+    t,
+    '[[domain]]\nname = "b.org"\npath = "dist"\n[[domain]]\nname = "a.org"\npath = "other"\n',
+  )
+  t.equal(project.project, 'b.org')
+})
+
+t.test('all faults of a file are told at once, in its order, each with its line', async (t) => {
+  const error = await faultOf(
+    t,
+    `projekt = "x"
+[[domain]]
+name = "example.com"
+path = "./dist"
+aliases = ["www.example.org", "exa mple.com"]
+[[domain.records]]
+type = "A"
+value = 5
+spa = true
+[[domain.records]]
+type = "A"
+value = "1.2.3.4"
+[[domain.records]]
+type = "A"
+ttl = 60
+value = "1.2.3.5"
+[[domain.records]]
+type = "CNAME"
+value = "foo.bar"
+[[domain.records]]
+type = "A"
+name = "x.other.com."
+value = "bad"
+[[domain]]
+path = "nope"
+on_concurrent = "lates"
+name = "www.example.org"
+[[domain]]
+name = "q.com"
+path = "a-file"
+redirect = "https://x.y/"
+[[domain]]
+name = "r.com"
+previews = 1
+`,
+  )
+  t.equal(error.code, 'MAKI_CONFIG')
+  const folder = t.testdirName
+  t.equal(
+    error.message.replaceAll(folder, 'DIR'),
+    `makiatto.toml has 13 faults:
+  makiatto.toml:5:12: domain[0].aliases[0]: www.example.org stands on line 27 already, as a domain
+  makiatto.toml:5:31: domain[0].aliases[1]: "exa mple.com" is not a host name: the label "exa mple" has characters that are not allowed there
+  makiatto.toml:8:9: domain[0].records[0].value: text in quotes is expected, not 5
+  makiatto.toml:15:7: domain[0].records[2].ttl: 60 differs from 300 on line 10; the A records of @ share one TTL
+  makiatto.toml:17:1: domain[0].records[3]: the CNAME record of example.com is not possible: the apex of a domain cannot be a CNAME
+  makiatto.toml:22:8: domain[0].records[4].name: "x.other.com." is not a name in example.com: it ends in a dot, so it is absolute, and lies elsewhere
+  makiatto.toml:23:9: domain[0].records[4].value: "bad" is not the value of an A record: it is no IPv4 address
+  makiatto.toml:25:8: domain[1].path: the files of www.example.org were looked for in DIR/nope: there is no such folder
+  makiatto.toml:26:17: domain[1].on_concurrent: one of "latest", "merge" is expected, not "lates"
+  makiatto.toml:30:8: domain[2].path: the files of q.com were looked for in DIR/a-file: that is not a folder
+  makiatto.toml:31:12: domain[2].redirect: q.com has a path and a redirect; it can have one of them
+  makiatto.toml:32:1: domain[3].path: r.com has neither a path nor a redirect
+  makiatto.toml:34:12: domain[3].previews: true or false is expected, not 1
+  warning: makiatto.toml:1:1: projekt: unknown key; did you mean "project"?
+  warning: makiatto.toml:9:1: domain[0].records[0].spa: unknown key; spa belongs to [[domain]], before the first table below it`,
+  )
+})
+
+t.test('unknown keys warn; with strict they are faults', async (t) => {
+  const text = '[[domain]]\nname = "a.org"\npath = "dist"\naliasses = []\ncolour = 1\n'
+  t.same(formatWarnings(await load(t, text)), [
+    'makiatto.toml:4:1: domain[0].aliasses: unknown key; did you mean "aliases"?',
+    'makiatto.toml:5:1: domain[0].colour: unknown key; known are name, path, aliases, spa, on_concurrent, previews, redirect, records, functions, transforms',
+  ])
+  const error = await faultOf(t, text, { strict: true })
+  t.match(error.message, /^makiatto\.toml has 2 faults:\n {2}makiatto\.toml:4:1: domain\[0\]\.aliasses: /)
+})
+
+t.test('a host name belongs to one domain of the file, once', async (t) => {
+  const twice = await faultOf(
+    t,
+    '[[domain]]\nname = "a.org"\npath = "dist"\n[[domain]]\nname = "A.org"\npath = "dist"\n',
+  )
+  t.equal(twice.message, 'makiatto.toml:5:8: domain[1].name: a.org stands on line 2 already, as a domain')
+  const alias = await faultOf(
+    t,
+    '[[domain]]\nname = "a.org"\npath = "dist"\naliases = ["w.c.org"]\n[[domain]]\nname = "b.org"\npath = "dist"\naliases = ["b.org", "W.c.org"]\n',
+  )
+  t.match(alias.message, 'domain[1].aliases[0]: b.org stands on line 6 already, as a domain')
+  t.match(alias.message, 'domain[1].aliases[1]: w.c.org stands on line 4 already, as an alias of a.org')
+})
+
+t.test('a CNAME is alone at its name', async (t) => {
+  const error = await faultOf(
+    t,
+    `[[domain]]
+name = "a.org"
+path = "dist"
+[[domain.records]]
+type = "CNAME"
+name = "w"
+value = "x.org"
+[[domain.records]]
+type = "TXT"
+name = "w"
+value = "hello"
+`,
+  )
+  t.equal(
+    error.message,
+    'makiatto.toml:4:1: domain[0].records[0]: w has a CNAME, so the TXT record on line 8 cannot stand there',
+  )
+})
+
+t.test('the same record twice is one record, with a warning', async (t) => {
+  const record = '[[domain.records]]\ntype = "A"\nname = "w"\nvalue = "192.0.2.1"\n'
+  const project = await load(t, `[[domain]]\nname = "a.org"\npath = "dist"\n${record}${record}`)
+  t.same(project.domains[0]?.records[0]?.values, ['192.0.2.1'])
+  t.same(formatWarnings(project), ['makiatto.toml:8:1: domain[0].records[1]: the same A record of w stands on line 4'])
+})
+
+t.test('functions and transforms are read and answered plainly', async (t) => {
+  const base = '[[domain]]\nname = "a.org"\npath = "dist"\n'
+  const error = await faultOf(
+    t,
+    `${base}[[domain.functions]]\npath = "api/x.wasm"\nmethods = ["GET"]\nenv = { A = "b" }\nenv_file = ".env"\ntimeout_ms = 5\nmax_memory_mb = 64\n`,
+  )
+  t.equal(error.code, 'MAKI_UNSUPPORTED')
+  t.equal(error.message, 'makiatto.toml:4: a.org has functions; WebAssembly components come with a later version')
+  const transforms = await faultOf(
+    t,
+    `${base}[[domain.transforms]]\npath = "t.wasm"\nfiles = "**/*.html"\nmax_file_size_kb = 1\n`,
+  )
+  t.equal(transforms.code, 'MAKI_UNSUPPORTED')
+  const wrong = await faultOf(t, `${base}[[domain.transforms]]\npath = "t.wasm"\n`)
+  t.equal(wrong.message, 'makiatto.toml:4:1: domain[0].transforms[0].files: it is missing')
+  await t.resolves(load(t, `${base}functions = []\n`))
+})
+
+t.test('wrong types anywhere are faults, never crashes', async (t) => {
+  const values = [
+    '1',
+    '"x"',
+    '[]',
+    '[1]',
+    '["x"]',
+    '{}',
+    'true',
+    '2026-11-22',
+    'nan',
+    '{ a = 1 }',
+    '[[1]]',
+    '-1',
+    '1e400',
+  ]
+  const keys = [
+    'name',
+    'path',
+    'aliases',
+    'spa',
+    'on_concurrent',
+    'previews',
+    'redirect',
+    'records',
+    'functions',
+    'transforms',
+  ]
+  for (const value of values) {
+    for (const key of keys) {
+      const rest = key === 'name' ? '' : 'name = "a.org"\n'
+      const result = await load(t, `[[domain]]\n${rest}${key} = ${value}\n`).catch((error: unknown) => error)
+      if (result instanceof Error) t.type(result, MakiError, `${key} = ${value}`)
+    }
+    for (const text of [
+      `domain = ${value}`,
+      `project = ${value}`,
+      `[[domain]]\nname = "a.org"\n[[domain.records]]\ntype = ${value}`,
+    ]) {
+      const result = await load(t, text).catch((error: unknown) => error)
+      t.ok(result instanceof MakiError && result.code !== 'MAKI_INTERNAL', text)
+    }
+  }
+})
+
+t.test('a file that is not there names what was looked for and how to begin', async (t) => {
+  const folder = t.testdir({})
+  const file = join(folder, 'makiatto.toml')
+  await t.rejects(loadProject(file), {
+    code: 'MAKI_CONFIG',
+    message: `there is no project file: ${file} was looked for`,
+    hint: /--config FILE.*\[\[domain\]\]/s,
+  })
+  await mkdir(file)
+  await t.rejects(loadProject(file), { code: 'MAKI_CONFIG', message: /cannot be read: it is a folder/ })
+  await writeFile(join(folder, 'empty.toml'), '')
+  await t.rejects(loadProject(join(folder, 'empty.toml')), {
+    code: 'MAKI_CONFIG',
+    message: /there is no \[\[domain\]\]/,
+  })
+})
