@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { findRelease, type Hostname, type State } from '../../core/index.ts'
-import type { GitFacts } from './plan.ts'
+import type { GitFacts } from './sync-plan.ts'
 
 const run = promisify(execFile)
 const COMMIT = /^[0-9a-f]{40}([0-9a-f]{24})?$/

@@ -4,7 +4,7 @@ import type { BlobHash } from '../../core/index.ts'
 import { type FileIdentity, type FoundFile, identityOf, isSameFile } from './walk.ts'
 
 /** `O_NOFOLLOW`: a link put there since the walk is not followed. `O_NONBLOCK`: a pipe put there does not stop us. */
-const OPEN_FLAGS = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0)
+export const OPEN_FLAGS = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0)
 const CHUNK_BYTES = 1024 * 1024
 
 /**

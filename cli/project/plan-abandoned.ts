@@ -1,6 +1,6 @@
 import { type Change, type Hostname, keys } from '../../core/index.ts'
-import type { DomainPlan, PlanFault, PlanInput, PlanLine } from './plan.ts'
 import { readPart } from './plan-domain.ts'
+import type { DomainPlan, PlanFault, PlanInput, PlanLine } from './sync-plan.ts'
 import { isRelease, nameOfWriter } from './wanted.ts'
 
 /** Domains in which this project wrote something, and which its file does not have any more. */

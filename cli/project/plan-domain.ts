@@ -13,7 +13,7 @@ import {
 } from '../../core/index.ts'
 import { checkRrset, listReplaced } from '../../dns/index.ts'
 import type { DomainConfig } from '../config/index.ts'
-import type { DomainPlan, PlanFault, PlanInput, PlanLine } from './plan.ts'
+import type { DomainPlan, PlanFault, PlanInput, PlanLine } from './sync-plan.ts'
 import {
   isRelease,
   isSameValue,

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { type BlobHash, isBlobHash, type Runtime } from '../../core/index.ts'
-import { writeFileAtomically } from '../config/write-file.ts'
+import { writeFileAtomically } from '../config/index.ts'
 import type { HashedFile } from './hash-file.ts'
 import { type FoundFile, isSameFile } from './walk.ts'
 

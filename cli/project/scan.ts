@@ -2,6 +2,7 @@ import { realpathSync } from 'node:fs'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { MakiError, type ManifestFile, type Runtime } from '../../core/index.ts'
 import { type HashedFile, hashInSteps } from './hash-file.ts'
+import { pause } from './pause.ts'
 import { ScanCache } from './scan-cache.ts'
 import { describeUnreadable, type FoundFile, quote, RULE_FILES, type WalkResult, walkSite } from './walk.ts'
 
@@ -53,7 +54,7 @@ export async function scanSite(name: string, folder: string, options: ScanOption
   const cache = await ScanCache.load(options.cacheFile)
   let changed = ''
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    if (attempt > 0) await new Promise<void>((resolve) => void options.runtime.after(RETRY_DELAY_MS * attempt, resolve))
+    if (attempt > 0) await pause(options.runtime, RETRY_DELAY_MS * attempt)
     const walk = openFolder(name, folder, options)
     refuseFaults(name, walk.faults)
     const hashed = await hashAll(name, walk.files, cache, options)

@@ -1,6 +1,6 @@
 import type { Hostname, OperationId } from '../../core/index.ts'
-import type { SyncPlan } from './plan.ts'
 import type { ScanProgress } from './scan.ts'
+import type { SyncPlan } from './sync-plan.ts'
 import type { UploadProgress } from './upload.ts'
 
 /** What a sync tells on its way; each is a finished fact or how far a step has come. */

@@ -1,5 +1,5 @@
 import type { BlobHash, Change, Key, OperationId, State } from '../../core/index.ts'
-import type { NodeStatus } from '../../edge/control-api.ts'
+import type { NodeStatus } from '../../edge/index.ts'
 
 /** Where a sync goes: a node through its control API or, offline, the local replica with its outbox. */
 export interface SyncTarget {

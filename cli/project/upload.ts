@@ -1,7 +1,9 @@
 import { createHash, hash } from 'node:crypto'
-import { constants, type FileHandle, open } from 'node:fs/promises'
+import { closeSync, openSync, readSync } from 'node:fs'
+import { type FileHandle, open } from 'node:fs/promises'
 import { type BlobHash, type EncodedManifest, MakiError } from '../../core/index.ts'
 import { encodePack, type PackItem } from '../../replication/index.ts'
+import { OPEN_FLAGS } from './hash-file.ts'
 import type { SourceFile } from './scan.ts'
 import type { SyncTarget } from './sync-target.ts'
 import { quote } from './walk.ts'
@@ -125,14 +127,13 @@ async function sendPack(
 /** A file's bytes; a small one is read and checked as a whole before any of it is sent. */
 async function* readChecked(file: SourceFile, options: UploadOptions): AsyncGenerator<Uint8Array> {
   options.beforeRead?.(file.path)
-  await using handle = await openSource(file)
   if (file.sizeBytes <= CHUNK_BYTES) {
-    // One byte more than expected, so that a file that grew is noticed.
-    const bytes = await readUpTo(handle, file.sizeBytes + 1)
+    const bytes = readSmall(file)
     if (bytes.length !== file.sizeBytes || hash('sha256', bytes, 'hex') !== file.hash) throw changed(file)
     yield bytes
     return
   }
+  await using handle = await openSource(file)
   const hasher = createHash('sha256')
   let readBytes = 0
   for (;;) {
@@ -146,9 +147,32 @@ async function* readChecked(file: SourceFile, options: UploadOptions): AsyncGene
   if (readBytes !== file.sizeBytes) throw changed(file)
 }
 
+/** Synchronous: for a small file in the page cache the promises cost three times what the reading does. */
+function readSmall(file: SourceFile): Uint8Array {
+  let fd: number
+  try {
+    fd = openSync(file.source, OPEN_FLAGS)
+  } catch (cause) {
+    throw changed(file, cause)
+  }
+  try {
+    // One byte more than expected, so that a file that grew is noticed.
+    const bytes = new Uint8Array(file.sizeBytes + 1)
+    let filled = 0
+    while (filled < bytes.length) {
+      const length = readSync(fd, bytes, filled, bytes.length - filled, null)
+      if (length === 0) break
+      filled += length
+    }
+    return bytes.subarray(0, filled)
+  } finally {
+    closeSync(fd)
+  }
+}
+
 async function openSource(file: SourceFile): Promise<FileHandle> {
   try {
-    return await open(file.source, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0))
+    return await open(file.source, OPEN_FLAGS)
   } catch (cause) {
     throw changed(file, cause)
   }

@@ -1,5 +1,5 @@
 import { type Hostname, MakiError, type OperationId, type Runtime } from '../../core/index.ts'
-import type { NodeStatus } from '../../edge/control-api.ts'
+import type { NodeStatus } from '../../edge/index.ts'
 import type { WaitFor } from './sync-events.ts'
 import type { SyncTarget } from './sync-target.ts'
 
