@@ -16,15 +16,22 @@ export const systemRuntime: Runtime = {
 
 type Level = 'debug' | 'info' | 'warn' | 'error'
 
-/** One JSON object a line: `time`, `level`, `event`, then the data. Errors become their code, message and hint. */
+const LEVELS: readonly Level[] = ['debug', 'info', 'warn', 'error']
+
+/**
+ * One JSON object a line: `time`, `level`, `event`, then the data. Errors become their code, message and hint. Lines below
+ * the least level are left out.
+ */
 export function createJsonLog(
   write: (line: string) => void,
   runtime: Pick<Runtime, 'now'>,
   context: Record<string, unknown> = {},
+  least: Level = 'info',
 ): Log {
   const at =
     (level: Level) =>
     (event: string, data: Record<string, unknown> = {}): void => {
+      if (LEVELS.indexOf(level) < LEVELS.indexOf(least)) return
       const time = new Date(runtime.now()).toISOString()
       write(`${JSON.stringify({ time, level, event, ...context, ...data }, (_key, value) => plain(value))}\n`)
     }

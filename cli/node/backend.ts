@@ -62,13 +62,11 @@ export class NodeBackend implements ControlBackend {
       held: replica.held(),
       void: replica.voids(),
       unknown: replica.unknown(),
-      conflicts: replica
-        .conflicts()
-        .map(({ key, winner, losers }) => ({
-          key,
-          winner: winner.operation,
-          losers: losers.map(({ operation }) => operation),
-        })),
+      conflicts: replica.conflicts().map(({ key, winner, losers }) => ({
+        key,
+        winner: winner.operation,
+        losers: losers.map(({ operation }) => operation),
+      })),
     }
   }
 

@@ -39,20 +39,23 @@ export interface EdgeCounters {
  * reads the blob.
  */
 export type EdgeMessage =
-  | { readonly type: 'start'; readonly options: EdgeOptions }
+  | { readonly type: 'listen'; readonly call: number; readonly options: EdgeOptions }
   | { readonly type: 'state'; readonly delta: StateDelta }
   | { readonly type: 'activate'; readonly call: number; readonly domain: Hostname; readonly release: Release | null }
   | { readonly type: 'count'; readonly call: number }
   | { readonly type: 'stop' }
 
 export type EdgeReport =
-  | { readonly type: 'ready'; readonly addresses: EdgeAddresses }
-  | { readonly type: 'failed'; readonly error: ErrorShape }
-  | { readonly type: 'done'; readonly call: number; readonly counters?: EdgeCounters; readonly error?: ErrorShape }
+  | { readonly type: 'done'; readonly call: number; readonly result: EdgeResult }
+  | { readonly type: 'failed'; readonly call: number; readonly error: ErrorShape }
 
-/** DNS and HTTP of this node, wherever they run. */
+/** Addresses of `listen`, counters of `count`, nothing of `activate`. */
+export type EdgeResult = EdgeAddresses | EdgeCounters | undefined
+
+/** DNS and HTTP of this node, wherever they run. Nobody is answered before `listen`, so that no answer comes from empty tables. */
 export interface Edge extends AsyncDisposable {
-  readonly addresses: EdgeAddresses
+  /** Opens the sockets, once. Rejects with MAKI_PORT_IN_USE or MAKI_CONFIG; nothing stays open then. */
+  listen(): Promise<EdgeAddresses>
   /** Takes effect for every question and request that begins after it arrived. */
   apply(delta: StateDelta): void
   /** Resolves when every worker serves it. The last call for a domain wins. */

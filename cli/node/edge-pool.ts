@@ -33,25 +33,19 @@ export class EdgePool implements Edge {
   #addresses: EdgeAddresses = { dns: undefined, http: undefined }
   #closing = false
 
-  private constructor(options: PoolOptions) {
-    this.#options = options
+  constructor(options: PoolOptions) {
+    this.#options = { ...options, edge: { ...options.edge, reusePort: true } }
   }
 
-  static async start(options: PoolOptions): Promise<EdgePool> {
-    const pool = new EdgePool({ ...options, edge: { ...options.edge, reusePort: true } })
+  async listen(): Promise<EdgeAddresses> {
     try {
-      const first = await pool.#launch(pool.#options.edge)
-      pool.#addresses = first.addresses
-      await Promise.all(Array.from({ length: options.workers - 1 }, () => pool.#launch(pool.#bound())))
-      await pool.#dismissOrphans()
+      this.#addresses = await this.#launch()
+      await Promise.all(Array.from({ length: this.#options.workers - 1 }, () => this.#launch()))
+      await this.#dismissOrphans()
     } catch (error) {
-      await pool.close()
+      await this.close()
       throw error
     }
-    return pool
-  }
-
-  get addresses(): EdgeAddresses {
     return this.#addresses
   }
 
@@ -69,9 +63,7 @@ export class EdgePool implements Edge {
     const all = await Promise.allSettled(
       [...this.#workers].map((worker) => worker.call((call) => ({ type: 'count', call }))),
     )
-    const counted = all.flatMap((result) =>
-      result.status === 'fulfilled' && result.value !== undefined ? [result.value] : [],
-    )
+    const counted = all.flatMap((result) => (result.status === 'fulfilled' ? [result.value as EdgeCounters] : []))
     return counted.reduce<EdgeCounters>(addCounts, { dns: undefined, http: undefined })
   }
 
@@ -96,13 +88,23 @@ export class EdgePool implements Edge {
     }
   }
 
-  async #launch(options: EdgeOptions, retryMs = FIRST_RETRY_MS): Promise<WorkerHandle> {
+  /** A worker hears everything before it listens, so that nobody is answered from empty tables. */
+  async #launch(retryMs = FIRST_RETRY_MS): Promise<EdgeAddresses> {
     const { runtime, log, register } = this.#options
-    const worker = await WorkerHandle.start(options, register)
+    const options = this.#bound()
+    const worker = new WorkerHandle(options, register)
     const startedAt = runtime.monotonic()
     worker.send({ type: 'state', delta: this.#state.snapshot() })
     this.#workers.add(worker)
     await Promise.all([...this.#active].map(([domain, release]) => this.#activateOn(worker, domain, release)))
+    let addresses: EdgeAddresses
+    try {
+      addresses = (await worker.call((call) => ({ type: 'listen', call, options }))) as EdgeAddresses
+    } catch (error) {
+      this.#workers.delete(worker)
+      await worker.stop()
+      throw error
+    }
     log.info('worker.started', { pid: worker.pid })
     void worker.ended.then(async (how) => {
       this.#workers.delete(worker)
@@ -111,7 +113,7 @@ export class EdgePool implements Edge {
       await rm(join(register, String(worker.pid)), { force: true })
       this.#retry(runtime.monotonic() - startedAt > HEALTHY_MS ? FIRST_RETRY_MS : retryMs)
     })
-    return worker
+    return addresses
   }
 
   #retry(delayMs: number): void {
@@ -120,7 +122,7 @@ export class EdgePool implements Edge {
     const cancel = runtime.after(delayMs, () => {
       this.#retries.delete(cancel)
       if (this.#closing) return
-      this.#launch(this.#bound(), nextMs).catch((error) => {
+      this.#launch(nextMs).catch((error) => {
         log.error('worker.start-failed', { error })
         this.#retry(nextMs)
       })

@@ -21,49 +21,37 @@ export class EdgeWorker implements Edge {
   #dnsServer: DnsServer | undefined
   #httpServer: HttpServer | undefined
 
-  private constructor(options: EdgeOptions, log: Log) {
-    this.#dns = new DnsProjection(log)
-    this.#sites = new SiteProjection({ blobs: openBlobReader(options.blobsDirectory), log })
+  readonly #options: EdgeOptions
+  readonly #ports: { readonly runtime: Runtime; readonly log: Log }
+
+  constructor(options: EdgeOptions, ports: { runtime: Runtime; log: Log }) {
+    this.#options = options
+    this.#ports = ports
+    this.#dns = new DnsProjection(ports.log)
+    this.#sites = new SiteProjection({ blobs: openBlobReader(options.blobsDirectory), log: ports.log })
   }
 
-  /** Listens with empty tables: DNS refuses and HTTP knows no host until the first `apply`. */
-  static async start(options: EdgeOptions, ports: { runtime: Runtime; log: Log }): Promise<EdgeWorker> {
-    const worker = new EdgeWorker(options, ports.log)
+  /** `at` replaces the ports that the worker was made for. */
+  async listen(at: EdgeOptions = this.#options): Promise<EdgeAddresses> {
+    const { dns, http, node, blobsDirectory, reusePort } = at
     try {
-      await worker.#listen(options, ports)
+      if (dns !== undefined) {
+        const table = () => this.#dns.table
+        this.#dnsServer = this.#owned.use(await startDnsServer({ ...this.#ports, ...dns, reusePort, table }))
+      }
+      if (http !== undefined) {
+        const { localHosts, ...limits } = http
+        const fallback = localHosts ? findLocalDomain : undefined
+        const blobs = openBlobReader(blobsDirectory)
+        const table = () => this.#sites.table
+        this.#httpServer = this.#owned.use(
+          await startHttpServer({ ...this.#ports, ...limits, node, reusePort, blobs, table, fallback }),
+        )
+      }
     } catch (error) {
-      await worker.close()
+      await this.close()
       throw error
     }
-    return worker
-  }
-
-  async #listen(
-    { dns, http, node, blobsDirectory, reusePort }: EdgeOptions,
-    ports: { runtime: Runtime; log: Log },
-  ): Promise<void> {
-    if (dns !== undefined) {
-      this.#dnsServer = this.#owned.use(
-        await startDnsServer({ ...ports, ...dns, reusePort, table: () => this.#dns.table }),
-      )
-    }
-    if (http !== undefined) {
-      const { localHosts, ...limits } = http
-      this.#httpServer = this.#owned.use(
-        await startHttpServer({
-          ...ports,
-          ...limits,
-          node,
-          reusePort,
-          blobs: openBlobReader(blobsDirectory),
-          table: () => this.#sites.table,
-          fallback: localHosts ? findLocalDomain : undefined,
-        }),
-      )
-    }
-  }
-
-  get addresses(): EdgeAddresses {
     return { dns: this.#dnsServer?.address, http: this.#httpServer?.address }
   }
 

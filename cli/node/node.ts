@@ -65,7 +65,7 @@ export async function startNode(options: NodeOptions): Promise<Node> {
   const activation = starting.use(await Activation.start({ store: blobs, fetcher, runtime, log, file: folders.active }))
 
   let presence: Presence | undefined
-  const edge = starting.use(await startEdge(options, folders))
+  const edge = starting.use(createEdge(options, folders))
   const releases = starting.use(new ReleaseFollower({ activation, edge, log, changed: () => presence?.refresh() }))
   edge.apply(replica.snapshot())
   await releases.begin(replica)
@@ -75,6 +75,8 @@ export async function startNode(options: NodeOptions): Promise<Node> {
       releases.follow(replica, delta)
     }),
   )
+
+  const listening = await edge.listen()
 
   gossip = starting.use(
     await startGossip({
@@ -102,7 +104,7 @@ export async function startNode(options: NodeOptions): Promise<Node> {
   const control = starting.use(await startControlServer({ backend, socketPath: config.node.control, log, runtime }))
 
   const addresses = {
-    ...edge.addresses,
+    ...listening,
     gossip: formatListenAddress(gossip.address),
     blobs: formatListenAddress(blobServer.address),
     control: control.socketPath,
@@ -122,7 +124,7 @@ async function recoverStore(store: LevelStore, log: Log): Promise<void> {
   }
 }
 
-function startEdge({ config, parts, runtime, log }: NodeOptions, folders: NodeFolders): Promise<Edge> {
+function createEdge({ config, parts, runtime, log }: NodeOptions, folders: NodeFolders): Edge {
   const { web, dns, node } = config
   const edge: EdgeOptions = {
     node: node.name,
@@ -139,8 +141,8 @@ function startEdge({ config, parts, runtime, log }: NodeOptions, folders: NodeFo
     reusePort: false,
   }
   const workers = web.workers ?? availableParallelism()
-  if (workers === 0) return EdgeWorker.start(edge, { runtime, log })
-  return EdgePool.start({ edge, workers, register: folders.workers, runtime, log })
+  if (workers === 0) return new EdgeWorker(edge, { runtime, log })
+  return new EdgePool({ edge, workers, register: folders.workers, runtime, log })
 }
 
 function blobPeers(gossip: GossipService | undefined): BlobPeer[] {

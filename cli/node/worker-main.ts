@@ -1,40 +1,46 @@
 /** The process of one edge worker: takes messages from control, answers DNS and HTTP, and outlives control. */
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { asMakiError, MakiError } from '../../core/index.ts'
+import { asMakiError } from '../../core/index.ts'
 import { createJsonLog, systemRuntime } from '../system.ts'
-import type { EdgeMessage, EdgeReport } from './edge-messages.ts'
+import type { EdgeMessage, EdgeOptions, EdgeReport, EdgeResult } from './edge-messages.ts'
 import { EdgeWorker } from './edge-worker.ts'
 
 const log = createJsonLog((line) => process.stdout.write(line), systemRuntime, { worker: process.pid })
-let worker: EdgeWorker | undefined
+const [, , register = '', options = ''] = process.argv
+const entry = join(register, String(process.pid))
+const worker = new EdgeWorker(JSON.parse(options) as EdgeOptions, { runtime: systemRuntime, log })
+let listening = false
 let ended = false
-const [, , register] = process.argv
-const entry = register === undefined ? undefined : join(register, String(process.pid))
 
 process.on('message', (message: EdgeMessage) => void handle(message))
 process.on('SIGTERM', () => void end())
 // Control decides what an interrupt from the terminal means.
 process.on('SIGINT', () => {})
 process.on('disconnect', () => {
-  if (worker === undefined) void end()
+  if (!listening) void end()
   else if (!ended) log.warn('worker.control-lost', { serving: 'the last state' })
 })
 
 async function handle(message: EdgeMessage): Promise<void> {
   switch (message.type) {
-    case 'start':
-      return await start(message.options)
+    case 'listen':
+      return await settle(message.call, async () => {
+        const addresses = await worker.listen(message.options)
+        await mkdir(register, { recursive: true, mode: 0o700 })
+        await writeFile(entry, '')
+        listening = true
+        return addresses
+      })
     case 'state':
-      worker?.apply(message.delta)
-      return
+      return worker.apply(message.delta)
     case 'activate':
-      return await settle(message.call, async (running) => {
-        await running.activate(message.domain, message.release)
-        return {}
+      return await settle(message.call, async () => {
+        await worker.activate(message.domain, message.release)
+        return undefined
       })
     case 'count':
-      return await settle(message.call, async (running) => ({ counters: await running.counters() }))
+      return await settle(message.call, () => worker.counters())
     case 'stop':
       return await end()
     default:
@@ -42,33 +48,19 @@ async function handle(message: EdgeMessage): Promise<void> {
   }
 }
 
-async function start(options: Parameters<typeof EdgeWorker.start>[0]): Promise<void> {
+async function settle(call: number, act: () => Promise<EdgeResult>): Promise<void> {
   try {
-    worker = await EdgeWorker.start(options, { runtime: systemRuntime, log })
-    if (entry !== undefined && register !== undefined) {
-      await mkdir(register, { recursive: true, mode: 0o700 })
-      await writeFile(entry, '')
-    }
-    report({ type: 'ready', addresses: worker.addresses })
+    report({ type: 'done', call, result: await act() })
   } catch (error) {
-    report({ type: 'failed', error: asMakiError(error).toJSON() })
-  }
-}
-
-async function settle(call: number, act: (running: EdgeWorker) => Promise<Partial<EdgeReport>>): Promise<void> {
-  try {
-    if (worker === undefined) throw new MakiError('MAKI_INTERNAL', 'the worker was not started')
-    report({ type: 'done', call, ...(await act(worker)) } as EdgeReport)
-  } catch (error) {
-    report({ type: 'done', call, error: asMakiError(error).toJSON() })
+    report({ type: 'failed', call, error: asMakiError(error).toJSON() })
   }
 }
 
 async function end(): Promise<void> {
   if (ended) return
   ended = true
-  await worker?.close()
-  if (entry !== undefined) await rm(entry, { force: true })
+  await worker.close()
+  await rm(entry, { force: true })
   process.exit(0)
 }
 
