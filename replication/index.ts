@@ -1,4 +1,7 @@
 export { Activation, type ActivationEvents, type ActivationOptions, type Unservable } from './activation.ts'
+export { type Admission, type AdmissionRequest, verifyAdmission } from './admission.ts'
+export type { AwarenessView } from './awareness.ts'
+export type { AwarenessData } from './awareness-entry.ts'
 export { BlobFetcher, type BlobFetcherOptions, type FetchCounts } from './blob-fetcher.ts'
 export { BlobFolder, openBlobReader } from './blob-folder.ts'
 export {
@@ -13,6 +16,9 @@ export type { BlobPeer } from './blob-peers.ts'
 export { type BlobServer, type BlobServerOptions, startBlobServer } from './blob-server.ts'
 export { type BlobEvents, BlobStore, type BlobStoreOptions, type PackRules } from './blob-store.ts'
 export type { FetchOptions, FetchProgress, WantedBlob } from './blob-wants.ts'
+export { parseDialTarget } from './dialer.ts'
+export type { GossipEvents, GossipOptions, GossipPeer, GossipService } from './gossip-options.ts'
+export { startGossip } from './gossip-service.ts'
 export { Inventory } from './inventory.ts'
 export { type LevelStore, type LevelStoreOptions, openLevelStore } from './level-store.ts'
 export type {
@@ -28,3 +34,4 @@ export { Replica, type ReplicaEvents, type ReplicaOptions, type Standing } from 
 export type { ReplicaPage } from './replica-page.ts'
 export { type DocumentFaults, SharedReplica, type SharedReplicaOptions } from './shared-replica.ts'
 export { createMemoryStore } from './store-memory.ts'
+export { PROTOCOL_VERSION } from './wire.ts'
