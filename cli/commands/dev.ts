@@ -1,0 +1,86 @@
+import { join, resolve } from 'node:path'
+import { Args, Flags } from '@oclif/core'
+import { MakiError } from '../../core/index.ts'
+import { MakiCommand } from '../base.ts'
+import { ClusterClient } from '../cluster-client.ts'
+import { ClusterSyncTarget } from '../cluster-sync-target.ts'
+import { type DevEvent, formatEvent, MAX_NODES, type Publish, runDev } from '../dev/index.ts'
+import { runSync } from '../project/index.ts'
+
+export default class Dev extends MakiCommand<never> {
+  static override summary = 'Run a cluster on this computer, and publish the project to it whenever a file changes.'
+  static override description =
+    'Node i serves HTTP on the HTTP port + i - 1 and DNS on the DNS port + i - 1, all on 127.0.0.1; neither root nor WireGuard is needed. The cluster is kept in the data folder. Ctrl-C ends it.'
+  static override examples = [
+    'maki dev',
+    'maki dev examples/site --nodes 5',
+    'maki dev --fresh --http-port 9080 --dns-port 6300',
+  ]
+  static override args = {
+    dir: Args.string({ description: 'The folder of makiatto.toml; this one when left out.' }),
+  }
+  static override flags = {
+    nodes: Flags.integer({ default: 3, summary: `How many nodes: 1 to ${MAX_NODES}.` }),
+    'http-port': Flags.integer({ default: 8080, summary: 'Where node 1 serves HTTP.' }),
+    'dns-port': Flags.integer({ default: 5300, summary: 'Where node 1 answers DNS.' }),
+    data: Flags.string({ default: '.makiatto', helpValue: 'FOLDER', summary: 'Where the cluster is kept.' }),
+    fresh: Flags.boolean({ summary: 'Start over; the cluster before is kept under another name.' }),
+    tls: Flags.boolean({ summary: 'Serve HTTPS too (not in this version).' }),
+  }
+
+  override async run(): Promise<never> {
+    const { args, flags } = await this.parse(Dev)
+    if (flags.tls) {
+      throw new MakiError('MAKI_USAGE', '--tls is not there yet: this version serves plain HTTP', { hint: 'maki dev' })
+    }
+    const { cwd, signal } = this.host
+    await runDev({
+      projectFile: args.dir === undefined ? resolve(cwd, flags.config) : join(resolve(cwd, args.dir), 'makiatto.toml'),
+      dataPath: resolve(cwd, flags.data),
+      shape: { nodes: flags.nodes, httpPort: flags['http-port'], dnsPort: flags['dns-port'] },
+      fresh: flags.fresh,
+      host: this.host,
+      log: this.eventLog,
+      publish: this.#publish,
+      tell: (event) => this.#tell(event),
+    })
+    // It ran until it was interrupted, which the shell is told by the exit code.
+    throw signal.reason
+  }
+
+  protected override format(): string {
+    return ''
+  }
+
+  readonly #publish: Publish = async (project, profile, { warn }) => {
+    const { host } = this
+    const log = this.eventLog
+    await using client = await ClusterClient.open({ profile, host, log, offline: false, onCaution: warn })
+    const target = await ClusterSyncTarget.open(client)
+    if (target.machine === undefined) throw client.unreachableError()
+    const { published } = await runSync({
+      project,
+      target,
+      runtime: host.runtime,
+      signal: host.signal,
+      cacheFile: join(profile.dataFolder, 'hashes.cache'),
+      report: (event) => {
+        if (event.event === 'warned') warn(event.message)
+      },
+      // What is edited by hand while it runs is wanted, also an older commit.
+      options: { force: true },
+    })
+    return published
+  }
+
+  #tell(event: DevEvent): void {
+    const { stdout, env, cwd } = this.host
+    if (this.isJson) {
+      stdout.write(`${JSON.stringify(event)}\n`)
+      return
+    }
+    const program = env.npm_lifecycle_event === undefined ? 'maki' : 'npx maki'
+    const text = formatEvent(event, { cwd, program, style: this.style })
+    if (text !== '') stdout.write(`${text}\n`)
+  }
+}

@@ -1,0 +1,80 @@
+import { relative } from 'node:path'
+import { type Hostname, isWithin, shortId } from '../../core/index.ts'
+import { quoteForShell } from '../identity.ts'
+import { formatTable, plainLine, type Style } from '../output.ts'
+import type { DevEvent } from './events.ts'
+
+export interface FormatOptions {
+  readonly cwd: string
+  /** What people type here: `maki`, or `npx maki` in a checkout. */
+  readonly program: string
+  readonly style: Style
+}
+
+/** An event for people, without the last newline; empty where there is nothing to say. Pure. */
+export function formatEvent(event: DevEvent, options: FormatOptions): string {
+  const { style } = options
+  switch (event.event) {
+    case 'note':
+      return event.message
+    case 'ready':
+      return formatReady(event, options)
+    case 'synced':
+      return event.published
+        .map(({ domain, operation }) => `${style.good('published')} ${domain} (${shortId(operation)})`)
+        .join('\n')
+    case 'sync-failed': {
+      const hint = event.error.hint === undefined ? '' : `\n${style.bold('Try:')} ${event.error.hint}`
+      return `${style.bad('not published:')} ${event.error.message}${hint}`
+    }
+    case 'warned':
+      return `${style.warn('warning:')} ${event.message}`
+    case 'node-died': {
+      const said = event.lastLines.map((line) => `\n  ${style.dim(plainLine(line))}`).join('')
+      const again = `it is started again in ${event.retryMs / 1000} s, and catches up with the others`
+      return `${style.warn(`${event.node} ended`)} (${event.how}); ${again}. Its last words:${said}`
+    }
+    case 'node-recovered':
+      return `${style.good(`${event.node} is back`)} (process ${event.pid})`
+    case 'stopped':
+      return 'All nodes have stopped. Their data is kept for the next start.'
+    default:
+      return event satisfies never
+  }
+}
+
+function formatReady(event: Extract<DevEvent, { event: 'ready' }>, { cwd, program, style }: FormatOptions): string {
+  const rows = event.nodes.map(({ name, http, dns }) => [`  ${style.name(name)}`, http, `DNS ${dns}`])
+  const count = event.nodes.length === 1 ? 'One node runs' : `${event.nodes.length} nodes run`
+  const lines = [
+    '',
+    `${style.bold(`${count} on this computer.`)} Ctrl-C ends ${event.nodes.length === 1 ? 'it' : 'them'}.`,
+    '',
+  ]
+  lines.push(formatTable(rows), '')
+  const links = event.domains.map((domain) => style.name(linkTo(event, domain)))
+  if (links.length > 0) lines.push(`In a browser: ${links.join('  ')}`, '')
+  lines.push('Try, in another terminal:', ...listCommands(event, cwd, program).map((command) => `  ${command}`), '')
+  return lines.join('\n')
+}
+
+/** Names below localhost mean this computer wherever they are typed (RFC 6761 section 6.3), and the nodes know them. */
+function linkTo(event: Extract<DevEvent, { event: 'ready' }>, domain: Hostname): string {
+  const name = isWithin(domain, 'localhost') ? domain : `${domain}.localhost`
+  return `http://${name}:${new URL(event.nodes[0]?.http ?? 'http://localhost').port}/`
+}
+
+function listCommands(event: Extract<DevEvent, { event: 'ready' }>, cwd: string, program: string): string[] {
+  const [first] = event.nodes
+  const last = event.nodes.at(-1)
+  const [domain] = event.domains
+  if (first === undefined || last === undefined) return []
+  const [, port = ''] = last.dns.split(':')
+  const inside = relative(cwd, event.profile)
+  const profile = inside.startsWith('..') ? event.profile : inside
+  const about =
+    domain === undefined ? [] : [`curl -I -H 'Host: ${domain}' ${last.http}/`, `dig @127.0.0.1 -p ${port} ${domain}`]
+  const records =
+    domain === undefined ? [] : [`${program} record set ${domain} hello TXT "hi there" --node ${first.name}`]
+  return [...about, `export MAKIATTO_PROFILE=${quoteForShell(profile)}`, `${program} status`, ...records]
+}

@@ -1,0 +1,56 @@
+import { isAbsolute, relative, sep } from 'node:path'
+import { watch } from 'chokidar'
+
+export interface FileWatcher extends AsyncDisposable {
+  /** Watches these files and folders from now on, and no others; those that are missing too, until they are there. */
+  set(paths: readonly string[]): void
+}
+
+/** Never published, and often busy. */
+const IGNORED = /^(\..+|node_modules)$/
+/** The one folder with a dot that is published (RFC 8615). */
+const WELL_KNOWN = '.well-known'
+
+/** Calls `onChange` for every change of a file that could be published; never inside one of the `excluded` folders. */
+export async function watchFiles(options: {
+  readonly paths: readonly string[]
+  readonly excluded: readonly string[]
+  readonly onChange: () => void
+  readonly onError: (error: unknown) => void
+}): Promise<FileWatcher> {
+  let roots = [...options.paths]
+  const watcher = watch(roots, {
+    ignoreInitial: true,
+    ignored: (path) => isIgnored(path, roots, options.excluded),
+  })
+  watcher.on('all', options.onChange)
+  watcher.on('error', options.onError)
+  await new Promise<void>((ready) => watcher.once('ready', () => ready()))
+  return {
+    set(paths) {
+      const gone = roots.filter((path) => !paths.includes(path))
+      const added = paths.filter((path) => !roots.includes(path))
+      roots = [...paths]
+      if (gone.length > 0) watcher.unwatch(gone)
+      if (added.length > 0) watcher.add(added)
+    },
+    [Symbol.asyncDispose]: () => watcher.close(),
+  }
+}
+
+/** True for what no sync reads: below an excluded folder, or below a root in something hidden. Pure. */
+export function isIgnored(path: string, roots: readonly string[], excluded: readonly string[]): boolean {
+  if (excluded.some((folder) => inside(path, folder) !== undefined)) return true
+  const inner = roots.flatMap((root) => inside(path, root) ?? [])
+  // A root lies where it lies: only the names below it say whether it is hidden.
+  return (
+    inner.length > 0 &&
+    inner.every((below) => below.split(sep).some((name) => name !== WELL_KNOWN && IGNORED.test(name)))
+  )
+}
+
+/** The path below a folder, '' for itself; undefined for one that lies elsewhere. */
+function inside(path: string, folder: string): string | undefined {
+  const below = relative(folder, path)
+  return below === '..' || below.startsWith(`..${sep}`) || isAbsolute(below) ? undefined : below
+}
