@@ -9,15 +9,14 @@ import {
   type Signer,
   type State,
 } from '../core/index.ts'
-import type { ClusterStatus } from '../edge/index.ts'
-import { findNearest, type Machine, type Profile } from './config/index.ts'
+import type { Profile } from './config/index.ts'
 import { type Connect, createConnect } from './connect.ts'
-import type { ControlClient } from './control-client.ts'
 import { dataFolderAt } from './data-folder.ts'
 import { deliver, publishes } from './deliver.ts'
 import type { Host } from './host.ts'
 import { readKeyFile } from './identity.ts'
-import { LocalReplica } from './local-replica.ts'
+import { LocalReplica, type Outbox } from './local-replica.ts'
+import { MachineFinder, type Reached } from './machine-finder.ts'
 import { OutboxBlobs } from './outbox-blobs.ts'
 import { findProfileKey, requireProfileKey } from './profile-key.ts'
 
@@ -38,13 +37,6 @@ export interface ClusterClientOptions {
   readonly onCaution?: (text: string) => void
 }
 
-/** A machine that answered. */
-export interface Reached {
-  readonly machine: Machine
-  readonly control: ControlClient
-  readonly status: ClusterStatus
-}
-
 export interface ExchangeReport {
   /** The machine that was exchanged with; undefined when none was reached. */
   readonly machine: string | undefined
@@ -57,9 +49,6 @@ export interface ExchangeReport {
   readonly unreachable: readonly MakiError[]
 }
 
-/** A node that has answered takes no longer than this to say who it is, unless it is wedged. */
-const PROBE_MS = 5_000
-
 /**
  * The cluster as commands see it: a local replica that is read and written at once, and an exchange with the first
  * machine that answers. What is committed is durable here; it waits in the outbox until a node has acknowledged it.
@@ -70,22 +59,25 @@ export class ClusterClient implements AsyncDisposable {
   /** Undefined for an identity without a replica on disk. */
   readonly blobs: OutboxBlobs | undefined
   readonly #options: ClusterClientOptions
-  readonly #connect: Connect
-  readonly #pulled = new Set<OperationId>()
-  readonly #unreachable: MakiError[] = []
-  #reaching: Promise<Reached | undefined> | undefined
+  readonly #finder: MachineFinder
 
-  private constructor(options: ClusterClientOptions, local: LocalReplica) {
+  private constructor(options: ClusterClientOptions, local: LocalReplica, finder: MachineFinder) {
     this.#options = options
     this.profile = options.profile
     this.local = local
     this.blobs = local.folder === undefined ? undefined : new OutboxBlobs(local.folder.blobs)
-    this.#connect = options.connect ?? createConnect(options.host.runtime)
+    this.#finder = finder
   }
 
   static async open(options: ClusterClientOptions): Promise<ClusterClient> {
     const { profile, host, log, keyFile, onWait } = options
-    checkNode(options)
+    const finder = new MachineFinder({
+      profile,
+      node: options.node,
+      offline: options.offline,
+      connect: options.connect ?? createConnect(host.runtime),
+      signal: host.signal,
+    })
     const local = await LocalReplica.open({
       cluster: profile.cluster,
       folder: keyFile === undefined ? dataFolderAt(profile.dataFolder) : undefined,
@@ -94,7 +86,7 @@ export class ClusterClient implements AsyncDisposable {
       log,
       ...(onWait === undefined ? {} : { onWait }),
     })
-    return new ClusterClient(options, local)
+    return new ClusterClient(options, local, finder)
   }
 
   get state(): State {
@@ -109,42 +101,19 @@ export class ClusterClient implements AsyncDisposable {
     return this.#options.offline
   }
 
-  /** Why machines were not reached so far. */
-  get unreachable(): readonly MakiError[] {
-    return this.#unreachable
-  }
-
   /** The first machine that answers, asked once; undefined with `--offline` and when none does. */
   reach(): Promise<Reached | undefined> {
-    this.#reaching ??= this.#reach()
-    return this.#reaching
+    return this.#finder.reach()
   }
 
-  /** As `reach`, but MAKI_UNREACHABLE with every machine's reason. */
-  async requireReach(): Promise<Reached> {
-    const reached = await this.reach()
-    if (reached !== undefined) return reached
-    throw this.unreachableError()
+  /** As `reach`, but throws MAKI_UNREACHABLE with every machine's reason. */
+  requireReach(): Promise<Reached> {
+    return this.#finder.require()
   }
 
+  /** Why no machine is reached, and what to do. */
   unreachableError(): MakiError {
-    if (this.isOffline)
-      return new MakiError('MAKI_UNREACHABLE', 'no machine is asked with --offline', { hint: 'Leave --offline out.' })
-    const machines = this.profile.machines.length
-    if (machines === 0) {
-      return new MakiError('MAKI_UNREACHABLE', `the profile ${this.profile.file} lists no machine`, {
-        hint: 'Start a cluster on this computer with: maki dev',
-      })
-    }
-    const reasons = this.#unreachable.map((error) => error.message)
-    const hint = this.#unreachable.find((error) => error.hint !== undefined)?.hint
-    return new MakiError(
-      'MAKI_UNREACHABLE',
-      reasons.length === 1 ? (reasons[0] as string) : `no machine can be reached:\n  ${reasons.join('\n  ')}`,
-      {
-        hint: hint ?? 'Check that the nodes run; write with --offline to let changes wait.',
-      },
-    )
+    return this.#finder.explain()
   }
 
   /** Brings what the first machine that answers has. Resolves with the new ids; undefined when none was reached. */
@@ -158,10 +127,7 @@ export class ClusterClient implements AsyncDisposable {
     for (;;) {
       const page = await control.operations(cursor, this.signal)
       const report = await this.local.replica.merge(page.operations)
-      for (const id of report.added) {
-        added.push(id)
-        this.#pulled.add(id)
-      }
+      added.push(...report.added)
       refused.push(...report.refused)
       if (page.cursor !== cursor) {
         cursor = page.cursor
@@ -170,7 +136,7 @@ export class ClusterClient implements AsyncDisposable {
       if (!page.more) break
     }
     await this.local.markWhole()
-    await this.local.saveExchange({ exchangedAtMs: this.#options.host.runtime.now() })
+    await this.#settle(added)
     if (refused.length > 0) {
       this.#options.onCaution?.(`${machine.name} sent ${refused.length} operations that are not valid: ${refused[0]}`)
     }
@@ -194,15 +160,14 @@ export class ClusterClient implements AsyncDisposable {
       // The node went away under the exchange; what was not acknowledged waits.
       const error = asMakiError(thrown)
       if (this.signal.aborted || error.exitCode !== 3) throw thrown
-      this.#unreachable.push(error)
-      this.#reaching = Promise.resolve(undefined)
+      await this.#finder.lose(error)
     }
     return {
       machine: undefined,
       pulled: [],
       delivered: [],
       waiting: await this.listWaiting(),
-      unreachable: this.#unreachable,
+      unreachable: this.#finder.faults,
     }
   }
 
@@ -235,35 +200,27 @@ export class ClusterClient implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const reached = await this.#reaching?.catch(() => undefined)
-    reached?.control[Symbol.dispose]()
+    await this.#finder[Symbol.asyncDispose]()
     await this.blobs?.[Symbol.asyncDispose]()
     await this.local[Symbol.asyncDispose]()
   }
 
-  async #reach(): Promise<Reached | undefined> {
-    if (this.isOffline) return undefined
-    const { node } = this.#options
-    const machines = [...this.profile.machines].sort((a, b) => Number(b.name === node) - Number(a.name === node))
-    for (const machine of machines) {
-      let control: ControlClient | undefined
-      try {
-        control = await this.#connect(machine)
-        const status = await control.status({ signal: this.signal, answerMs: PROBE_MS })
-        if (status.cluster.id === this.profile.cluster) return { machine, control, status }
-        throw new MakiError('MAKI_UNREACHABLE', `${machine.name} belongs to another cluster (${status.cluster.id})`)
-      } catch (thrown) {
-        control?.[Symbol.dispose]()
-        if (this.signal.aborted) throw thrown
-        this.#unreachable.push(asMakiError(thrown))
-      }
-    }
-    return undefined
+  async #outbox(): Promise<Outbox> {
+    const outbox = await this.local.listOutbox(await this.#authors())
+    const received = new Set(this.local.exchange.received)
+    return { ...outbox, operations: outbox.operations.filter(({ id }) => !received.has(id)) }
   }
 
-  async #outbox() {
-    const outbox = await this.local.listOutbox(await this.#authors())
-    return { ...outbox, operations: outbox.operations.filter(({ id }) => !this.#pulled.has(id)) }
+  /** Keeps apart what came from a node though its author is this very key, used elsewhere too: it does not wait here. */
+  async #settle(added: readonly OperationId[]): Promise<void> {
+    const came = new Set(added)
+    const outbox = await this.#outbox()
+    const waits = outbox.operations.some(({ id }) => !came.has(id))
+    const own = outbox.operations.filter(({ id }) => came.has(id)).map(({ id }) => id)
+    await this.local.saveExchange({
+      exchangedAtMs: this.#options.host.runtime.now(),
+      ...(waits ? { received: [...this.local.exchange.received, ...own] } : { delivered: outbox.cursor, received: [] }),
+    })
   }
 
   /** Whose operations are made here. */
@@ -279,7 +236,7 @@ export class ClusterClient implements AsyncDisposable {
     const bring = async (operation: Operation) => this.blobs?.bring(operation, control, this.signal)
     const report = await deliver(outbox.operations, control, bring, this.signal)
     const waiting = report.refused.map(({ operation }) => operation)
-    if (waiting.length === 0) await this.local.saveExchange({ delivered: outbox.cursor })
+    if (waiting.length === 0) await this.local.saveExchange({ delivered: outbox.cursor, received: [] })
     if (!waiting.some(publishes)) await this.blobs?.clear()
     for (const { operation, error } of report.refused) {
       if (operation.id === made) throw error
@@ -289,14 +246,4 @@ export class ClusterClient implements AsyncDisposable {
     }
     return { machine: machine.name, delivered: report.delivered, waiting }
   }
-}
-
-function checkNode({ node, profile }: ClusterClientOptions): void {
-  if (node === undefined || profile.machines.some(({ name }) => name === node)) return
-  const names = profile.machines.map(({ name }) => String(name))
-  const nearest = findNearest(node, names)
-  throw new MakiError('MAKI_USAGE', `the profile ${profile.file} has no machine ${JSON.stringify(node)}`, {
-    hint:
-      nearest !== undefined ? `--node ${nearest}` : names.length > 0 ? `It has ${names.join(', ')}.` : 'It lists none.',
-  })
 }

@@ -11,7 +11,8 @@ import {
   scopeOf,
 } from '../core/index.ts'
 import type { NodeStatus } from '../edge/index.ts'
-import type { ClusterClient, Reached } from './cluster-client.ts'
+import type { ClusterClient } from './cluster-client.ts'
+import type { Reached } from './machine-finder.ts'
 import type { SyncTarget } from './project/index.ts'
 
 /**

@@ -11,6 +11,8 @@ import { hasErrno } from './identity.ts'
 export interface ExchangeLog {
   /** Cursor of the local store: every own operation before it was acknowledged by a node. */
   readonly delivered: string | undefined
+  /** Own operations after it that came from a node: the same key writes elsewhere too. */
+  readonly received: readonly string[]
   /** By the machine's name, the cursor of its store up to which its operations are here. */
   readonly cursors: Readonly<Record<string, string>>
   /** Wall time of the last whole exchange. */
@@ -19,11 +21,17 @@ export interface ExchangeLog {
 
 const schema = v.object({
   delivered: v.optional(v.string()),
+  received: v.optional(v.array(v.string()), []),
   cursors: v.record(v.string(), v.string()),
   exchangedAtMs: v.optional(v.number()),
 })
 
-export const EMPTY_EXCHANGE_LOG: ExchangeLog = { delivered: undefined, cursors: {}, exchangedAtMs: undefined }
+export const EMPTY_EXCHANGE_LOG: ExchangeLog = {
+  delivered: undefined,
+  received: [],
+  cursors: {},
+  exchangedAtMs: undefined,
+}
 
 /** Empty where there is no file, and where it cannot be understood. */
 export async function readExchangeLog(path: string): Promise<ExchangeLog> {
@@ -36,8 +44,8 @@ export async function readExchangeLog(path: string): Promise<ExchangeLog> {
   }
   const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), schema), text)
   if (!parsed.success) return EMPTY_EXCHANGE_LOG
-  const { delivered, cursors, exchangedAtMs } = parsed.output
-  return { delivered, cursors, exchangedAtMs }
+  const { delivered, received, cursors, exchangedAtMs } = parsed.output
+  return { delivered, received, cursors, exchangedAtMs }
 }
 
 export async function writeExchangeLog(path: string, log: ExchangeLog): Promise<void> {

@@ -37,7 +37,8 @@ export default class History extends MakiCommand<readonly OperationView[]> {
     const { flags } = await this.parse(History)
     const sinceMs = flags.since === undefined ? undefined : parseWhen(flags.since, this.host.runtime.now())
     const domain = flags.domain === undefined ? undefined : parseHostname(flags.domain)
-    await using client = await this.openClient(flags)
+    // Here --key is a key of the state; an identity comes from MAKIATTO_KEY.
+    await using client = await this.openClient({ ...flags, key: undefined })
     await this.refresh(client)
     const { replica } = client.local
     const waiting = new Set((await client.listWaiting()).map(({ id }) => id))

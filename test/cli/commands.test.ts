@@ -1,0 +1,218 @@
+import t from 'tap'
+import type { Hostname } from '../../core/index.ts'
+import { domainSet, example, startTestCluster } from './support/test-cluster.ts'
+
+interface Operation {
+  id: string
+  message: string
+  words: string[]
+  standing: string
+  waiting: boolean
+  author: { name: string }
+}
+
+t.test('record set, add, remove and list', async (t) => {
+  await using cluster = await startTestCluster()
+  const set = await cluster.maki('record', 'set', 'example.com', 'www', 'A', '192.0.2.2', '192.0.2.1')
+  t.same(set, { code: 0, stdout: 'Set www.example.com A to 192.0.2.1, 192.0.2.2 (at one).\n', stderr: '' })
+
+  const same = await cluster.maki('record', 'set', 'Example.com.', 'www.example.com', 'a', '192.0.2.1', '192.0.2.2')
+  t.equal(same.stdout, 'www.example.com A is 192.0.2.1, 192.0.2.2 already; nothing was written.\n')
+
+  t.match(await cluster.json('record', 'add', 'example.com', 'www', 'A', '192.0.2.3', '--ttl', '60'), {
+    changed: true,
+    record: 'www.example.com A',
+    values: ['192.0.2.1', '192.0.2.2', '192.0.2.3'],
+    node: 'one',
+  })
+  const rows = await cluster.json<{ name: string; type: string; ttl: number; source: string; values: string[] }[]>(
+    'record',
+    'list',
+  )
+  t.match(
+    rows.find(({ name, type }) => name === 'www.example.com' && type === 'A'),
+    { ttl: 60, source: 'explicit' },
+  )
+  t.match(
+    rows.find(({ name, type }) => name === 'example.com' && type === 'A'),
+    {
+      source: 'automatic',
+      values: ['127.0.0.1'],
+    },
+  )
+  t.equal(rows.filter(({ type }) => type === 'SOA').length, 1)
+  t.match(await cluster.maki('record', 'list', 'example.com', 'www', 'A'), {
+    stdout:
+      /^NAME +TYPE +TTL +VALUE +FROM\nwww\.example\.com +A +60 +192\.0\.2\.1 +explicit\n +192\.0\.2\.2\n +192\.0\.2\.3\n$/,
+  })
+
+  t.match(await cluster.json('record', 'remove', 'example.com', 'www', 'A', '192.0.2.2'), {
+    changed: true,
+    values: ['192.0.2.1', '192.0.2.3'],
+  })
+  t.equal(
+    (await cluster.maki('record', 'remove', 'example.com', 'www', 'A')).stdout,
+    'Removed www.example.com A (at one).\n',
+  )
+  const gone = await cluster.maki('record', 'remove', 'example.com', 'www', 'A')
+  t.same(gone, { code: 0, stdout: 'www.example.com A is not there already; nothing was written.\n', stderr: '' })
+  t.equal(cluster.nodes[0]!.replica.state.get('domain/example.com/rrset/www/A'), undefined)
+})
+
+t.test('what makes no sense is refused before it is signed', async (t) => {
+  await using cluster = await startTestCluster()
+  const count = cluster.nodes[0]!.replica.count
+  await cluster.maki('record', 'set', 'example.com', 'www', 'A', '192.0.2.1')
+  const cases: [string[], number, RegExp][] = [
+    [['exmaple.com', 'www', 'A', '192.0.2.1'], 4, /no domain exmaple\.com\nTry: example\.com\n/],
+    [
+      ['www.example.com', '@', 'A', '192.0.2.1'],
+      4,
+      /Try: example\.com holds that name: its records are written as www\n/,
+    ],
+    [['example.com', 'www', 'CNAME', 'other.example'], 2, /a CNAME stands alone\nTry: Remove the A record first/],
+    [['example.com', '@', 'CNAME', 'other.example'], 2, /the apex of a domain cannot be a CNAME/],
+    [['example.com', 'www', 'A', '192.0.2'], 2, /"?192\.0\.2"?/],
+    [['example.com', 'www', 'SRV', '1 2 3 host.example'], 4, /type "SRV" cannot be written yet/],
+    [['example.com', 'bad name', 'A', '192.0.2.1'], 2, /is not a name in example\.com/],
+    [['example.com', 'www', 'A', '192.0.2.1', '--priority', '1'], 2, /has no priority/],
+    [['example.com', 'www', 'A', '192.0.2.1', '--ttl', '4000000000'], 2, /TTL is 4000000000/],
+    [['example.com', 'www', 'A', '192.0.2.1', '--ttl', 'soon'], 2, /ttl/],
+    [['example.com', 'www', 'A'], 2, /missing 1 required arg/],
+  ]
+  for (const [args, code, text] of cases) {
+    const outcome = await cluster.maki('record', 'set', ...args)
+    t.match(outcome, { code, stdout: '', stderr: text }, args.join(' '))
+  }
+  t.equal(cluster.nodes[0]!.replica.count, count + 1)
+})
+
+t.test('history and show', async (t) => {
+  await using cluster = await startTestCluster()
+  const [node] = cluster.nodes
+  await cluster.write(node!, [domainSet('example.org' as Hostname, 'shop')])
+  await cluster.maki('record', 'set', 'example.com', 'www', 'A', '192.0.2.1')
+  await cluster.maki('record', 'set', 'example.com', 'www', 'A', '192.0.2.2')
+  const all = await cluster.json<Operation[]>('history')
+  t.same(
+    all.map(({ words }) => words.at(-1)),
+    [
+      'set www.example.com A to 192.0.2.2 (TTL 300)',
+      'set www.example.com A to 192.0.2.1 (TTL 300)',
+      'set up the domain example.org',
+      'set up the domain example.com',
+      'create the cluster "test" with the operator "owner"',
+    ],
+  )
+  t.equal((await cluster.json<Operation[]>('history', '--limit', '2')).length, 2)
+  t.equal((await cluster.json<Operation[]>('history', '--domain', 'example.org')).length, 1)
+  t.equal((await cluster.json<Operation[]>('history', '--key', 'domain/example.com/rrset/www/A')).length, 2)
+  t.equal((await cluster.json<Operation[]>('history', '--author', 'owner')).length, 5)
+  t.equal((await cluster.json<Operation[]>('history', '--since', '1h')).length, 5)
+  t.equal((await cluster.json<Operation[]>('history', '--since', '2099-01-01')).length, 0)
+  t.match(await cluster.maki('history', '--author', 'alice'), {
+    code: 4,
+    stderr: /nobody called "alice".*\nTry: These have: owner/s,
+  })
+  t.match(await cluster.maki('history', '--since', 'soon'), { code: 2, stderr: /"soon" is not a time/ })
+
+  const newest = all[0]!
+  const shown = await cluster.json<Operation & { heads: string[] }>('show', newest.id.slice(0, 8))
+  t.match(shown, { id: newest.id, standing: 'counted', waiting: false, author: { name: 'owner' }, heads: [all[1]!.id] })
+  t.match(await cluster.maki('show', newest.id), { code: 0, stdout: new RegExp(`id {6}${newest.id}`) })
+  t.match(await cluster.maki('show', '99'), { code: 4, stderr: /there is no operation "99"/ })
+})
+
+t.test('an operation that does not count says why', async (t) => {
+  await using cluster = await startTestCluster({ nodes: ['one'] })
+  const [node] = cluster.nodes
+  const { testKey } = await import('./support/test-cluster.ts')
+  const deployer = testKey(7)
+  await cluster.write(node!, [
+    { kind: 'operator.add', key: deployer.key, name: 'ci', role: 'deployer', domains: [example] },
+  ])
+  const overstep = await cluster.write(node!, [{ kind: 'domain.remove', domain: example }], deployer)
+  const shown = await cluster.json<Operation & { reason: string }>('show', overstep.id)
+  t.match(shown, { standing: 'void', reason: 'a deployer may only publish releases' })
+  t.match((await cluster.maki('show', overstep.id)).stdout, 'does not count: a deployer may only publish releases')
+  t.match(await cluster.json('status'), { void: [{ operation: overstep.id }] })
+})
+
+t.test('domain list', async (t) => {
+  await using cluster = await startTestCluster()
+  t.same(await cluster.json('domain', 'list'), [
+    {
+      name: 'example.com',
+      aliases: [],
+      records: 0,
+      release: null,
+      redirect: null,
+      spa: false,
+      onConcurrent: 'latest',
+      previews: true,
+      project: null,
+    },
+  ])
+})
+
+t.test('status: healthy, down, differing, conflicting, unreachable', async (t) => {
+  await using cluster = await startTestCluster({ nodes: ['one', 'two'] })
+  const [one, two] = cluster.nodes
+  const shape = await cluster.json<{ nodes: object[] }>('status')
+  t.match(shape, {
+    cluster: { id: cluster.cluster, name: 'test' },
+    answeredBy: 'one',
+    pending: [],
+    held: [],
+    void: [],
+    unknown: [],
+    conflicts: [],
+  })
+  t.same(Object.keys(shape.nodes[0]!).sort(), ['active', 'digest', 'heads', 'key', 'lagMs', 'name', 'up', 'version'])
+  t.equal((await cluster.maki('status')).code, 0)
+  t.match(await cluster.json('status', '--node', 'two'), { answeredBy: 'two' })
+  t.match(await cluster.maki('status', '--node', 'tow'), { code: 2, stderr: /no machine "tow"\nTry: --node two/ })
+
+  one!.statusOf = (nodes) => nodes.map((node) => (node.name === 'two' ? { ...node, up: false } : node))
+  t.match(await cluster.maki('status'), { code: 1, stdout: /two +down/ })
+  one!.statusOf = (nodes) => nodes.map((node) => (node.name === 'two' ? { ...node, digest: '1-other-other' } : node))
+  t.match(await cluster.maki('status'), { code: 1, stdout: /differs/ })
+  one!.statusOf = (nodes) => nodes
+
+  await one!.stop()
+  t.match(await cluster.json('status'), { answeredBy: 'two' })
+  await two!.stop()
+  const nobody = await cluster.maki('status')
+  t.match(nobody, {
+    code: 3,
+    stdout: /from the copy on this computer/,
+    stderr: /no machine can be reached:\n {2}one cannot be reached: nothing listens/,
+  })
+  t.equal((await cluster.maki('status', '--offline')).code, 0)
+})
+
+t.test('pull and push say what was exchanged', async (t) => {
+  await using cluster = await startTestCluster()
+  const [node] = cluster.nodes
+  await cluster.maki('push')
+  await cluster.write(node!, [domainSet('example.org' as Hostname)])
+  const pulled = await cluster.json<{ pulled: number; operations: Operation[] }>('pull')
+  t.match(pulled, { node: 'one', pulled: 1, waiting: 0, operations: [{ words: ['set up the domain example.org'] }] })
+  t.equal((await cluster.maki('pull')).stdout, 'Nothing new at one.\n')
+  t.equal((await cluster.maki('push')).stdout, 'Nothing waits here.\n')
+  await node!.stop()
+  t.match(await cluster.maki('pull'), { code: 3 })
+  t.match(await cluster.maki('push'), { code: 3 })
+  t.match(await cluster.maki('push', '--offline'), { code: 3, stderr: /--offline/ })
+})
+
+t.test('operator key', async (t) => {
+  await using cluster = await startTestCluster()
+  const key = cluster.created.operator.key
+  t.match(await cluster.maki('operator', 'key'), {
+    code: 0,
+    stdout: `${key}\n`,
+    stderr: /knows it as the operator owner/,
+  })
+  t.same(await cluster.json('operator', 'key'), { cluster: cluster.cluster, key, name: 'owner', role: 'operator' })
+})

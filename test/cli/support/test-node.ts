@@ -1,0 +1,154 @@
+import { join } from 'node:path'
+import { systemRuntime } from '../../../cli/system.ts'
+import {
+  type ClusterId,
+  decodeOperation,
+  findCluster,
+  listDomains,
+  listNodes,
+  MakiError,
+  type MemberKey,
+  silentLog,
+} from '../../../core/index.ts'
+import { type ControlBackend, type ControlEvent, type NodeStatus, startControlServer } from '../../../edge/index.ts'
+import { BlobStore, checkRelease, createMemoryStore, Replica } from '../../../replication/index.ts'
+
+/** A node as the command line sees it: the real control server, a real replica and blob store behind it, no network. */
+export interface TestNode extends AsyncDisposable {
+  readonly name: string
+  readonly socketPath: string
+  readonly replica: Replica
+  readonly blobs: BlobStore
+  /** Runs before a batch is stored, and after it is durable but not yet acknowledged. */
+  readonly hooks: { beforeAccept?: () => Promise<void>; afterAccept?: () => Promise<void> }
+  /** Batches that were handed in. */
+  readonly batches: number[]
+  /** Overrides parts of what the node says of itself and others. */
+  statusOf: (nodes: NodeStatus[]) => NodeStatus[]
+  /** Stops answering; what it stored stays. */
+  stop(): Promise<void>
+  start(): Promise<void>
+}
+
+export async function startTestNode(options: {
+  readonly directory: string
+  readonly cluster: ClusterId
+  readonly creation: Uint8Array
+  readonly name?: string
+  readonly key?: MemberKey
+}): Promise<TestNode> {
+  const { directory, cluster, creation, name = 'one' } = options
+  const store = createMemoryStore(systemRuntime)
+  const replica = await Replica.open({ store, cluster, runtime: systemRuntime, log: silentLog })
+  await replica.submit([creation])
+  const blobs = await BlobStore.open(join(directory, name))
+  const listeners = new Set<(event: ControlEvent) => void>()
+  const hooks: TestNode['hooks'] = {}
+  const batches: number[] = []
+  const self = options.key ?? ('a'.repeat(52) as MemberKey)
+  const backend: ControlBackend = {
+    async status() {
+      const { state } = replica
+      const digest = replica.digest()
+      const nodes = listNodes(state).map(
+        (node): NodeStatus => ({
+          key: node.key,
+          name: node.name,
+          up: true,
+          digest: `${digest.version}-${digest.ids.slice(0, 10)}-${digest.state.slice(0, 10)}`,
+          heads: replica.heads().map(({ id }) => id),
+          lagMs: node.key === self ? 0 : 100,
+          version: '0.1.0',
+          active: Object.fromEntries(
+            listDomains(state).flatMap(({ apex, release }) => (release === undefined ? [] : [[apex, release.id]])),
+          ),
+        }),
+      )
+      return {
+        cluster: { id: cluster, name: findCluster(state)?.name ?? '' },
+        self,
+        nodes: node.statusOf(nodes),
+        pending: replica.pending(),
+        held: replica.held(),
+        void: replica.voids(),
+        unknown: replica.unknown(),
+        conflicts: replica.conflicts().map(({ key, winner, losers }) => ({
+          key,
+          winner: winner.operation,
+          losers: losers.map(({ operation }) => operation),
+        })),
+      }
+    },
+    state: async () => ({ entries: [], touches: [] }),
+    async accept(operations) {
+      await hooks.beforeAccept?.()
+      batches.push(operations.length)
+      for (const bytes of operations) {
+        const { id, changes } = decodeOperation(bytes, cluster)
+        for (const change of changes) {
+          if (change.kind !== 'release.publish') continue
+          const { kind, via, ...release } = change
+          const check = await checkRelease({ ...release, id }, blobs)
+          if (check.kind !== 'whole') throw new MakiError('MAKI_BLOB_MISSING', `the release ${id} is not whole here`)
+        }
+      }
+      const report = await replica.submit(operations)
+      await hooks.afterAccept?.()
+      for (const listener of listeners) {
+        listener({ event: 'operations', ids: report.accepted })
+        listener({ event: 'nodes', nodes: (await backend.status()).nodes })
+      }
+      return report
+    },
+    operations: (after) => replica.page(after, 100),
+    subscribe(listener) {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    },
+    blobs: {
+      size: (hash) => blobs.size(hash),
+      read: (hash) => blobs.read(hash),
+      stream: (hash, range) => blobs.stream(hash, range),
+      missing: (hashes) => blobs.missing(hashes),
+      put: (hash, bytes) => blobs.put(hash, bytes),
+      putPack: (pack) => blobs.putPack(pack),
+    },
+    metrics: () => '',
+  }
+  const socketPath = join(directory, `${name}.sock`)
+  let server: Awaited<ReturnType<typeof startControlServer>> | undefined
+  const node: TestNode = {
+    name,
+    socketPath,
+    replica,
+    blobs,
+    hooks,
+    batches,
+    statusOf: (nodes) => nodes,
+    async stop() {
+      await server?.close()
+      server = undefined
+    },
+    async start() {
+      server ??= await startControlServer({ backend, socketPath, log: silentLog, runtime: systemRuntime })
+    },
+    async [Symbol.asyncDispose]() {
+      await this.stop()
+      await replica[Symbol.asyncDispose]()
+      await blobs[Symbol.asyncDispose]()
+      await store.close()
+    },
+  }
+  await node.start()
+  return node
+}
+
+/** What one node knows, brought to another: the gossip of tests. */
+export async function gossip(from: TestNode, to: TestNode): Promise<void> {
+  for (let after: string | undefined; ; ) {
+    const page = await from.replica.page(after, 100)
+    await to.replica.merge(page.operations)
+    after = page.cursor
+    if (!page.more) return
+  }
+}
