@@ -8,6 +8,7 @@ import {
   type OperationId,
   type Signer,
   type State,
+  shortId,
 } from '../core/index.ts'
 import type { Profile } from './config/index.ts'
 import { type Connect, createConnect } from './connect.ts'
@@ -233,16 +234,18 @@ export class ClusterClient implements AsyncDisposable {
   async #deliver(made: OperationId | undefined): Promise<Pick<ExchangeReport, 'machine' | 'delivered' | 'waiting'>> {
     const { control, machine } = await this.requireReach()
     const outbox = await this.#outbox()
-    const bring = async (operation: Operation) => this.blobs?.bring(operation, control, this.signal)
-    const report = await deliver(outbox.operations, control, bring, this.signal)
+    const source = {
+      bringBlobs: async (operation: Operation) => this.blobs?.bring(operation, control, this.signal),
+      listAncestors: (operation: Operation, limit: number) => this.local.listAncestors(operation, limit),
+    }
+    const report = await deliver(outbox.operations, control, source, this.signal)
     const waiting = report.refused.map(({ operation }) => operation)
     if (waiting.length === 0) await this.local.saveExchange({ delivered: outbox.cursor, received: [] })
     if (!waiting.some(publishes)) await this.blobs?.clear()
-    for (const { operation, error } of report.refused) {
-      if (operation.id === made) throw error
-      this.#options.onCaution?.(
-        `${machine.name} does not take operation ${operation.id}, which waits: ${error.message}`,
-      )
+    for (const { operation, error, isEarly } of report.refused) {
+      if (operation.id === made && !isEarly) throw error
+      const why = isEarly ? `it has not heard yet what that follows (${error.message})` : error.message
+      this.#options.onCaution?.(`${machine.name} does not take operation ${shortId(operation.id)}, which waits: ${why}`)
     }
     return { machine: machine.name, delivered: report.delivered, waiting }
   }

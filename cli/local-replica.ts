@@ -1,5 +1,6 @@
 import {
   type ClusterId,
+  compareOperations,
   decodeOperation,
   findCluster,
   findMember,
@@ -7,6 +8,7 @@ import {
   MakiError,
   type MemberKey,
   type Operation,
+  type OperationId,
   type Runtime,
 } from '../core/index.ts'
 import { createMemoryStore, type OperationStore, openLevelStore, Replica } from '../replication/index.ts'
@@ -100,6 +102,21 @@ export class LocalReplica implements AsyncDisposable {
       after = page.cursor
       if (!page.more) return { operations, cursor: page.cursor }
     }
+  }
+
+  /** At most `limit` of the operations that one follows, the nearest, in total order. */
+  async listAncestors(operation: Operation, limit: number): Promise<readonly Operation[]> {
+    const found = new Map<OperationId, Operation>()
+    const queue = [...operation.heads]
+    for (let at = 0; at < queue.length && found.size < limit; at++) {
+      const id = queue[at] as OperationId
+      if (found.has(id)) continue
+      const ancestor = await this.replica.read(id)
+      if (ancestor === undefined) continue
+      found.set(id, ancestor)
+      queue.push(...ancestor.heads)
+    }
+    return [...found.values()].sort(compareOperations)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
