@@ -6,6 +6,7 @@ export type CommandClass = (new (argv: string[], config: Config) => MakiCommand)
 
 /** Every command by id; each is loaded when it is asked for, since loading all of them takes longer than most of them run. */
 export const COMMANDS = {
+  dev: async () => (await import('./dev.ts')).default,
   'domain:list': async () => (await import('./domain/list.ts')).default,
   history: async () => (await import('./history.ts')).default,
   'operator:key': async () => (await import('./operator/key.ts')).default,
