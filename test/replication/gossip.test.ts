@@ -15,7 +15,7 @@ const framesOf = (effects: readonly GossipEffect[]) =>
 const syncKind = (frame: GossipFrame | undefined) =>
   frame?.type === 'sync' ? parseSyncMessage(frame.message).kind : frame?.type
 
-for (const seed of seeds(16)) {
+for (const seed of seeds(12)) {
   t.test(`all sets become equal, whatever was lost, repeated, split or crashed (SEED=${seed})`, async (t) => {
     const random = createRandom(seed)
     const size = 3 + random.integer(seed % 4 === 0 ? 18 : 7)
@@ -187,9 +187,8 @@ t.test('a silent link is dropped, a new update goes everywhere but back', async 
   t.match(push, { kind: 'send', links: [1, 3] })
   const step2 = encodeSyncMessage({ kind: 'step2', update: new Uint8Array([0, 0]) })
   gossip.handle({ kind: 'frame', link: 2, frame: { type: 'sync', message: step2 } }, LINK_SILENCE_MS)
+  gossip.handle({ kind: 'heard', link: 3 }, LINK_SILENCE_MS)
   const dropped = gossip.handle({ kind: 'tick' }, LINK_SILENCE_MS + 1).filter((effect) => effect.kind === 'drop')
-  t.match(dropped, [
-    { link: 1, reason: 'silent' },
-    { link: 3, reason: 'silent' },
-  ])
+  t.match(dropped, [{ link: 1, reason: 'silent' }])
+  t.equal(dropped.length, 1, 'a heartbeat is enough')
 })
