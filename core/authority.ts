@@ -55,7 +55,7 @@ export class Authority {
 
   /**
    * True when some operation in the past adds the author, whether or not that one counts: a function of the operation's
-   * ancestors alone. Ancestors that are not recorded yet are found in `staged`.
+   * ancestors alone. Ancestors that are not recorded yet are found in `staged`; each of those was admitted itself.
    */
   wasAdmitted(operation: Operation, staged: ReadonlyMap<OperationId, Operation>): boolean {
     const additions = this.#additions.get(operation.author) ?? []
@@ -70,6 +70,8 @@ export class Authority {
         if (additions.some((addition) => addition === past || this.#isAncestor(addition, past))) return true
         continue
       }
+      // What admitted the author of that one lies in this past too; so a long line by one author costs one step each.
+      if (waiting.author === operation.author && waiting.heads.length > 0) return true
       const membership = readMembership(waiting, compileDemands(waiting.changes))
       if (membership?.additions.some((addition) => addition.key === operation.author)) return true
       queue.push(...waiting.heads)
