@@ -33,6 +33,16 @@ export interface LedgerOptions {
   readonly log: Log
 }
 
+/** What became of operations from a peer, added up over the steps of a merge. */
+export interface Intake {
+  readonly added: OperationId[]
+  /** How many were here before. */
+  known: number
+  /** Those that wait for heads now. */
+  readonly waiting: OperationId[]
+  readonly refused: string[]
+}
+
 /** How many records are read from the store at a time on load. */
 const LOAD_STEP = 1000
 
@@ -135,6 +145,23 @@ export class Ledger {
       }
       queue.push(...this.pool.take(id))
     }
+  }
+
+  /** Stages what can be, in total order; lets the rest wait for its heads, or refuses it. */
+  takeIn(operations: readonly Operation[], staged: Staged[], intake: Intake): void {
+    for (const operation of operations) {
+      const missing = this.missingHeads(operation)
+      if (this.isHere(operation.id)) intake.known++
+      else if (missing.length > 0) {
+        this.pool.add(operation, missing)
+        intake.waiting.push(operation.id)
+      } else {
+        const fault = this.findFault(operation)
+        if (fault === undefined) this.stage(operation, staged, false)
+        else intake.refused.push(fault)
+      }
+    }
+    for (const { operation, stored } of staged) if (!stored) intake.added.push(operation.id)
   }
 
   /** Makes a round durable, tells of it, and folds what is due. When the store fails, nothing of the round stays. */

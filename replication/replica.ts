@@ -23,7 +23,7 @@ import {
   type State,
   type StateDelta,
 } from '../core/index.ts'
-import { Ledger, type LedgerEvents } from './ledger.ts'
+import { type Intake, Ledger, type LedgerEvents } from './ledger.ts'
 import type { InventoryView, MergeReport, OperationStore, StoreDamage } from './ports.ts'
 import { incomplete, malformed, notPulled, tooFarAhead, unknownHead } from './replica-errors.ts'
 import { type ReplicaPage, readPage } from './replica-page.ts'
@@ -39,6 +39,9 @@ export interface ReplicaOptions {
 }
 
 export type ReplicaEvents = LedgerEvents
+
+/** How many operations of a merge are stored and folded in one go. */
+const MERGE_STEP = 500
 
 /** What an operation is to this replica; `absent` says that it is not here. */
 export type Standing =
@@ -214,27 +217,15 @@ export class Replica implements AsyncDisposable {
   /** As `merge`, for bytes that stood under an id. */
   async mergeArrivals(arrivals: readonly Arrival[], origin?: number): Promise<MergeReport> {
     const verified = await this.#verify(arrivals)
-    return await this.#run((stage) => {
-      const refused = [...verified.refused]
-      const waiting: OperationId[] = []
-      let known = verified.known.length
-      for (const operation of verified.operations.toSorted(compareOperations)) {
-        if (this.#ledger.isHere(operation.id)) known++
-        else if (this.#ledger.pool.has(operation.id)) waiting.push(operation.id)
-        else {
-          const missing = this.#ledger.missingHeads(operation)
-          const fault = missing.length > 0 ? undefined : this.#ledger.findFault(operation)
-          if (fault !== undefined) refused.push(fault)
-          else if (missing.length === 0) this.#ledger.stage(operation, stage, false)
-          else {
-            this.#ledger.pool.add(operation, missing)
-            waiting.push(operation.id)
-          }
-        }
-      }
-      const added = stage.filter(({ stored }) => !stored).map(({ operation }) => operation.id)
-      return { added, known, missing: this.#ledger.pool.missing(waiting), refused, gap: false }
-    }, origin)
+    const operations = verified.operations.toSorted(compareOperations)
+    const intake: Intake = { added: [], known: verified.known.length, waiting: [], refused: [...verified.refused] }
+    // In steps, so that a large merge neither holds up other writers nor the process.
+    for (let from = 0; from < operations.length || from === 0; from += MERGE_STEP) {
+      const step = operations.slice(from, from + MERGE_STEP)
+      await this.#run((stage) => this.#ledger.takeIn(step, stage, intake), origin)
+    }
+    const { added, known, waiting, refused } = intake
+    return { added, known, missing: this.#ledger.pool.missing(waiting), refused, gap: false }
   }
 
   /** A stored operation; undefined when it is not here. */

@@ -13,6 +13,9 @@ interface Job {
   readonly done: PromiseWithResolvers<unknown>
 }
 
+/** How many operations fill a round; between rounds, others have their turn. */
+const MAX_ROUND = 500
+
 /** What the jobs of one round staged, in the order in which they did. */
 export interface Round {
   readonly jobs: readonly { readonly origin: number | undefined; readonly staged: readonly Staged[] }[]
@@ -49,12 +52,17 @@ export class RoundQueue {
     // Jobs that are handed in within one turn of the caller share the first round too.
     await Promise.resolve()
     while (this.#waiting.length > 0) {
-      const jobs = this.#waiting.splice(0)
       const planned: { job: Job; staged: Staged[]; value: unknown }[] = []
-      for (const job of jobs) {
+      let count = 0
+      for (
+        let job = this.#waiting.shift();
+        job !== undefined;
+        job = count < MAX_ROUND ? this.#waiting.shift() : undefined
+      ) {
         const staged: Staged[] = []
         try {
           planned.push({ job, staged, value: job.plan(staged) })
+          count += staged.length
         } catch (error) {
           job.done.reject(error)
         }

@@ -1,5 +1,5 @@
 import { crc32 } from 'node:zlib'
-import { ID_BYTES, idBytes, type OperationId, operationIdFrom } from '../core/index.ts'
+import { ID_BYTES, idBytes, operationIdFrom } from '../core/index.ts'
 import type { OperationRecord } from './ports.ts'
 
 /**
@@ -38,9 +38,10 @@ export function encodeRecord({ id, bytes }: OperationRecord): Uint8Array {
 export function readRecord(value: Uint8Array): OperationRecord | undefined {
   if (value.length <= HEADER_BYTES) return undefined
   if (new DataView(value.buffer, value.byteOffset).getUint32(0) !== crc32(value.subarray(4))) return undefined
-  return { id: readId(value), bytes: new Uint8Array(value.subarray(HEADER_BYTES)) }
+  return { id: operationIdFrom(recordIdBytes(value)), bytes: new Uint8Array(value.subarray(HEADER_BYTES)) }
 }
 
-function readId(value: Uint8Array): OperationId {
-  return operationIdFrom(value.subarray(4, HEADER_BYTES))
+/** The id within an encoded record, not copied. */
+export function recordIdBytes(value: Uint8Array): Uint8Array {
+  return value.subarray(4, HEADER_BYTES)
 }

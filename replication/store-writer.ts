@@ -2,7 +2,7 @@ import type { Log, MakiError, OperationId } from '../core/index.ts'
 import type { IdSum } from './id-sum.ts'
 import type { OperationRecord } from './ports.ts'
 import { asStoreError } from './store-errors.ts'
-import { encodeRecord, recordKey } from './store-record.ts'
+import { encodeRecord, recordIdBytes, recordKey } from './store-record.ts'
 import type { Database } from './store-salvage.ts'
 import type { SealFile } from './store-seal.ts'
 
@@ -92,10 +92,8 @@ export class StoreWriter {
     const values = group.flatMap((waiting) => waiting.values)
     const puts = values.map((value, i) => ({ type: 'put', key: recordKey(first + i), value }) as const)
     await this.#database.batch(puts, { sync: true })
-    for (const id of group.flatMap((waiting) => waiting.ids)) {
-      this.#index.set(id, this.#index.size)
-      this.#sum.add(id)
-    }
+    for (const id of group.flatMap((waiting) => waiting.ids)) this.#index.set(id, this.#index.size)
+    for (const value of values) this.#sum.addBytes(recordIdBytes(value))
     this.#writeSeal()
   }
 

@@ -14,7 +14,7 @@ const CHILD = join(import.meta.dirname, 'store-child.ts')
 const open = (directory: string, create: boolean) =>
   openLevelStore({ directory, cluster: cluster.id, runtime, log: silentLog, create })
 
-for (const seed of seeds(5)) {
+for (const seed of seeds(4)) {
   t.test(`what was acknowledged survives kill -9 at any moment (SEED=${seed})`, async (t) => {
     const random = createRandom(seed)
     const directory = t.testdir({})

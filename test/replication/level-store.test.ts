@@ -1,9 +1,13 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
-import { MakiError, silentLog } from '../../core/index.ts'
+import { MakiError, type OperationId, silentLog } from '../../core/index.ts'
+import { IdSum } from '../../replication/id-sum.ts'
 import { type LevelStore, type OperationStore, openLevelStore } from '../../replication/index.ts'
 import { asStoreError } from '../../replication/store-errors.ts'
+import type { Database } from '../../replication/store-salvage.ts'
+import { SealFile } from '../../replication/store-seal.ts'
+import { StoreWriter } from '../../replication/store-writer.ts'
 import { cluster, createChain } from './chain.ts'
 import { FakeRuntime } from './fake-runtime.ts'
 import { testStore } from './store-conformance.ts'
@@ -60,4 +64,26 @@ t.test('failures of Level become errors for people', async (t) => {
   t.equal(asStoreError(new Error('IO error: /x/LOCK: Permission denied'), 'open it').code, 'MAKI_STORE_FAILED')
   const own = new MakiError('MAKI_LOCKED', 'x')
   t.equal(asStoreError(own, 'open it'), own)
+})
+
+t.test('after one failed write nothing is written, even when the disk has room again', async (t) => {
+  let fails = true
+  let batches = 0
+  const database = {
+    async batch() {
+      batches++
+      if (fails) throw new Error('IO error: No space left on device')
+    },
+  } as unknown as Database
+  const { file: sealFile } = SealFile.open(join(t.testdir({}), 'integrity'))
+  t.teardown(() => sealFile.close())
+  const index = new Map<OperationId, number>()
+  const writer = new StoreWriter({ database, storeId: 'x', index, sum: new IdSum(), sealFile, log: silentLog })
+  const chain = createChain(3)
+  const together = [writer.append(chain.slice(0, 1)), writer.append(chain.slice(1, 2))]
+  for (const call of together) await t.rejects(call, { code: 'MAKI_DISK_FULL' })
+  fails = false
+  await t.rejects(writer.append(chain.slice(2)), { code: 'MAKI_DISK_FULL' })
+  t.equal(batches, 1)
+  t.equal(index.size, 0)
 })

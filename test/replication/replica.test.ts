@@ -250,6 +250,31 @@ for (const seed of seeds(10)) {
   })
 }
 
+t.test('a commit does not follow what is held, nor what waits with it to be stored and will be', async (t) => {
+  const runtime = new FakeRuntime(1)
+  const store = createMemoryStore(runtime)
+  await using replica = await created(runtime, store)
+  const gate = Promise.withResolvers<void>()
+  const append = store.append.bind(store)
+  const rounds: number[] = []
+  store.append = async (records) => {
+    rounds.push(records.length)
+    await gate.promise
+    await append(records)
+  }
+  const first = replica.commit(cluster.operator, [recordChange(1)])
+  const ahead = follow([cluster.creation], [recordChange(2)], { wallMs: runtime.nowMs + MAX_STAMP_AHEAD_MS + 1 })
+  const merge = replica.merge([ahead.bytes])
+  // A page reads the store, so the merge has been queued by the time that it is here.
+  await replica.page(undefined, 1)
+  const second = replica.commit(cluster.operator, [recordChange(3)])
+  gate.resolve()
+  await merge
+  t.same((await second).heads, [(await first).id])
+  t.same(rounds, [1, 2], 'both waited for the same write')
+  t.same(replica.held(), [ahead.id])
+})
+
 t.test('pages go on where the cursor stands, and start over for another store', async (t) => {
   const chain = createChain(25)
   await using replica = await open()
