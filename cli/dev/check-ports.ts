@@ -19,13 +19,16 @@ interface WantedPort {
  * user may not open. No other port is taken instead: scripts and bookmarks hold on to these.
  */
 export async function checkPorts(nodes: readonly NodeLayout[]): Promise<void> {
-  const taken: string[] = []
+  const taken = new Map<string, string[]>()
   for (const wanted of nodes.flatMap(listPorts)) {
-    const fault = await tryPort(wanted)
-    if (fault !== undefined) taken.push(fault)
+    const holder = await findHolder(wanted)
+    if (holder === undefined) continue
+    const { node, use, protocol, port } = wanted
+    taken.set(holder, [...(taken.get(holder) ?? []), `${port} (${use} of ${node}, ${protocol.toUpperCase()})`])
   }
-  if (taken.length === 0) return
-  throw new MakiError('MAKI_PORT_IN_USE', taken.join('\n  '), {
+  if (taken.size === 0) return
+  const lines = [...taken].map(([holder, ports]) => `\n  ${holder} holds ${ports.join(', ')}`)
+  throw new MakiError('MAKI_PORT_IN_USE', `ports that the cluster needs are taken:${lines.join('')}`, {
     hint: 'End what holds them, or choose others: maki dev --http-port 9080 --dns-port 6300',
   })
 }
@@ -40,24 +43,27 @@ function listPorts({ name: node, ...ports }: NodeLayout): WantedPort[] {
   ]
 }
 
-async function tryPort({ node, use, protocol, port }: WantedPort): Promise<string | undefined> {
-  const what = `port ${port} (${protocol.toUpperCase()}), which ${node} needs for ${use},`
+/** What keeps a port from being opened, in words; undefined when it is free. */
+async function findHolder({ node, use, protocol, port }: WantedPort): Promise<string | undefined> {
   try {
     await (protocol === 'tcp' ? tryTcp(port) : tryUdp(port))
     return undefined
   } catch (error) {
-    if (hasErrno(error, 'EACCES')) {
-      throw new MakiError('MAKI_USAGE', `${what} may not be opened by you`, {
-        cause: error,
-        hint: 'Choose ports above 1023: maki dev --http-port 8080 --dns-port 5300',
-      })
-    }
-    if (!hasErrno(error, 'EADDRINUSE')) return `${what} cannot be opened: ${asMakiError(error).message}`
-    const holder = await findPortHolder(protocol, port)
-    if (holder === undefined) return `${what} is taken by a process that is not yours to see (sudo ss -lntup shows it)`
-    const command = holder.command === '' ? '' : `: ${plainLine(holder.command)}`
-    return `${what} is taken by process ${holder.pid}${command}`
+    if (hasErrno(error, 'EADDRINUSE')) return nameHolder(protocol, port)
+    const why = hasErrno(error, 'EACCES')
+      ? 'may not be opened by you'
+      : `cannot be opened: ${asMakiError(error).message}`
+    throw new MakiError('MAKI_USAGE', `port ${port}, which ${node} needs for ${use}, ${why}`, {
+      cause: error,
+      hint: 'Choose others, above 1023: maki dev --http-port 8080 --dns-port 5300',
+    })
   }
+}
+
+async function nameHolder(protocol: 'tcp' | 'udp', port: number): Promise<string> {
+  const holder = await findPortHolder(protocol, port)
+  if (holder === undefined) return 'a process that is not yours to see (sudo ss -lntup shows it)'
+  return `process ${holder.pid}${holder.command === '' ? '' : ` (${plainLine(holder.command)})`}`
 }
 
 async function tryTcp(port: number): Promise<void> {

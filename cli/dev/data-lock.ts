@@ -33,7 +33,8 @@ async function takeFromTheDead(path: string, folder: string): Promise<void> {
   const holder = await readHolder(path)
   if (holder === undefined) return
   const [pid = '', mark] = holder.trim().split(/ (.*)/)
-  if ((await findProcessMark(Number(pid))) === mark) {
+  const alive = await findProcessMark(Number(pid))
+  if (alive !== undefined && alive === mark) {
     throw new MakiError(
       'MAKI_LOCKED',
       `the local cluster in ${folder} is running already: maki dev is process ${pid}`,

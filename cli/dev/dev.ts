@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { relative } from 'node:path'
 import { asMakiError, type Log } from '../../core/index.ts'
 import { formatWarnings, loadProject, type Profile, type ProjectConfig } from '../config/index.ts'
 import { exists } from '../data-folder.ts'
@@ -44,7 +45,7 @@ export async function runDev(options: DevOptions): Promise<void> {
   const { host, tell } = options
   const folder = devFolderAt(options.dataPath)
   const layouts = planNodes(options.shape, folder.path)
-  const project = await loadProject(options.projectFile)
+  const project = await readProject(options)
   await using owned = new AsyncDisposableStack()
   owned.use(await openFolder(options, folder))
   await checkPorts(layouts)
@@ -78,6 +79,11 @@ export async function runDev(options: DevOptions): Promise<void> {
   if (!host.signal.aborted) await once(host.signal, 'abort')
   await owned.disposeAsync()
   tell({ event: 'stopped' })
+}
+
+function readProject({ projectFile, host }: DevOptions): Promise<ProjectConfig> {
+  const inside = relative(host.cwd, projectFile)
+  return loadProject(projectFile, { shownAs: inside.startsWith('..') ? projectFile : inside })
 }
 
 /** Makes or renews the data folder and keeps others out of it. */
@@ -154,18 +160,22 @@ class PublishedProject implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#watcher?.[Symbol.asyncDispose]()
+    // First the publication under way: it may still set what is watched.
     await this.#republisher[Symbol.asyncDispose]()
+    await this.#watcher?.[Symbol.asyncDispose]()
   }
 
   async #publish(): Promise<void> {
-    const { projectFile, profile, publish, host, tell } = this.#options
+    const { profile, publish, host, tell } = this.#options
     const warn = (message: string): void => tell({ event: 'warned', message })
     try {
-      const project = await loadProject(projectFile)
+      const project = await readProject(this.#options)
       for (const warning of formatWarnings(project)) warn(warning)
-      this.#watcher?.set(watchedPaths(project))
+      await this.#watcher?.set(watchedPaths(project))
       const published = await publish(project, profile, { warn })
+      if (this.#failed && published.length === 0) {
+        tell({ event: 'note', message: 'The project is well again, and published as it is.' })
+      }
       this.#failed = false
       tell({ event: 'synced', published })
     } catch (error) {

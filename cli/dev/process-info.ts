@@ -12,7 +12,7 @@ export interface ProcessInfo {
 const run = promisify(execFile)
 
 /** Where commands are cut: enough to recognise one. */
-const MAX_COMMAND_LENGTH = 120
+const MAX_COMMAND_LENGTH = 200
 
 /** What tells this process from a later one of the same number; undefined when there is none. */
 export async function findProcessMark(pid: number): Promise<string | undefined> {

@@ -1,9 +1,19 @@
 import { isAbsolute, relative, sep } from 'node:path'
-import { watch } from 'chokidar'
+import { type FSWatcher, watch } from 'chokidar'
 
 export interface FileWatcher extends AsyncDisposable {
-  /** Watches these files and folders from now on, and no others; those that are missing too, until they are there. */
-  set(paths: readonly string[]): void
+  /**
+   * Watches these files and folders from now on, and no others; those that are missing too, until they are there.
+   * Resolves when every later change is told.
+   */
+  set(paths: readonly string[]): Promise<void>
+}
+
+export interface WatchOptions {
+  readonly paths: readonly string[]
+  readonly excluded: readonly string[]
+  readonly onChange: () => void
+  readonly onError: (error: unknown) => void
 }
 
 /** Never published, and often busy. */
@@ -12,30 +22,34 @@ const IGNORED = /^(\..+|node_modules)$/
 const WELL_KNOWN = '.well-known'
 
 /** Calls `onChange` for every change of a file that could be published; never inside one of the `excluded` folders. */
-export async function watchFiles(options: {
-  readonly paths: readonly string[]
-  readonly excluded: readonly string[]
-  readonly onChange: () => void
-  readonly onError: (error: unknown) => void
-}): Promise<FileWatcher> {
-  let roots = [...options.paths]
-  const watcher = watch(roots, {
-    ignoreInitial: true,
-    ignored: (path) => isIgnored(path, roots, options.excluded),
-  })
-  watcher.on('all', options.onChange)
-  watcher.on('error', options.onError)
-  await new Promise<void>((ready) => watcher.once('ready', () => ready()))
+export async function watchFiles(options: WatchOptions): Promise<FileWatcher> {
+  let roots = options.paths
+  let watcher = await startWatcher(roots, options)
   return {
-    set(paths) {
-      const gone = roots.filter((path) => !paths.includes(path))
-      const added = paths.filter((path) => !roots.includes(path))
-      roots = [...paths]
-      if (gone.length > 0) watcher.unwatch(gone)
-      if (added.length > 0) watcher.add(added)
+    async set(paths) {
+      if (paths.length === roots.length && paths.every((path) => roots.includes(path))) return
+      roots = paths
+      const before = watcher
+      // The new one listens before the old one ends, so that nothing falls between them.
+      watcher = await startWatcher(paths, options)
+      await before.close()
     },
     [Symbol.asyncDispose]: () => watcher.close(),
   }
+}
+
+async function startWatcher(
+  roots: readonly string[],
+  { excluded, onChange, onError }: WatchOptions,
+): Promise<FSWatcher> {
+  const watcher = watch([...roots], {
+    ignoreInitial: true,
+    ignored: (path) => isIgnored(path, roots, excluded),
+  })
+  watcher.on('all', onChange)
+  watcher.on('error', onError)
+  await new Promise<void>((ready) => watcher.once('ready', () => ready()))
+  return watcher
 }
 
 /** True for what no sync reads: below an excluded folder, or below a root in something hidden. Pure. */
