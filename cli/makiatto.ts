@@ -2,10 +2,8 @@
 import { connect } from 'node:net'
 import { parseArgs } from 'node:util'
 import { asMakiError, MakiError } from '../core/index.ts'
-import { DAEMON_CONFIG_FILE, loadDaemonConfig } from './config/daemon-config.ts'
-import { makeNodeKey } from './node/node-key.ts'
-import { parseParts } from './node/parts.ts'
-import { runDaemon } from './node/run-daemon.ts'
+import { DAEMON_CONFIG_FILE, loadDaemonConfig } from './config/index.ts'
+import { makeNodeKey, parseParts, runDaemon } from './node/index.ts'
 import { readPackageInfo } from './package-info.ts'
 
 const USAGE = `makiatto: a node of a content delivery network that a person owns

@@ -14,7 +14,7 @@ import { type Environment, loadProfile, type Profile, writeFileAtomically, write
 import { createCluster } from '../create-cluster.ts'
 import { dataFolderAt, exists } from '../data-folder.ts'
 import { LocalReplica } from '../local-replica.ts'
-import { makeNodeKey } from '../node/node-key.ts'
+import { makeNodeKey } from '../node/index.ts'
 import { findProfileKey } from '../profile-key.ts'
 import type { DevFolder } from './data-folder.ts'
 import { LOOPBACK, type NodeLayout } from './layout.ts'

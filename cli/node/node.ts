@@ -14,8 +14,7 @@ import {
   startGossip,
   verifyAdmission,
 } from '../../replication/index.ts'
-import type { DaemonConfig } from '../config/daemon-config.ts'
-import { formatListenAddress, type ListenAddress } from '../config/listen-address.ts'
+import { type DaemonConfig, formatListenAddress, type ListenAddress } from '../config/index.ts'
 import { admissionRules, collectAdmission } from './admission.ts'
 import { NodeBackend } from './backend.ts'
 import type { Edge, EdgeAddresses, EdgeOptions } from './edge-messages.ts'

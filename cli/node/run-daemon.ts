@@ -1,4 +1,4 @@
-import type { DaemonConfig } from '../config/daemon-config.ts'
+import type { DaemonConfig } from '../config/index.ts'
 import { readPackageInfo } from '../package-info.ts'
 import { createJsonLog, systemRuntime } from '../system.ts'
 import { startNode } from './node.ts'
