@@ -193,8 +193,10 @@ function startOf(pid) {
     if (error.code !== 'EPERM') return 'gone'
   }
   const stat = readText(`/proc/${pid}/stat`)
-  // Field 22, counted after the command in parentheses, which may hold spaces.
-  return stat === undefined ? 'alive' : (stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? 'alive')
+  if (stat === undefined) return 'alive'
+  // Fields 3 and 22 (state and start), counted after the command in parentheses, which may hold spaces.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  return fields[0] === 'Z' ? 'gone' : fields[19]
 }
 
 function readText(file) {

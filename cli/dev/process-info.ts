@@ -19,8 +19,10 @@ export async function findProcessMark(pid: number): Promise<string | undefined> 
   if (!isAlive(pid)) return undefined
   if (process.platform !== 'linux') return firstLine('ps', ['-o', 'lstart=', '-p', String(pid)])
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => undefined)
-  // Field 22, the start in clock ticks since boot, counted after the command in parentheses, which may hold spaces.
-  return stat?.slice(stat.lastIndexOf(')') + 2).split(' ')[19]
+  // Counted after the command in parentheses, which may hold spaces: field 3 is the state, field 22 the start in clock
+  // ticks since boot. A zombie has ended; only nobody has asked how.
+  const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ')
+  return fields?.[0] === 'Z' ? undefined : fields?.[19]
 }
 
 /** Who listens on a port of this computer; undefined where nobody does or it is another user's. */

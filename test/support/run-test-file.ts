@@ -29,7 +29,8 @@ export async function runTestFile(root: string, file: string, timeoutMs: number)
   const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', file], {
     cwd: root,
     detached: true,
-    env: { ...process.env, NO_COLOR: '1', FORCE_COLOR: '0' },
+    // tap's own limit comes a little before ours, because it can say which test hangs and on what.
+    env: { ...process.env, NO_COLOR: '1', FORCE_COLOR: '0', TAP_TIMEOUT: String((timeoutMs * 0.9) / 1000) },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const stopOnSignal = () => killGroup(child.pid)
