@@ -25,6 +25,7 @@ export interface HttpServerOptions {
   /** How long a request may take to arrive, an answer to begin, and a client to take a fair part of a body. */
   readonly requestTimeoutMs?: number | undefined
   readonly fallback?: HostFallback | undefined
+  readonly revalidate?: boolean | undefined
 }
 
 export interface HttpServer extends AsyncDisposable {

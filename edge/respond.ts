@@ -43,6 +43,8 @@ export interface RespondOptions {
   readonly node: string
   /** Asked for the domain of a host that the table does not have; see `local-host.ts`. */
   readonly fallback?: HostFallback | undefined
+  /** Development: a browser asks again for every file, so that an edit is seen at once. */
+  readonly revalidate?: boolean | undefined
 }
 
 export type HostFallback = (host: string, table: SiteTable) => Hostname | undefined
@@ -73,7 +75,9 @@ export function respond(request: SiteRequest, table: SiteTable, options: Respond
     if (!site.published) return refuse(request, 404, headers)
     return refuse(request, 503, { ...headers, 'retry-after': RETRY_AFTER_S })
   }
-  return respondFromSite(request, target, site, site.release, headers)
+  const plan = respondFromSite(request, target, site, site.release, headers)
+  if (options.revalidate !== true || plan.headers['cache-control'] === undefined) return plan
+  return { ...plan, headers: { ...plan.headers, 'cache-control': 'no-cache' } }
 }
 
 function findSite(host: string, table: SiteTable, fallback: HostFallback | undefined): Site | undefined {

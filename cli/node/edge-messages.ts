@@ -19,7 +19,7 @@ export interface HttpOptions {
   readonly port: number
   readonly maxConcurrentRequests: number
   readonly requestTimeoutMs: number
-  /** Development: `localhost` and addresses reach the only site. */
+  /** Development: `localhost` and addresses reach the only site, and browsers ask again for every file. */
   readonly localHosts: boolean
 }
 

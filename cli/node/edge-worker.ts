@@ -45,7 +45,16 @@ export class EdgeWorker implements Edge {
         const blobs = openBlobReader(blobsDirectory)
         const table = () => this.#sites.table
         this.#httpServer = this.#owned.use(
-          await startHttpServer({ ...this.#ports, ...limits, node, reusePort, blobs, table, fallback }),
+          await startHttpServer({
+            ...this.#ports,
+            ...limits,
+            node,
+            reusePort,
+            blobs,
+            table,
+            fallback,
+            revalidate: localHosts,
+          }),
         )
       }
     } catch (error) {

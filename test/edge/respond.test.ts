@@ -185,6 +185,11 @@ t.test('headers', async (t) => {
   t.match(headers('/json'), { 'cache-control': 'public, max-age=3600', 'content-type': 'application/octet-stream' })
   t.match(headers('/none'), { 'cache-control': 'no-cache', 'content-type': 'text/html; charset=utf-8' })
   t.equal(headers('/none').etag, undefined, 'an error page is not a representation of the path')
+  const edited = respond({ method: 'GET', host: 'example.com', target: '/app.css' }, table, {
+    node: 'n',
+    revalidate: true,
+  })
+  t.match(edited, { status: 200, headers: { 'cache-control': 'no-cache', etag: etagOf('app.css') } }, 'in development')
 })
 
 t.test('conditions and ranges', async (t) => {
