@@ -10,8 +10,8 @@ export type TransferPlan =
 /** From this size on a blob gets a request of its own, which can be resumed. */
 const SINGLE_FROM_BYTES = 1024 * 1024
 /** A pack is large enough that its flushes do not count, small enough that several peers share a release. */
-const PACK_BYTES = 32 * 1024 * 1024
-const PACK_BLOBS = Math.min(2048, MAX_PACK_HASHES)
+const PACK_BYTES = 64 * 1024 * 1024
+const PACK_BLOBS = MAX_PACK_HASHES
 
 /**
  * The next request, or undefined when no free peer is left to ask. Nearest first; a peer that was put behind gets only

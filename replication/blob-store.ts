@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { mkdir, readdir, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
@@ -217,7 +217,7 @@ export class BlobStore extends BlobFolder implements AsyncDisposable {
   }
 
   #isDurable(hash: BlobHash): boolean {
-    return !this.#shelf.settling.has(hash) && statSync(this.path(hash), { throwIfNoEntry: false }) !== undefined
+    return !this.#shelf.settling.has(hash) && existsSync(this.path(hash))
   }
 
   async #commit(batch: BlobBatch): Promise<void> {
