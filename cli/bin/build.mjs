@@ -1,7 +1,7 @@
 // Makes dist/: JavaScript from the TypeScript, because Node refuses to strip types under node_modules, and beside it
 // every other file that the product reads at run time.
 import { spawnSync } from 'node:child_process'
-import { copyFileSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -14,7 +14,7 @@ const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
 const compiled = spawnSync(process.execPath, [tsc, '-p', 'tsconfig.build.json'], { cwd: root, stdio: 'inherit' })
 if (compiled.status !== 0) process.exit(compiled.status ?? 1)
 
-for (const folder of FOLDERS) {
+for (const folder of FOLDERS.filter((name) => existsSync(join(root, name)))) {
   for (const entry of readdirSync(join(root, folder), { recursive: true, withFileTypes: true })) {
     const path = relative(root, join(entry.parentPath, entry.name))
     if (!entry.isFile() || path.endsWith('.ts') || path.startsWith(join('cli', 'bin'))) continue
