@@ -58,7 +58,7 @@ export async function runDev(options: DevOptions): Promise<void> {
   if (isNew)
     tell({
       event: 'note',
-      message: `A new cluster was made in ${folder.path}. ${folder.recoveryKey} outranks every operator.`,
+      message: `A new cluster was made in ${folder.path}. Its recovery key, ${folder.recoveryKey}, outranks every operator: move it to a safe place if you come to care for this cluster.`,
     })
   else if (joined.length > 0) tell({ event: 'note', message: `New in the cluster: ${joined.join(', ')}` })
   host.signal.throwIfAborted()
