@@ -1,5 +1,5 @@
 import { asMakiError, type Log, MakiError, type Operation, type OperationId, type Runtime } from '../core/index.ts'
-import { Document, type Inspection } from './document.ts'
+import type { Document, Inspection } from './document.ts'
 import { readSnapshot, writeSnapshot } from './document-file.ts'
 import type { GossipReplica, InventoryView, MergeReport, OperationRecord } from './ports.ts'
 import { Replica, type ReplicaOptions } from './replica.ts'
@@ -48,6 +48,8 @@ export class SharedReplica implements GossipReplica, AsyncDisposable {
 
   /** Opens the replica and loads the document; a document that is missing or broken is built from the store. */
   static async open(options: SharedReplicaOptions): Promise<SharedReplica> {
+    // Yjs is loaded where a node runs: commands, which import this folder too, do without it.
+    const { Document } = await import('./document.ts')
     const replica = await Replica.open(options)
     const document = new Document(options.runtime)
     const shared = new SharedReplica(replica, document, options)

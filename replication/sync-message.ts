@@ -1,6 +1,5 @@
 import * as decoding from 'lib0/decoding'
 import * as encoding from 'lib0/encoding'
-import { messageYjsSyncStep1, messageYjsSyncStep2, messageYjsUpdate } from 'y-protocols/sync'
 import { MakiError } from '../core/index.ts'
 
 /** The three messages of y-protocols/sync, whose bytes these are. */
@@ -12,7 +11,8 @@ export type SyncMessage =
   /** Something new, as a Yjs V1 update. */
   | { readonly kind: 'update'; readonly update: Uint8Array }
 
-const TYPES = { step1: messageYjsSyncStep1, step2: messageYjsSyncStep2, update: messageYjsUpdate }
+/** As in y-protocols/sync, which is not imported because it brings all of Yjs to programs that do without. */
+const TYPES = { step1: 0, step2: 1, update: 2 } as const
 
 /** The V1 update that says nothing: no structs, no deletions. */
 const EMPTY_UPDATE_BYTES = 2
@@ -32,9 +32,9 @@ export function parseSyncMessage(bytes: Uint8Array): SyncMessage {
     const type = decoding.readVarUint(decoder)
     const payload = decoding.readVarUint8Array(decoder)
     if (!decoding.hasContent(decoder)) {
-      if (type === messageYjsSyncStep1) return { kind: 'step1', vector: payload }
-      if (type === messageYjsSyncStep2) return { kind: 'step2', update: payload }
-      if (type === messageYjsUpdate) return { kind: 'update', update: payload }
+      if (type === TYPES.step1) return { kind: 'step1', vector: payload }
+      if (type === TYPES.step2) return { kind: 'step2', update: payload }
+      if (type === TYPES.update) return { kind: 'update', update: payload }
     }
   } catch (cause) {
     throw new MakiError('MAKI_PROTOCOL', 'the sync message is cut', { cause })
