@@ -1,9 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { closeSync, openSync, writeSync } from 'node:fs'
-import { extname } from 'node:path'
+import { getCompileCacheDir } from 'node:module'
+import { dirname, extname } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { asMakiError, Emitter, MakiError, type Runtime } from '../../core/index.ts'
+import { NODE_FLAGS } from '../node/index.ts'
 import type { NodeLayout } from './layout.ts'
 
 export interface NodeProcessEvents {
@@ -23,7 +25,7 @@ export interface NodeProcessOptions {
 }
 
 const MAIN = fileURLToPath(new URL(`../makiatto${extname(import.meta.filename)}`, import.meta.url))
-const DAEMON = [process.execPath, '--disable-warning=ExperimentalWarning', MAIN]
+const DAEMON = [process.execPath, ...NODE_FLAGS, MAIN]
 /** A loaded machine takes seconds for the first start; a node that needs longer hangs. */
 const READY_TIMEOUT_MS = 60_000
 const FIRST_RETRY_MS = 500
@@ -112,7 +114,7 @@ export class NodeProcess implements AsyncDisposable {
     ]
     const child = spawn(command as string, args, {
       detached: true,
-      env: { ...process.env, MAKIATTO_EXIT_WITH_STDIN: '1' },
+      env: { ...process.env, ...compileCache(), MAKIATTO_EXIT_WITH_STDIN: '1' },
       stdio: ['pipe', 'pipe', 'pipe'],
     })
     // A node that is gone does not read what we never write.
@@ -196,6 +198,12 @@ export class NodeProcess implements AsyncDisposable {
     }
     return new MakiError('MAKI_INTERNAL', `${name} did not start (${how}). Its last words:${words.join('')}`, { hint })
   }
+}
+
+/** A node takes over the compiled modules of `maki`: it starts sooner, and does not have to load what strips the types. */
+function compileCache(): Record<string, string> {
+  const directory = getCompileCacheDir()
+  return directory === undefined ? {} : { NODE_COMPILE_CACHE: dirname(directory) }
 }
 
 /** The event of a log line; undefined for a line of another kind. */

@@ -3,6 +3,7 @@ import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { MakiError } from '../../core/index.ts'
 import type { EdgeMessage, EdgeOptions, EdgeReport, EdgeResult } from './edge-messages.ts'
+import { NODE_FLAGS } from './node-flags.ts'
 
 const MAIN = fileURLToPath(new URL(`./worker-main${extname(import.meta.filename)}`, import.meta.url))
 export const WORKER_MARK = 'worker-main'
@@ -20,7 +21,7 @@ export class WorkerHandle {
   constructor(options: EdgeOptions, register: string) {
     const child = fork(MAIN, [register, JSON.stringify(options)], {
       serialization: 'advanced',
-      execArgv: ['--disable-warning=ExperimentalWarning'],
+      execArgv: [...NODE_FLAGS],
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     })
     this.#child = child
