@@ -198,6 +198,10 @@ export class ControlClient implements Disposable {
     if (hasErrno(error, 'ENOENT') || hasErrno(error, 'ECONNREFUSED')) {
       return this.#unreachable(`nothing listens on its control socket ${this.#socketPath}`, error)
     }
+    if (hasErrno(error, 'EINVAL')) {
+      // sun_path of unix(7) holds 107 bytes and a NUL.
+      return this.#unreachable(`the path of its control socket is too long for one: ${this.#socketPath}`, error)
+    }
     return this.#unreachable(error instanceof Error ? error.message : String(error), error)
   }
 

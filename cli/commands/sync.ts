@@ -37,6 +37,7 @@ export default class Sync extends MakiCommand<SyncReport> {
     'maki sync --config site/makiatto.toml --wait all -m "new menu"',
   ]
   static override flags = {
+    message: Flags.string({ char: 'm', summary: 'Why, for the history.', helpValue: 'TEXT' }),
     'dry-run': Flags.boolean({ summary: 'Only show what would be changed.' }),
     wait: Flags.option({ options: ['none', 'one', 'up', 'all'] as const })({
       default: 'up',
@@ -47,7 +48,6 @@ export default class Sync extends MakiCommand<SyncReport> {
     'allow-empty': Flags.boolean({ summary: 'Publish a site without files.' }),
     force: Flags.boolean({ summary: 'Go back behind the commit that is served.' }),
     strict: Flags.boolean({ summary: 'Unknown keys in makiatto.toml are errors.' }),
-    message: Flags.string({ char: 'm', summary: 'Why, for the history.', helpValue: 'TEXT' }),
   }
 
   override async run(): Promise<SyncReport> {
