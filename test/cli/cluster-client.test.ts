@@ -70,7 +70,8 @@ for (const seed of seeds(6)) {
       for (let i = random.integer(3); i > 0; i--) made.add((await client.commit([randomRecord(random)])).id)
       const report = await client.exchange()
       for (const id of report.delivered) acknowledged.add(id)
-      for (const { id } of report.waiting) t.ok(made.has(id) || String(id) === cluster.cluster, 'only own operations wait')
+      for (const { id } of report.waiting)
+        t.ok(made.has(id) || String(id) === cluster.cluster, 'only own operations wait')
     }
     for (const id of acknowledged)
       t.ok(one.replica.has(id as never) || two.replica.has(id as never), 'acknowledged is stored')
