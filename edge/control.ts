@@ -1,18 +1,4 @@
-import type { Log, Runtime } from '../core/index.ts'
-import type { ControlBackend } from './control-api.ts'
-
-export interface ControlServerOptions {
-  readonly backend: ControlBackend
-  readonly socketPath: string
-  readonly log: Log
-  readonly runtime: Runtime
-}
-
-export interface ControlServer extends AsyncDisposable {
-  readonly socketPath: string
-  /** Ends event streams, lets other requests finish for five seconds, then cuts; removes the socket. Idempotent. */
-  close(): Promise<void>
-}
+import type { ControlServer, ControlServerOptions } from './control-options.ts'
 
 /**
  * Serves the control API on a unix socket. Resolves when it listens; rejects with MAKI_LOCKED when a live daemon owns

@@ -1,5 +1,6 @@
-export { type ControlServer, type ControlServerOptions, startControlServer } from './control.ts'
+export { startControlServer } from './control.ts'
 export * from './control-api.ts'
+export type { ControlServer, ControlServerOptions } from './control-options.ts'
 export type { HttpCounters } from './http-counters.ts'
 export { type HttpServer, type HttpServerOptions, startHttpServer } from './http-server.ts'
 export { findLocalDomain } from './local-host.ts'
