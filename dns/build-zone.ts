@@ -105,7 +105,7 @@ function readExplicit(domain: DomainView, faults: ZoneFault[]): Map<NameKey, ByT
   for (const entry of settleAliases(domain, faults)) {
     const { name, type } = entry.value
     const owner = absoluteName(name, domain.apex)
-    const read = readRecord(entry.value, owner, domain.apex)
+    const read = readOnce(entry.value, owner, domain.apex)
     if ('fault' in read) {
       faults.push({ name: owner, type, fault: read.fault })
       continue
@@ -146,7 +146,27 @@ function settleAliases(domain: DomainView, faults: ZoneFault[]): readonly Entry<
 const compareEntries = (a: Entry, b: Entry): number =>
   compareOperations({ stamp: a.stamp, id: a.operation }, { stamp: b.stamp, id: b.operation })
 
-function readRecord(record: RecordValue, owner: NameKey, apex: Hostname): Rrset | { readonly fault: string } {
+type ReadRecord = Rrset | { readonly fault: string }
+
+/**
+ * Values of the state are never written to and live as long as they are in it, so each is read once: a zone of 10,000
+ * records is rebuilt for a change of one. Owner and apex are
+ * compared because a caller may use one value for two.
+ */
+const alreadyRead = new WeakMap<
+  RecordValue,
+  { readonly owner: NameKey; readonly apex: Hostname; readonly read: ReadRecord }
+>()
+
+function readOnce(record: RecordValue, owner: NameKey, apex: Hostname): ReadRecord {
+  const known = alreadyRead.get(record)
+  if (known?.owner === owner && known.apex === apex) return known.read
+  const read = readRecord(record, owner, apex)
+  alreadyRead.set(record, { owner, apex, read })
+  return read
+}
+
+function readRecord(record: RecordValue, owner: NameKey, apex: Hostname): ReadRecord {
   const { type, values } = record
   if (!isExplicitType(type)) return { fault: 'records of this type are not answered yet' }
   if (!isWithin(owner, apex) || nameOctets(owner) > MAX_NAME_OCTETS) return { fault: 'the name is too long' }

@@ -60,7 +60,7 @@ export class DnsProjection {
       changes.push([apex, built?.zone])
     }
     this.#table = this.#table.with(changes)
-    this.#log.info('zones.rebuilt', { rebuilt: changes.length, zones: this.#table.size })
+    this.#log.debug('zones.rebuilt', { rebuilt: changes.length, zones: this.#table.size })
   }
 
   #everyApex(state: State): Set<Hostname> {
