@@ -1,6 +1,6 @@
 import t from 'tap'
-import type { Hostname } from '../../core/index.ts'
-import { domainSet, example, startTestCluster } from './support/test-cluster.ts'
+import type { Hostname, OwnerName } from '../../core/index.ts'
+import { domainSet, example, startTestCluster, testKey } from './support/test-cluster.ts'
 
 interface Operation {
   id: string
@@ -126,7 +126,6 @@ t.test('history and show', async (t) => {
 t.test('an operation that does not count says why', async (t) => {
   await using cluster = await startTestCluster({ nodes: ['one'] })
   const [node] = cluster.nodes
-  const { testKey } = await import('./support/test-cluster.ts')
   const deployer = testKey(7)
   await cluster.write(node!, [
     { kind: 'operator.add', key: deployer.key, name: 'ci', role: 'deployer', domains: [example] },
@@ -215,4 +214,28 @@ t.test('operator key', async (t) => {
     stderr: /knows it as the operator owner/,
   })
   t.same(await cluster.json('operator', 'key'), { cluster: cluster.cluster, key, name: 'owner', role: 'operator' })
+})
+
+t.test('push --dry-run says what would win and lose against what others wrote', async (t) => {
+  await using cluster = await startTestCluster()
+  const [node] = cluster.nodes
+  await cluster.maki('pull')
+  const ann = testKey(5)
+  await cluster.write(node!, [{ kind: 'operator.add', key: ann.key, name: 'ann', role: 'operator' }])
+  const set = (value: string) => ['record', 'set', 'example.com', 'www', 'A', value, '--offline']
+  t.match(await cluster.maki(...set('192.0.2.1')), { code: 0, stderr: /1 operation of yours wait here|wait here/ })
+  const other = { kind: 'record.set', domain: example, name: 'www' as OwnerName, type: 'A', ttl: 300 } as const
+  await cluster.write(node!, [{ ...other, values: ['192.0.2.99'] }], ann)
+  const count = node!.replica.count
+  const plan = await cluster.json<{ operations: { conflicts: { wins: boolean; otherAuthor: string }[] }[] }>(
+    'push',
+    '--dry-run',
+  )
+  t.match(plan.operations.at(-1)?.conflicts, [
+    { key: 'domain/example.com/rrset/www/A', wins: false, otherAuthor: 'ann' },
+  ])
+  t.match((await cluster.maki('push', '--dry-run')).stdout, /loses to what ann wrote/)
+  t.equal(node!.replica.count, count, 'a dry run hands nothing over')
+  t.equal((await cluster.maki('push')).code, 0)
+  t.match(await cluster.maki('status'), { code: 1, stdout: /conflict at domain\/example\.com\/rrset\/www\/A/ })
 })
