@@ -10,10 +10,12 @@ import {
 } from '../core/index.ts'
 import { ActivationFile } from './activation-file.ts'
 import type { FetchOptions, WantedBlob } from './blob-wants.ts'
-import { checkRelease, type ReleaseBlobs, type ReleaseCheck } from './release-check.ts'
+import { type ReleaseBlobs, type ReleaseCheck, ReleaseChecker } from './release-check.ts'
 
 export interface ActivationOptions {
   readonly store: ReleaseBlobs
+  /** One of the same store, shared with who else checks releases; its own where there is none. */
+  readonly checker?: ReleaseChecker | undefined
   readonly fetcher: { fetch(blobs: Iterable<WantedBlob>, options?: FetchOptions): Promise<void> }
   /** Where it is kept what is served; a path in the data folder. */
   readonly file: string
@@ -57,6 +59,7 @@ export class Activation implements AsyncDisposable {
   readonly events = new Emitter<ActivationEvents>()
   readonly #options: ActivationOptions
   readonly #file: ActivationFile
+  readonly #checker: ReleaseChecker
   readonly #active = new Map<Hostname, Release>()
   readonly #pursuits = new Map<Hostname, Pursuit>()
   readonly #running = new Set<Promise<void>>()
@@ -66,6 +69,7 @@ export class Activation implements AsyncDisposable {
   private constructor(options: ActivationOptions) {
     this.#options = options
     this.#file = new ActivationFile(options.file, options.log)
+    this.#checker = options.checker ?? new ReleaseChecker(options.store)
   }
 
   /** Serves at once what was served before, as far as its manifest is still here; `winner` then says what has changed. */
@@ -144,13 +148,13 @@ export class Activation implements AsyncDisposable {
 
   /** Fetches until nothing is missing: first the manifest, then what it names. Looks again after each, since blobs can also go. */
   async #complete(pursuit: Pursuit): Promise<Exclude<ReleaseCheck, { kind: 'missing' }>> {
-    const { fetcher, store } = this.#options
+    const { fetcher } = this.#options
     const { release, abort } = pursuit
     const { domain, id } = release
     const onLacking = (lacking: readonly BlobHash[]): void =>
       this.#report(pursuit, lacking.length === 0 ? undefined : { domain, release: id, missing: lacking.length })
     for (;;) {
-      const check = await this.#withSlot(() => checkRelease(release, store))
+      const check = await this.#withSlot(() => this.#checker.check(release))
       if (check.kind !== 'missing') return check
       await fetcher.fetch(check.blobs, { signal: abort.signal, onLacking })
     }

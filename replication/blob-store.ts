@@ -18,6 +18,8 @@ export interface BlobStoreOptions {
 export interface BlobEvents {
   /** Blobs that were not here became durable; each is named once or, when two senders met, twice. */
   stored: { readonly hashes: readonly BlobHash[] }
+  /** A blob that was here is not any more. */
+  removed: { readonly hash: BlobHash }
 }
 
 export interface PackRules {
@@ -238,6 +240,7 @@ export class BlobStore extends BlobFolder implements AsyncDisposable {
     const path = this.path(hash)
     try {
       await unlink(path)
+      this.events.emit('removed', { hash })
       await syncEach([dirname(path)])
     } catch (error) {
       if (!isMissing(error)) throw storeError(error, 'remove a blob')

@@ -29,7 +29,7 @@ export type {
   OperationStore,
   StoreDamage,
 } from './ports.ts'
-export { checkRelease, type ReleaseBlobs, type ReleaseCheck } from './release-check.ts'
+export { checkRelease, type ReleaseBlobs, type ReleaseCheck, ReleaseChecker } from './release-check.ts'
 export { Replica, type ReplicaEvents, type ReplicaOptions, type Standing } from './replica.ts'
 export type { ReplicaPage } from './replica-page.ts'
 export { type DocumentFaults, SharedReplica, type SharedReplicaOptions } from './shared-replica.ts'

@@ -14,13 +14,7 @@ import type {
   ControlEvent,
   OperationsPage,
 } from '../../edge/index.ts'
-import {
-  type BlobFetcher,
-  type BlobStore,
-  checkRelease,
-  type GossipService,
-  type SharedReplica,
-} from '../../replication/index.ts'
+import type { BlobFetcher, BlobStore, GossipService, ReleaseChecker, SharedReplica } from '../../replication/index.ts'
 import type { Edge } from './edge-messages.ts'
 import { formatMetrics } from './metrics.ts'
 import { foldUntil } from './past.ts'
@@ -33,6 +27,7 @@ export interface BackendPorts {
   readonly gossip: GossipService
   readonly presence: Presence
   readonly fetcher: BlobFetcher
+  readonly checker: ReleaseChecker
   readonly self: MemberKey
 }
 
@@ -110,12 +105,12 @@ export class NodeBackend implements ControlBackend {
 
   /** A release is taken only with everything that it serves, so that it can go live at once and others can fetch it. */
   async #requireBlobs(bytes: Uint8Array): Promise<void> {
-    const { shared, blobs } = this.#ports
+    const { shared, checker } = this.#ports
     const operation = decodeOperation(bytes, shared.replica.cluster, { signatureChecked: true })
     if (shared.has(operation.id)) return
     for (const change of operation.changes) {
       if (change.kind !== 'release.publish') continue
-      const check = await checkRelease({ ...change, id: operation.id }, blobs)
+      const check = await checker.check({ ...change, id: operation.id })
       if (check.kind === 'invalid')
         throw new MakiError('MAKI_OPERATION_REFUSED', `the release of ${change.domain} is refused: ${check.reason}`)
       if (check.kind === 'missing')

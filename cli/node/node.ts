@@ -9,6 +9,7 @@ import {
   type GossipService,
   type LevelStore,
   openLevelStore,
+  ReleaseChecker,
   SharedReplica,
   startBlobServer,
   startGossip,
@@ -61,7 +62,11 @@ export async function startNode(options: NodeOptions): Promise<Node> {
   const blobServer = starting.use(await startBlobServer({ store: blobs, log, ...requireAddress(config, 'blobs_addr') }))
   let gossip: GossipService | undefined
   const fetcher = starting.use(new BlobFetcher({ store: blobs, runtime, log, peers: () => blobPeers(gossip) }))
-  const activation = starting.use(await Activation.start({ store: blobs, fetcher, runtime, log, file: folders.active }))
+  const checker = new ReleaseChecker(blobs)
+  starting.defer(blobs.events.on('removed', () => checker.forget()))
+  const activation = starting.use(
+    await Activation.start({ store: blobs, checker, fetcher, runtime, log, file: folders.active }),
+  )
 
   let presence: Presence | undefined
   const edge = starting.use(createEdge(options, folders))
@@ -99,7 +104,7 @@ export async function startNode(options: NodeOptions): Promise<Node> {
   const active = () => releases.served
   presence = starting.use(new Presence({ replica, gossip, active, version, self: signer.key, runtime }))
 
-  const backend = new NodeBackend({ shared, blobs, edge, gossip, presence, fetcher, self: signer.key })
+  const backend = new NodeBackend({ shared, blobs, edge, gossip, presence, fetcher, checker, self: signer.key })
   const control = starting.use(await startControlServer({ backend, socketPath: config.node.control, log, runtime }))
 
   const addresses = {
