@@ -3,7 +3,11 @@ import {
   type Change,
   compareOperations,
   compileEffects,
+  findRelease,
+  type Hostname,
   type Key,
+  MakiError,
+  Manifest,
   type Operation,
   type OperationId,
   type Signer,
@@ -60,6 +64,22 @@ export class ClusterSyncTarget implements SyncTarget {
       if (effect === undefined && removesScope(operation, key, project)) return undefined
     }
     return undefined
+  }
+
+  async readServed(domain: Hostname): Promise<Manifest | undefined> {
+    const release = findRelease(this.state, domain)
+    if (release === undefined || this.#reached === undefined) return undefined
+    const { status, control } = this.#reached
+    const node = status.nodes.find(({ key }) => key === status.self)
+    if (node?.active[domain] !== release.id) return undefined
+    try {
+      return Manifest.decode(await control.readBlob(release.manifest, this.#client.signal))
+    } catch (error) {
+      // It serves another by now, or what it has is broken: then it is asked for every file.
+      if (error instanceof MakiError && (error.code === 'MAKI_BLOB_MISSING' || error.code === 'MAKI_INVALID'))
+        return undefined
+      throw error
+    }
   }
 
   async missing(hashes: readonly BlobHash[]): Promise<readonly BlobHash[]> {

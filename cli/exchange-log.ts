@@ -1,6 +1,5 @@
-import { readFile } from 'node:fs/promises'
+import { readFile, rename, writeFile } from 'node:fs/promises'
 import * as v from 'valibot'
-import { replaceFile } from './data-folder.ts'
 import { hasErrno } from './identity.ts'
 
 /**
@@ -48,6 +47,9 @@ export async function readExchangeLog(path: string): Promise<ExchangeLog> {
   return { delivered, received, cursors, exchangedAtMs }
 }
 
+/** Not synced to disk: after a power cut it is the old one, the new one or none, which costs a repetition. */
 export async function writeExchangeLog(path: string, log: ExchangeLog): Promise<void> {
-  await replaceFile(path, `${JSON.stringify(log, undefined, 2)}\n`, 0o600)
+  const temporary = `${path}.${process.pid}.tmp`
+  await writeFile(temporary, `${JSON.stringify(log, undefined, 2)}\n`, { mode: 0o600 })
+  await rename(temporary, path)
 }

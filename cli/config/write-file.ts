@@ -4,12 +4,13 @@ import type { Runtime } from '../../core/index.ts'
 
 /**
  * Replaces a file in one step: a reader sees the old or the new content, also after a crash. Keeps the mode of a file
- * that is there and follows a symbolic link to it; makes missing folders. `mode` is for a new file.
+ * that is there and follows a symbolic link to it; makes missing folders. `mode` is for a new file. With `durable: false`,
+ * for what can be made again, a power cut may leave an empty file.
  */
 export async function writeFileAtomically(
   path: string,
   content: string | Uint8Array,
-  options: { mode: number; runtime: Pick<Runtime, 'randomBytes'> },
+  options: { mode: number; runtime: Pick<Runtime, 'randomBytes'>; durable?: boolean },
 ): Promise<void> {
   await mkdir(dirname(path), { recursive: true })
   const target = await realpath(path).catch(() => path)
@@ -23,7 +24,7 @@ export async function writeFileAtomically(
       await file.writeFile(content)
       // What open gave is cut by the umask.
       await file.chmod(mode)
-      await file.sync()
+      if (options.durable !== false) await file.sync()
     } finally {
       await file.close()
     }

@@ -1,4 +1,6 @@
 import { execFile } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { findRelease, type Hostname, type State } from '../../core/index.ts'
 import type { GitFacts } from './sync-plan.ts'
@@ -6,8 +8,18 @@ import type { GitFacts } from './sync-plan.ts'
 const run = promisify(execFile)
 const COMMIT = /^[0-9a-f]{40}([0-9a-f]{24})?$/
 
+/** True where git would find a checkout: starting it only to hear that there is none takes longer than a small sync. */
+function isInCheckout(folder: string): boolean {
+  if (process.env.GIT_DIR !== undefined) return true
+  for (let above = resolve(folder); ; above = dirname(above)) {
+    if (existsSync(join(above, '.git'))) return true
+    if (above === dirname(above)) return false
+  }
+}
+
 /** The commit that is checked out in the folder; undefined where there is no git, no checkout or no commit. */
 export async function findCommit(folder: string): Promise<string | undefined> {
+  if (!isInCheckout(folder)) return undefined
   try {
     const { stdout } = await run('git', ['-C', folder, 'rev-parse', '--verify', '--quiet', 'HEAD'])
     const commit = stdout.trim()

@@ -53,7 +53,7 @@ export class ScanCache {
     const rows: Row[] = []
     for (const [source, { sizeBytes, mtimeNs, ctimeNs, inode, hash }] of this.#entries)
       rows.push([source, sizeBytes, String(mtimeNs), String(ctimeNs), String(inode), hash])
-    await writeFileAtomically(file, JSON.stringify([VERSION, rows]), { mode: 0o600, runtime })
+    await writeFileAtomically(file, JSON.stringify([VERSION, rows]), { mode: 0o600, runtime, durable: false })
     this.#dirty = false
   }
 

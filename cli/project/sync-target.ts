@@ -1,4 +1,4 @@
-import type { BlobHash, Change, Key, OperationId, State } from '../../core/index.ts'
+import type { BlobHash, Change, Hostname, Key, Manifest, OperationId, State } from '../../core/index.ts'
 import type { NodeStatus } from '../../edge/index.ts'
 
 /** Where a sync goes: a node through its control API or, offline, the local replica with its outbox. */
@@ -10,6 +10,11 @@ export interface SyncTarget {
    * touches it. Undefined where there is none, or where that operation removed the key or its domain.
    */
   lastWritten(key: Key, project: string): Promise<unknown | undefined>
+  /**
+   * The manifest of the release that is served there, all of whose files are therefore whole there; undefined where it is
+   * another than that of `state`. A target without it is asked for every file.
+   */
+  readServed?(domain: Hostname): Promise<Manifest | undefined>
   /** Those of `hashes` that are not whole there. */
   missing(hashes: readonly BlobHash[]): Promise<readonly BlobHash[]>
   /** Takes a pack (`encodePack`); resolves with the number of blobs when all are durable. */
