@@ -1,3 +1,4 @@
+import { isIPv6 } from 'node:net'
 import * as v from 'valibot'
 import { type BlobHash, isBlobHash, isId, type MemberKey } from './ids.ts'
 import type { Hostname, NodeName, OwnerName } from './names.ts'
@@ -38,11 +39,17 @@ const via = { via: v.optional(v.pipe(text(100), v.minLength(1))) }
 const latitude = v.pipe(v.number(), v.finite(), v.minValue(-90), v.maxValue(90))
 const longitude = v.pipe(v.number(), v.finite(), v.minValue(-180), v.maxValue(180))
 
+/** Without a zone (`fe80::1%eth0`): that is a name for an interface of one machine, and no address for others. */
+const publicIpv6 = v.pipe(
+  v.string(),
+  v.check((text) => isIPv6(text) && !text.includes('%'), 'an IPv6 address is expected'),
+)
+
 const nodeFields = {
   /** Public addresses that visitors and resolvers reach. */
   addresses: v.strictObject({
     ipv4: v.nullable(v.pipe(v.string(), v.ipv4())),
-    ipv6: v.nullable(v.pipe(v.string(), v.ipv6())),
+    ipv6: v.nullable(publicIpv6),
   }),
   /** Degrees; null when nobody knows. */
   place: v.nullable(v.strictObject({ latitude, longitude })),

@@ -2,7 +2,7 @@ import { isIPv4, isIPv6 } from 'node:net'
 import { type DomainView, type Hostname, isWithin, type NodeView } from '../core/index.ts'
 import type { RecordType } from './codes.ts'
 import { parseRdata, type Rdata, type Soa } from './rdata.ts'
-import type { NameKey } from './wire-name.ts'
+import { MAX_NAME_OCTETS, type NameKey, nameOctets } from './wire-name.ts'
 
 /** TTL of the records that we make, seconds: how long a resolver may send visitors to a node that is gone. */
 export const TTL = 300
@@ -40,7 +40,7 @@ export function buildAutomatic(
     else set.rdata.push(data)
   }
   add(apex, buildSoa(apex, nodes, serial))
-  for (const node of listServers(nodes)) {
+  for (const node of listServers(nodes, apex)) {
     const server = serverName(node, apex)
     add(apex, { type: 'NS', server })
     for (const data of addressesOf(node)) add(server, data)
@@ -56,14 +56,19 @@ export function buildAutomatic(
 
 /** The first name server by name is the primary; without any it is `ns.<apex>`, which does not exist. */
 export function buildSoa(apex: Hostname, nodes: readonly NodeView[], serial: number): Soa {
-  const first = listServers(nodes)[0]
+  const first = listServers(nodes, apex)[0]
   const mname = first === undefined ? `ns.${apex}` : serverName(first, apex)
   return { type: 'SOA', mname, rname: `admin.${apex}`, serial, ...SOA_TIMES }
 }
 
-/** Drained nodes stay name servers: the parent's delegation names them. */
-const listServers = (nodes: readonly NodeView[]) =>
-  nodes.filter((node) => node.nameserver && addressesOf(node).length > 0)
+/**
+ * Drained nodes stay name servers: the parent's delegation names them. Below an apex that leaves no room for its name a
+ * node is none.
+ */
+const listServers = (nodes: readonly NodeView[], apex: Hostname) =>
+  nodes.filter(
+    (node) => node.nameserver && addressesOf(node).length > 0 && nameOctets(serverName(node, apex)) <= MAX_NAME_OCTETS,
+  )
 
 const serverName = (node: NodeView, apex: Hostname): NameKey => `${node.name}.ns.${apex}`
 
@@ -87,7 +92,8 @@ function addressesOf(node: NodeView): readonly Rdata[] {
   const { ipv4, ipv6 } = node
   const addresses = [
     ...(ipv4 !== null && isIPv4(ipv4) ? [parseRdata('A', ipv4)] : []),
-    ...(ipv6 !== null && isIPv6(ipv6) ? [parseRdata('AAAA', ipv6)] : []),
+    // Node counts an address with a zone (`fe80::1%eth0`) as one; no record can hold it.
+    ...(ipv6 !== null && isIPv6(ipv6) && !ipv6.includes('%') ? [parseRdata('AAAA', ipv6)] : []),
   ]
   knownAddresses.set(node, addresses)
   return addresses

@@ -132,6 +132,11 @@ t.test('changes that cannot be read make no difference to the set', async (t) =>
     { ...setDomain, domain: 'Example.com' },
     { ...setDomain, domain: '../etc' },
     { ...setDomain, via: '' },
+    {
+      kind: 'node.update',
+      key: testSigner(1).key,
+      set: { addresses: { ipv4: null, ipv6: 'fe80::1%eth0' } },
+    },
     { kind: 'cluster.create', name: 'x', recovery: testSigner(1).key, operator: { key: testSigner(2).key, name: 'y' } },
     'text',
     null,

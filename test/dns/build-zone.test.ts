@@ -1,7 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
-import { listNodes } from '../../core/index.ts'
+import { type Change, listNodes } from '../../core/index.ts'
+import { buildAutomatic } from '../../dns/automatic-records.ts'
 import { buildZone, listReplaced } from '../../dns/build-zone.ts'
 import { TYPE_CODES } from '../../dns/codes.ts'
 import { formatRdata } from '../../dns/rdata.ts'
@@ -16,6 +17,12 @@ function built(cluster: ClusterState, domain = apex) {
   const zone = buildZone(cluster.state, domain)
   if (zone === undefined) throw new Error(`no zone ${domain}`)
   return zone
+}
+
+function clusterWith(...changes: Change[]): ClusterState {
+  const cluster = new ClusterState()
+  cluster.commit(...changes)
+  return cluster
 }
 
 function values(cluster: ClusterState, name: string, type: keyof typeof TYPE_CODES): string[] | undefined {
@@ -184,6 +191,25 @@ t.test('records that make no sense are left out and named; the rest is answered'
   const long = `${'x'.repeat(60)}.com`
   cluster.commit(domainSet(long), recordSet(long, deep, 'A', ['198.51.100.1']))
   t.match(built(cluster, host(long)).faults, [{ type: 'A', fault: /too long/ }])
+})
+
+t.test('an address that no record can hold is left out, whoever wrote it', async (t) => {
+  const [node] = listNodes(clusterWith(nodeJoin(1, 'tokyo')).state)
+  const sets = buildAutomatic({ apex, aliases: [] }, [{ ...node!, ipv6: 'fe80::1%eth0' }], 1)
+  t.same(
+    sets.map(({ type }) => type),
+    ['SOA', 'NS', 'A', 'CAA', 'A'],
+  )
+})
+
+t.test('a name server whose name would be too long is none', async (t) => {
+  const label = `${'a'.repeat(60)}.`
+  const long = host(`${label.repeat(4)}example`)
+  const cluster = clusterWith(domainSet(long), nodeJoin(1, 'tokyo'))
+  const { zone, faults } = built(cluster, long)
+  t.equal(lookUp(zone, long, TYPE_CODES.NS).kind, 'nodata')
+  t.match(faults, [{ type: 'NS', fault: 'no node with an address is a name server' }])
+  t.equal(lookUp(zone, long, TYPE_CODES.A).kind, 'rrset')
 })
 
 t.test('without a name server there is no NS, and it is named; a thousand nodes still fit', async (t) => {
