@@ -25,11 +25,12 @@ export function encodeCanonical(value: unknown): Uint8Array<ArrayBuffer> {
 }
 
 /**
- * Decodes MessagePack; throws an Error on malformed bytes. Memory and depth are bounded by the number of bytes. Does
- * not check that they are canonical. Binary members are views of `bytes`.
+ * Decodes MessagePack; throws an Error on malformed bytes. Depth is bounded, and memory by some sixty times the number
+ * of bytes: for what may be longer than a few megabytes `maxValues` says how many values there can be at all, keys and
+ * elements together. Does not check that they are canonical. Binary members are views of `bytes`.
  */
-export function decodeMessage(bytes: Uint8Array): unknown {
-  checkMessageShape(bytes)
+export function decodeMessage(bytes: Uint8Array, maxValues?: number): unknown {
+  checkMessageShape(bytes, maxValues)
   return decoder.decode(bytes)
 }
 

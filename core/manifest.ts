@@ -19,8 +19,12 @@ export interface EncodedManifest {
 }
 
 const FORMAT = 1
-/** A million files of the longest usual names; also what a decompression bomb is stopped at. */
+/** What a decompression bomb is stopped at: a million files of the longest usual names. */
 const MAX_DECODED_BYTES = 256 * 1024 * 1024
+/** A path of one byte costs some twenty when it is read: a quarter of a gigabyte of them would end the process. */
+export const MAX_FILES = 1_000_000
+/** A path and a size each; the array, its format, three lists. */
+const MAX_VALUES = 2 * MAX_FILES + 5
 export const MAX_PATH_LENGTH = 1024
 
 /**
@@ -42,8 +46,11 @@ export class Manifest {
     this.totalBytes = sizes.reduce((sum, size) => sum + size, 0)
   }
 
+  /** Throws MAKI_INVALID for a path that no site has, or one that stands twice, MAKI_TOO_LARGE above MAX_FILES. */
   static of(files: Iterable<ManifestFile>): Manifest {
     const sorted = [...files].sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0))
+    if (sorted.length > MAX_FILES)
+      throw new MakiError('MAKI_TOO_LARGE', `the site has ${sorted.length} files, ${MAX_FILES} can be published`)
     const hashes = Buffer.alloc(sorted.length * ID_BYTES)
     for (const [i, file] of sorted.entries()) {
       checkPath(file.path)
@@ -64,7 +71,7 @@ export class Manifest {
     let content: Uint8Array
     try {
       content = zstdDecompressSync(bytes, { maxOutputLength: MAX_DECODED_BYTES })
-      value = decodeMessage(content)
+      value = decodeMessage(content, MAX_VALUES)
     } catch (cause) {
       throw malformed('it does not unpack', cause)
     }

@@ -5,15 +5,17 @@ export const MAX_DEPTH = 32
 
 /**
  * Walks the heads of one MessagePack value without building it. Throws MAKI_INVALID when an array or map claims more
- * elements than bytes are left for, when values nest deeper than MAX_DEPTH, or when the value does not fill the bytes.
- * Decoders allocate an array when they read its length, so 200 bytes of nested lengths end a process that does not ask
- * this first.
+ * elements than bytes are left for, when values nest deeper than MAX_DEPTH, when all arrays and maps together hold more
+ * than `maxValues`, or when the value does not fill the bytes. Decoders allocate an array when they read its length, so
+ * 200 bytes of nested lengths end a process that does not ask this first; and a value of one byte takes some sixty when
+ * it is built, so 64 MiB of them do.
  */
-export function checkMessageShape(bytes: Uint8Array): void {
+export function checkMessageShape(bytes: Uint8Array, maxValues = Number.POSITIVE_INFINITY): void {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   /** Values still owed at each open level. */
   const owed: number[] = [1]
   let total = 1
+  let values = 1
   let at = 0
   while (owed.length > 0) {
     const level = owed.length - 1
@@ -27,6 +29,8 @@ export function checkMessageShape(bytes: Uint8Array): void {
     const head = readHead(view, at, bytes.length)
     at = head.end
     if (head.children === 0) continue
+    values += head.children
+    if (values > maxValues) throw malformed(`it holds more than ${maxValues} values`)
     total += head.children
     if (total > bytes.length - at) throw malformed('it claims more elements than it has bytes')
     if (owed.length > MAX_DEPTH) throw malformed(`it is nested deeper than ${MAX_DEPTH} levels`)

@@ -32,6 +32,8 @@ export const BUCKETS = 256
 export const TABLE_BYTES = BUCKETS * (4 + ID_BYTES)
 /** Operations or entries of one frame; longer lists travel in several frames. */
 const MAX_LIST = 4096
+/** Values of one frame; what is not a list has a few, and a later version may say more. */
+const MAX_VALUES = MAX_LIST + 1024
 /** Ids of one frame, 1 MiB. A bucket fills it when the cluster has eight million operations. */
 export const MAX_IDS = 32_768
 
@@ -110,7 +112,7 @@ export function encodeFrame(frame: Frame): Uint8Array<ArrayBuffer> {
 export function parseFrame(body: Uint8Array<ArrayBuffer>): Frame {
   let value: unknown
   try {
-    value = decodeMessage(body)
+    value = decodeMessage(body, MAX_VALUES)
   } catch (cause) {
     throw new MakiError('MAKI_PROTOCOL', 'the frame is not MessagePack', { cause })
   }

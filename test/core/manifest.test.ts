@@ -51,6 +51,17 @@ t.test('hostile manifests are refused', async (t) => {
   for (const [name, bytes] of cases) t.throws(() => Manifest.decode(bytes), { code: 'MAKI_INVALID' }, name)
 })
 
+t.test('a manifest of more values than a million files have is refused before they are built', async (t) => {
+  const head = [0x94, 1, 0xdd, 0x0b, 0, 0, 0]
+  const content = new Uint8Array(head.length + 0x0b00_0000 + 4).fill(0xa0)
+  content.set(head)
+  content.set([0x90, 0xc4, 0, 0xc0], content.length - 4)
+  t.throws(() => Manifest.decode(zstdCompressSync(content)), {
+    code: 'MAKI_INVALID',
+    cause: { message: /more than 2000005 values/ },
+  })
+})
+
 t.test('paths that could mean another file are refused', async (t) => {
   for (const path of ['', '/', 'a/', '/a', 'a//b', '.', '..', 'a/../b', './a', 'a\0b', '\ud800', 'x'.repeat(1025)]) {
     t.throws(() => checkPath(path), { code: 'MAKI_INVALID' }, JSON.stringify(path.slice(0, 20)))

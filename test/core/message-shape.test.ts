@@ -53,3 +53,18 @@ t.test('lengths that promise more than there is are refused before anything is a
   t.throws(() => decodeMessage(new Uint8Array([1, 2])), /follow/)
   t.throws(() => decodeMessage(new Uint8Array([])), /ends early/)
 })
+
+t.test('small values in great number are refused before one of them is built', async (t) => {
+  const holding = (count: number, value: number) => {
+    const bytes = new Uint8Array(5 + count).fill(value, 5)
+    bytes[0] = 0xdd
+    new DataView(bytes.buffer).setUint32(1, count)
+    return bytes
+  }
+  for (const value of [0x80, 0x90, 0xa0, 0xc0]) {
+    t.throws(() => decodeMessage(holding(1001, value), 1001), { code: 'MAKI_INVALID', message: /more than 1001/ })
+    t.equal((decodeMessage(holding(1000, value), 1001) as unknown[]).length, 1000)
+  }
+  t.throws(() => decodeMessage(encodeCanonical([[1, 2], { a: 3, b: [4] }]), 8), /more than 8/)
+  t.same(decodeMessage(encodeCanonical([[1, 2], { a: 3, b: [4] }]), 10), [[1, 2], { a: 3, b: [4] }])
+})

@@ -153,6 +153,21 @@ t.test('frames of the wrong shape are refused', async (t) => {
   t.equal(decodeAll(framedBody(encodeCanonical({ ...hello, later: 1 }))).length, 1, 'a hello may say more')
 })
 
+t.test('a frame of many small values is refused before they are built', async (t) => {
+  const body = Buffer.from(encodeCanonical({ operations: [], type: 'operations' }))
+  const at = body.indexOf(0x90)
+  const list = new Uint8Array(5 + MAX_FRAME_BYTES / 8).fill(0x80, 5)
+  list[0] = 0xdd
+  new DataView(list.buffer).setUint32(1, MAX_FRAME_BYTES / 8)
+  const bomb = Buffer.concat([body.subarray(0, at), list, body.subarray(at + 1)])
+  const decoder = new FrameDecoder()
+  decoder.limitBytes = MAX_FRAME_BYTES
+  t.throws(() => [...decoder.decode(framedBody(new Uint8Array(bomb)))], {
+    code: 'MAKI_PROTOCOL',
+    cause: { message: /values/ },
+  })
+})
+
 t.test('the largest admission fits a stranger’s frame', async (t) => {
   const each = Math.floor(MAX_ADMISSION_BYTES / 64)
   const frame: Frame = { type: 'admission', operations: Array.from({ length: 64 }, () => new Uint8Array(each)) }
