@@ -1,6 +1,7 @@
 import * as Y from 'yjs'
 import { isId, MakiError, type OperationId, type Runtime } from '../core/index.ts'
 import type { OperationRecord } from './ports.ts'
+import { checkUpdateShape, checkVectorShape } from './update-shape.ts'
 
 /** The one shared type of the document: a Y.Map from operation id to operation bytes. */
 const MAP = 'operations'
@@ -76,6 +77,7 @@ export class Document {
 
   /** Takes an update apart without applying it. */
   inspect(update: Uint8Array): Inspection {
+    checkUpdateShape(update)
     const { structs, ds } = decode(() => Y.decodeUpdate(update), 'update')
     const entries: OperationRecord[] = []
     const foreign: string[] = []
@@ -119,6 +121,7 @@ export class Document {
 
   /** Update with what a replica at `stateVector` lacks. */
   diff(stateVector: Uint8Array): Uint8Array {
+    checkVectorShape(stateVector)
     return decode(() => Y.encodeStateAsUpdate(this.#doc, stateVector), 'state vector')
   }
 

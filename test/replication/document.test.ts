@@ -1,3 +1,4 @@
+import * as encoding from 'lib0/encoding'
 import t from 'tap'
 import * as Y from 'yjs'
 import type { OperationId } from '../../core/index.ts'
@@ -138,6 +139,19 @@ t.test('what no replica writes is foreign', async (t) => {
   }
   for (const [name, update] of Object.entries(hostile)) t.ok(document.inspect(update).foreign.length > 0, name)
   t.match(document.inspect(hostile['a set after a deletion']!), { deletions: 1 })
+})
+
+t.test('what would take far more memory than bytes is refused before it is built', async (t) => {
+  const document = create(1)
+  const encoder = encoding.createEncoder()
+  for (const value of [1, 1_000_000, 77, 0]) encoding.writeVarUint(encoder, value)
+  for (let i = 0; i < 2_000_000; i++) encoding.writeUint8(encoder, i % 2 === 0 ? 10 : 1)
+  encoding.writeVarUint(encoder, 0)
+  t.throws(() => document.inspect(encoding.toUint8Array(encoder)), { code: 'MAKI_PROTOCOL', message: /gaps/ })
+  const vector = encoding.createEncoder()
+  encoding.writeVarUint(vector, 100_001)
+  for (let i = 0; i < 2 * 100_001; i++) encoding.writeVarUint(vector, i)
+  t.throws(() => document.diff(encoding.toUint8Array(vector)), { code: 'MAKI_PROTOCOL', message: /clients/ })
 })
 
 t.test('an entry in the next slot of our own client id is foreign', async (t) => {
