@@ -147,6 +147,12 @@ export class Ledger {
     }
   }
 
+  /** Puts reserved operations into the round, each once: a peer may have sent some of them before, without their heads. */
+  stageAll(operations: readonly Operation[], staged: Staged[]): void {
+    for (const { id } of operations) this.pool.drop(id)
+    for (const operation of operations) this.stage(operation, staged, false)
+  }
+
   /** Stages what can be, in total order; lets the rest wait for its heads, or refuses it. */
   takeIn(operations: readonly Operation[], staged: Staged[], intake: Intake): void {
     for (const operation of operations) {

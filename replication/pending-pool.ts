@@ -56,6 +56,12 @@ export class PendingPool {
     this.#evict()
   }
 
+  /** Forgets an operation that came another way, with all of its heads. */
+  drop(id: OperationId): void {
+    const waiting = this.#waiting.get(id)
+    if (waiting !== undefined) this.#forget(waiting)
+  }
+
   /** Takes out what waited for nothing but this head. */
   take(head: OperationId): readonly { readonly operation: Operation; readonly stored: boolean }[] {
     const ready: Waiting[] = []
@@ -92,13 +98,17 @@ export class PendingPool {
       if (this.#bounded.size <= this.#limits.operations && this.#sizeBytes <= this.#limits.bytes) return
       const oldest = this.#waiting.get(id)
       if (oldest === undefined) continue
-      this.#remove(oldest)
-      for (const head of oldest.missing) {
-        const followers = this.#followers.get(head)
-        followers?.delete(id)
-        if (followers?.size === 0) this.#followers.delete(head)
-      }
+      this.#forget(oldest)
       this.#evicted++
+    }
+  }
+
+  #forget(waiting: Waiting): void {
+    this.#remove(waiting)
+    for (const head of waiting.missing) {
+      const followers = this.#followers.get(head)
+      followers?.delete(waiting.operation.id)
+      if (followers?.size === 0) this.#followers.delete(head)
     }
   }
 

@@ -1,4 +1,11 @@
-import { type ClusterId, formatStamp, MakiError, type Operation, type OperationId } from '../core/index.ts'
+import {
+  type ClusterId,
+  formatStamp,
+  MAX_STAMP_AHEAD_MS,
+  MakiError,
+  type Operation,
+  type OperationId,
+} from '../core/index.ts'
 import type { StoreDamage } from './ports.ts'
 
 /** What a replica refuses, and the way out. */
@@ -29,8 +36,11 @@ export function unknownHead(operation: Operation, head: OperationId): MakiError 
   })
 }
 
-export function tooFarAhead({ id, stamp }: Operation, aheadMs: number): MakiError {
-  return new MakiError(
+/** Where an operation is made or first handed in, its stamp has to be near the clock; elsewhere it would only be held. */
+export function requireDue({ id, stamp }: Operation, nowMs: number): void {
+  const aheadMs = stamp.wallMs - nowMs
+  if (aheadMs <= MAX_STAMP_AHEAD_MS) return
+  throw new MakiError(
     'MAKI_OPERATION_REFUSED',
     `operation ${id} is stamped ${formatStamp(stamp)}, ${Math.ceil(aheadMs / 1000)} s ahead of the clock here`,
     { hint: 'Check the clocks of both machines (timedatectl), then make the change again.' },

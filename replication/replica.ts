@@ -10,7 +10,6 @@ import {
   type Key,
   type Log,
   MAX_HEADS,
-  MAX_STAMP_AHEAD_MS,
   MakiError,
   type Member,
   type MemberKey,
@@ -25,7 +24,7 @@ import {
 } from '../core/index.ts'
 import { type Intake, Ledger, type LedgerEvents } from './ledger.ts'
 import type { InventoryView, MergeReport, OperationStore, StoreDamage } from './ports.ts'
-import { incomplete, malformed, notPulled, tooFarAhead, unknownHead } from './replica-errors.ts'
+import { incomplete, malformed, notPulled, requireDue, unknownHead } from './replica-errors.ts'
 import { type ReplicaPage, readPage } from './replica-page.ts'
 import { RoundQueue, type Staged } from './round-queue.ts'
 import { type Arrival, verifyArrivals } from './verify.ts'
@@ -65,7 +64,8 @@ export class Replica implements AsyncDisposable {
     this.cluster = options.cluster
     this.#store = options.store
     this.#runtime = options.runtime
-    this.#ledger = new Ledger(options, this.events, () => void this.#queue.run(() => undefined))
+    // A round that fails tells those who wrote in it.
+    this.#ledger = new Ledger(options, this.events, () => void this.#queue.run(() => undefined).catch(() => {}))
     this.#queue = new RoundQueue((round) => this.#ledger.settle(round))
   }
 
@@ -153,7 +153,7 @@ export class Replica implements AsyncDisposable {
   /**
    * Makes an operation here and resolves when it is durable and folded. It follows all that is folded, up to 16 heads.
    * Throws MAKI_NOT_FOUND before the cluster's first operation is here, MAKI_STORE_DAMAGED while what was lost may be
-   * missing, MAKI_INVALID for malformed changes, MAKI_OPERATION_REFUSED for a signer that was never admitted.
+   * missing, MAKI_INVALID for malformed changes, MAKI_OPERATION_REFUSED for a stranger, or a clock too far behind.
    */
   commit(signer: Signer, changes: readonly Change[], message?: string): Promise<Operation> {
     return this.#run((stage) => {
@@ -169,6 +169,8 @@ export class Replica implements AsyncDisposable {
       })
       if (operation.defect?.kind === 'malformed-change') throw malformed(operation.defect.index, operation.defect.fault)
       this.#ledger.check(operation)
+      // What it follows was folded while the clock here was further ahead.
+      requireDue(operation, this.#runtime.now())
       this.#ledger.stage(operation, stage, false)
       return operation
     })
@@ -201,7 +203,7 @@ export class Replica implements AsyncDisposable {
         for (const operation of fresh) this.#ledger.release(operation)
         throw error
       }
-      for (const operation of fresh) this.#ledger.stage(operation, stage, false)
+      this.#ledger.stageAll(fresh, stage)
       return { accepted: fresh.map(({ id }) => id), known }
     })
   }
@@ -253,8 +255,7 @@ export class Replica implements AsyncDisposable {
   async *history(key?: Key): AsyncGenerator<Operation, void, void> {
     const ids =
       key === undefined
-        ? [...this.#ledger.stamps]
-            .map(([id, stamp]) => ({ id, stamp }))
+        ? Array.from(this.#ledger.stamps, ([id, stamp]) => ({ id, stamp }))
             .sort(compareOperations)
             .map(({ id }) => id)
         : [...this.#ledger.fold.touching(key)]
@@ -294,7 +295,6 @@ export class Replica implements AsyncDisposable {
     const [missing] = this.#ledger.missingHeads(operation)
     if (missing !== undefined) throw unknownHead(operation, missing)
     this.#ledger.check(operation)
-    const aheadMs = operation.stamp.wallMs - this.#runtime.now()
-    if (aheadMs > MAX_STAMP_AHEAD_MS) throw tooFarAhead(operation, aheadMs)
+    requireDue(operation, this.#runtime.now())
   }
 }

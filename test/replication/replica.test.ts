@@ -139,6 +139,38 @@ t.test('a store that fails rejects the write, and nothing of it is folded', asyn
   t.notOk(replica.has(chain[1]!.id))
 })
 
+t.test('a store that fails while something falls due ends nothing', async (t) => {
+  const runtime = new FakeRuntime(1)
+  const store = createMemoryStore(runtime)
+  await using replica = await created(runtime, store)
+  const aheadMs = MAX_STAMP_AHEAD_MS + 1
+  await replica.merge([follow([cluster.creation], [recordChange(1)], { wallMs: runtime.nowMs + aheadMs }).bytes])
+  t.equal(replica.held().length, 1)
+  store.append = () => Promise.reject(new Error('no'))
+  const unheard: unknown[] = []
+  const hear = (error: unknown) => void unheard.push(error)
+  process.on('unhandledRejection', hear)
+  t.teardown(() => process.off('unhandledRejection', hear))
+  const commit = replica.commit(cluster.operator, [recordChange(2)])
+  runtime.advance(aheadMs)
+  await t.rejects(commit, { message: 'no' })
+  await new Promise((resolve) => setImmediate(resolve))
+  t.same(unheard, [])
+})
+
+t.test('a clock that was put back signs nothing that would be held', async (t) => {
+  const runtime = new FakeRuntime(1)
+  await using replica = await created(runtime)
+  runtime.nowMs += 3_600_000
+  const ahead = await replica.commit(cluster.operator, [recordChange(1)])
+  runtime.nowMs -= 3_600_000
+  await t.rejects(replica.commit(cluster.operator, [recordChange(2)]), { code: 'MAKI_OPERATION_REFUSED' })
+  t.same([replica.count, replica.held(), replica.heads()[0]?.id], [2, [], ahead.id])
+  runtime.nowMs += 3_600_000 - MAX_STAMP_AHEAD_MS
+  const next = await replica.commit(cluster.operator, [recordChange(2)])
+  t.same(replica.explain(next.id), { status: 'counted' })
+})
+
 t.test('submit takes all or nothing', async (t) => {
   const chain = createChain(6)
   const stranger = follow([chain[5]!], [recordChange(1)], { signer: testSigner(77) })
@@ -166,6 +198,22 @@ t.test('submit takes all or nothing', async (t) => {
     t.same(await replica.submit(bytesOf(chain)), { accepted: [], known: idsOf(chain) })
   }
 })
+
+for (const seed of seeds(10)) {
+  t.test(`what a peer sent without its heads is stored once when a client hands it in (SEED=${seed})`, async (t) => {
+    const random = createRandom(seed)
+    const chain = createChain(8)
+    const runtime = new FakeRuntime(seed)
+    const store = createMemoryStore(runtime)
+    await using replica = await open(runtime, store)
+    await replica.merge(bytesOf(random.shuffle(chain.slice(2)).slice(0, 1 + random.integer(6))))
+    t.ok(replica.pending().length > 0)
+    t.same((await replica.submit(bytesOf(random.shuffle(chain)))).accepted, idsOf(chain))
+    t.equal(store.count, chain.length)
+    t.same(replica.pending(), [])
+    t.same((await replica.page(undefined, 100)).operations, bytesOf(chain))
+  })
+}
 
 t.test('one batch may admit an author and carry what it wrote, in any order', async (t) => {
   const guest = testSigner(40)
