@@ -47,7 +47,10 @@ interface Grant {
   readonly domains: readonly Hostname[]
 }
 
-/** Seniority, most senior first: operators before nodes, then depth of the chain of additions, stamp, id of the addition. */
+/**
+ * Seniority, most senior first: operators before deployers and nodes, who admit and remove nobody, so that any operator
+ * can promote or remove these; then depth of the chain of additions, stamp, id of the addition.
+ */
 type Rank = readonly [group: number, depth: number, stamp: Stamp, id: OperationId]
 
 export type Members = ReadonlyMap<MemberKey, Member>
@@ -172,7 +175,7 @@ function admit(
 ): void {
   for (const { key, role, domains } of operation.additions) {
     const depth = by === undefined ? (role === 'recovery' ? 0 : 1) : by.rank[1] + 1
-    const rank: Rank = [role === 'node' ? 1 : 0, depth, operation.stamp, operation.id]
+    const rank: Rank = [role === 'node' || role === 'deployer' ? 1 : 0, depth, operation.stamp, operation.id]
     const known = members.get(key)
     const grant: Grant = { operation: operation.id, role, domains }
     if (known === undefined) members.set(key, { key, rank, grants: [grant], cuts: [] })

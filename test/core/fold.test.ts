@@ -216,6 +216,38 @@ t.test('retiring lets concurrent work of the removed count, revoking does not', 
   }
 })
 
+t.test('an operator can promote, extend and remove a deployer that was admitted before it', async (t) => {
+  const junior = testSigner(21)
+  const hash = 'ab'.repeat(32) as never
+  const other = domains[1] as Hostname
+  const publish = { kind: 'release.publish', domain: other, manifest: hash, tree: hash, files: 0, bytes: 0 } as const
+  for (const role of ['operator', 'deployer'] as const) {
+    const deployer = testSigner(22)
+    const name = 'ci'
+    const early = write(
+      cluster.operator,
+      [cluster.creation],
+      [{ kind: 'operator.add', key: deployer.key, name, role: 'deployer', domains: [apex] }],
+    )
+    const admit = write(
+      cluster.operator,
+      [early],
+      [{ kind: 'operator.add', key: junior.key, name: 'j', role: 'operator' }],
+    )
+    const more = write(
+      junior,
+      [admit],
+      [{ kind: 'operator.add', key: deployer.key, name, role, domains: [apex, other] }],
+    )
+    const used = write(deployer, [more], [{ ...publish, aliases: [] }])
+    const fold = foldAll([cluster.creation, early, admit, more, used])
+    t.same(fold.voids(), [], role)
+    t.ok(fold.state.get(keys.release(other)))
+    fold.add(write(junior, [admit], [{ kind: 'operator.remove', key: deployer.key, how: 'revoke' }]))
+    t.notOk(fold.isMember(deployer.key))
+  }
+})
+
 t.test('roles bound what a member may change', async (t) => {
   const deployer = testSigner(22)
   const node = testSigner(23)
