@@ -92,7 +92,10 @@ export function resolvePrefix<Id extends string>(typed: string, ids: Iterable<Id
   const found = new Set<Id>()
   if (prefix !== '') for (const id of ids) if (id.startsWith(prefix)) found.add(id)
   const [only, second] = found
-  if (only === undefined) throw new MakiError('MAKI_NOT_FOUND', `there is no ${what} ${JSON.stringify(typed)}`)
+  if (only === undefined) {
+    const hint = what === 'release' ? 'maki release list DOMAIN' : 'maki history'
+    throw new MakiError('MAKI_NOT_FOUND', `there is no ${what} ${JSON.stringify(typed)}`, { hint })
+  }
   if (second === undefined) return only
   throw new MakiError('MAKI_USAGE', `${JSON.stringify(typed)} fits ${found.size} ${what}s`, {
     hint: `Write more of it: ${[...found]
