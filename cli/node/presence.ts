@@ -23,8 +23,12 @@ const presenceSchema = v.object({
 })
 type Said = v.InferOutput<typeof presenceSchema>
 
-/** An awareness entry has 64 KiB; so many of the latest switches always fit. */
-const MAX_ACTIVE = 400
+/** An awareness entry has 64 KiB, and whoever may write can make a thousand heads: we say the greatest. */
+const MAX_HEADS_SAID = 64
+/** For the latest switches: room for 150 domains of the longest names, and 700 of usual ones. */
+const MAX_ACTIVE_BYTES = 48 * 1024
+/** An id, and what MessagePack spends on it and on the name. */
+const ACTIVE_BYTES = 52 + 2 + 3
 /** Changes closer together are said at once. */
 const GATHER_MS = 10
 
@@ -99,8 +103,21 @@ export class Presence implements Disposable {
     return {
       version,
       digest: `${foldVersion}-${ids.slice(0, 12)}-${state.slice(0, 12)}`,
-      heads: replica.heads().map(({ id }) => id),
-      active: Object.fromEntries([...active()].slice(-MAX_ACTIVE)),
+      heads: replica
+        .heads()
+        .slice(-MAX_HEADS_SAID)
+        .map(({ id }) => id),
+      active: Object.fromEntries(latestThatFit(active())),
     }
   }
+}
+
+function latestThatFit(active: ReadonlyMap<Hostname, OperationId>): readonly (readonly [Hostname, OperationId])[] {
+  const all = [...active]
+  let sizeBytes = 0
+  const first = all.findLastIndex(([domain]) => {
+    sizeBytes += domain.length + ACTIVE_BYTES
+    return sizeBytes > MAX_ACTIVE_BYTES
+  })
+  return all.slice(first + 1)
 }
