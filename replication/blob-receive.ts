@@ -1,4 +1,5 @@
 import { asMakiError, type ErrorCode, MakiError } from '../core/index.ts'
+import { SMALL_BLOB_BYTES } from './blob-pack.ts'
 import type { BlobPeer, PeerFault } from './blob-peers.ts'
 import type { BlobStore } from './blob-store.ts'
 import { requestBlob, requestPack, type TransferContext } from './blob-transfer.ts'
@@ -69,6 +70,11 @@ export async function receiveSingle(
     throw new TryAgain()
   }
   if (startBytes === 0) forgetPartial(want)
+  if (want.partial === undefined && totalBytes <= SMALL_BLOB_BYTES) {
+    // Not worth resuming: a manifest is on the way of every release, and so it is written in one turn.
+    await store.put(want.hash, reply.body)
+    return false
+  }
   const partial = want.partial ?? { writer: await store.createWriter(want.hash), totalBytes, peers: new Set() }
   want.partial = partial
   partial.peers.add(peer.key)
