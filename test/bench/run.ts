@@ -1,0 +1,30 @@
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { benchCommit } from './commit.ts'
+import { benchManyOperations } from './many-operations.ts'
+import { benchMemory } from './memory.ts'
+import { benchPropagation } from './propagation.ts'
+import { describeMachine } from './report.ts'
+import { benchServing } from './serving.ts'
+import { benchStartUp } from './start-up.ts'
+import { benchSync } from './sync.ts'
+
+/** Runs the benchmarks that are named, or all: `npm run bench -- commit sync`. Prints numbers, judges nothing. */
+const BENCHMARKS: Readonly<Record<string, () => Promise<void>>> = {
+  commit: benchCommit,
+  propagation: benchPropagation,
+  sync: benchSync,
+  memory: benchMemory,
+  'start-up': benchStartUp,
+  operations: benchManyOperations,
+  serving: benchServing,
+}
+
+const names = process.argv.slice(2)
+const unknown = names.find((name) => !Object.hasOwn(BENCHMARKS, name))
+if (unknown !== undefined) {
+  console.error(`There is no benchmark ${unknown}; there are: ${Object.keys(BENCHMARKS).join(', ')}`)
+  process.exit(2)
+}
+describeMachine(join(dirname(fileURLToPath(import.meta.url)), '..', '..'))
+for (const name of names.length === 0 ? Object.keys(BENCHMARKS) : names) await BENCHMARKS[name]?.()
