@@ -186,12 +186,16 @@ export class Ledger {
       this.stamps.set(id, stamp)
       this.inventory.add(id)
     }
-    for (const job of round.jobs) {
-      const operations = job.staged.filter(({ stored }) => !stored).map(({ operation }) => operation)
-      if (operations.length > 0) this.#events.emit('stored', { operations, origin: job.origin })
+    try {
+      for (const job of round.jobs) {
+        const operations = job.staged.filter(({ stored }) => !stored).map(({ operation }) => operation)
+        if (operations.length > 0) this.#events.emit('stored', { operations, origin: job.origin })
+      }
+    } finally {
+      // Also when a listener throws: what is stored and not folded would let nothing follow it.
+      const change = this.#foldDue(staged.map(({ operation }) => operation))
+      if (change.operations.length > 0) this.#events.emit('change', change)
     }
-    const change = this.#foldDue(staged.map(({ operation }) => operation))
-    if (change.operations.length > 0) this.#events.emit('change', change)
   }
 
   #foldDue(arrived: readonly Operation[]): LedgerEvents['change'] {

@@ -139,6 +139,23 @@ t.test('a store that fails rejects the write, and nothing of it is folded', asyn
   t.notOk(replica.has(chain[1]!.id))
 })
 
+t.test('a listener that throws fails its round, and keeps nothing from the fold', async (t) => {
+  const runtime = new FakeRuntime(1)
+  await using replica = await created(runtime)
+  const mirror = new StateTable()
+  mirror.apply(replica.snapshot())
+  replica.events.on('change', ({ delta }) => mirror.apply(delta))
+  const off = replica.events.on('stored', () => {
+    throw new Error('a bug')
+  })
+  await t.rejects(replica.commit(cluster.operator, [recordChange(1)]), { message: 'a bug' })
+  off()
+  const next = await replica.commit(cluster.operator, [recordChange(2)])
+  t.same(replica.explain(next.id), { status: 'counted' })
+  t.equal(replica.digest().count, 3)
+  t.same(encodeCanonical(mirrorEntries(mirror)), encodeCanonical(mirrorEntries(replica.state as StateTable)))
+})
+
 t.test('a store that fails while something falls due ends nothing', async (t) => {
   const runtime = new FakeRuntime(1)
   const store = createMemoryStore(runtime)
