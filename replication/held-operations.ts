@@ -16,6 +16,8 @@ export class HeldOperations {
   readonly #runtime: Pick<Runtime, 'now' | 'after'>
   readonly #onDue: () => void
   #cancel: Cancel | undefined
+  /** Of the first of them; infinity when there are none. */
+  #firstMs = Number.POSITIVE_INFINITY
 
   /** `onDue` is called once after `schedule`, when the first of them may be due. */
   constructor(runtime: Pick<Runtime, 'now' | 'after'>, onDue: () => void) {
@@ -33,28 +35,40 @@ export class HeldOperations {
 
   add(operation: Operation): void {
     this.#operations.set(operation.id, operation)
+    this.#firstMs = Math.min(this.#firstMs, operation.stamp.wallMs)
   }
 
   /** True for an operation that is not due yet, or follows one that is held. */
   mustWait({ stamp, heads }: Operation): boolean {
-    return stamp.wallMs > this.#runtime.now() + MAX_STAMP_AHEAD_MS || heads.some((head) => this.#operations.has(head))
+    return !this.#isDue(stamp.wallMs) || heads.some((head) => this.#operations.has(head))
   }
 
-  /** All of them, heads before followers, to be judged anew. */
-  takeAll(): readonly Operation[] {
-    if (this.#operations.size === 0) return []
-    const all = [...this.#operations.values()].sort(compareOperations)
-    this.#operations.clear()
-    return all
+  /**
+   * Those whose stamp is due, heads before followers. What they follow is due too, since it has a lesser stamp. Costs
+   * nothing while there are none, however many are held.
+   */
+  takeDue(): readonly Operation[] {
+    if (!this.#isDue(this.#firstMs)) return []
+    const due: Operation[] = []
+    this.#firstMs = Number.POSITIVE_INFINITY
+    for (const operation of this.#operations.values()) {
+      const { wallMs } = operation.stamp
+      if (this.#isDue(wallMs)) due.push(operation)
+      else this.#firstMs = Math.min(this.#firstMs, wallMs)
+    }
+    for (const { id } of due) this.#operations.delete(id)
+    return due.sort(compareOperations)
   }
 
   schedule(): void {
     this.close()
-    let firstMs = Number.POSITIVE_INFINITY
-    for (const { stamp } of this.#operations.values()) firstMs = Math.min(firstMs, stamp.wallMs)
-    if (firstMs === Number.POSITIVE_INFINITY) return
-    const delayMs = firstMs - MAX_STAMP_AHEAD_MS - this.#runtime.now()
+    if (this.#operations.size === 0) return
+    const delayMs = this.#firstMs - MAX_STAMP_AHEAD_MS - this.#runtime.now()
     this.#cancel = this.#runtime.after(Math.min(Math.max(delayMs, 0), MAX_DELAY_MS), this.#onDue)
+  }
+
+  #isDue(wallMs: number): boolean {
+    return wallMs <= this.#runtime.now() + MAX_STAMP_AHEAD_MS
   }
 
   /** Stops the timer. */

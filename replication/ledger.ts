@@ -201,7 +201,7 @@ export class Ledger {
   #foldDue(arrived: readonly Operation[]): LedgerEvents['change'] {
     const operations: Operation[] = []
     const deltas: StateDelta[] = []
-    for (const operation of [...this.held.takeAll(), ...arrived]) {
+    for (const operation of [...this.held.takeDue(), ...arrived]) {
       if (this.held.mustWait(operation)) {
         this.held.add(operation)
         continue
