@@ -92,7 +92,12 @@ export class Gossip {
     const links = [...this.#links.keys()].filter((id) => id !== origin)
     if (links.length === 0) return []
     this.counters.updatesPushed += links.length
-    return [{ kind: 'send', links, frame: { type: 'sync', message: encodeSyncMessage({ kind: 'update', update }) } }]
+    // A crowd of writers fills rounds that no link takes at once: peers then ask for what they lack, at their own pace.
+    const frame: GossipFrame =
+      update.length > MAX_UPDATE_BYTES
+        ? { type: 'table', table: this.#replica.inventory.table() }
+        : { type: 'sync', message: encodeSyncMessage({ kind: 'update', update }) }
+    return [{ kind: 'send', links, frame }]
   }
 
   #tick(nowMs: number): GossipEffect[] {

@@ -96,6 +96,20 @@ t.test('an operation whose slot in the document was taken arrives all the same',
   for (const { replica } of sim.nodes) t.ok(replica.has(victim) && replica.has(own), 'both are everywhere')
 })
 
+t.test('what a crowd wrote in one round is not pushed whole where no link would take it', async (t) => {
+  const replica = new FakeReplica(1)
+  const gossip = new Gossip(replica, () => 0)
+  for (const link of [1, 2]) gossip.handle({ kind: 'link-up', link, peer }, 0)
+  for (const [sizeBytes, kind] of [
+    [16 * 1024 * 1024, 'update'],
+    [80 * 1024 * 1024, 'table'],
+  ] as const) {
+    const effects = gossip.handle({ kind: 'update', update: new Uint8Array(sizeBytes), origin: 1 }, 0)
+    t.match(effects, [{ kind: 'send', links: [2] }])
+    t.equal(syncKind(framesOf(effects)[0]), kind)
+  }
+})
+
 t.test('a set that is too large for one update comes by id, in frames of bounded size', async (t) => {
   const full = new FakeReplica(1)
   for (let i = 0; i < 20; i++) full.commit(`large ${i} ${'x'.repeat(900_000)}`)
