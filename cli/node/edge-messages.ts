@@ -58,7 +58,10 @@ export interface Edge extends AsyncDisposable {
   listen(): Promise<EdgeAddresses>
   /** Takes effect for every question and request that begins after it arrived. */
   apply(delta: StateDelta): void
-  /** Resolves when every worker serves it. The last call for a domain wins. */
+  /**
+   * Resolves when every worker serves it; rejects when one cannot, which then serves what it did. The last call for a
+   * domain wins.
+   */
   activate(domain: Hostname, release: Release | null): Promise<void>
   counters(): Promise<EdgeCounters>
   /** Answers what is under way, then ends. */

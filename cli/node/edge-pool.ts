@@ -1,6 +1,15 @@
 import { readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type Hostname, type Log, type Release, type Runtime, type StateDelta, StateTable } from '../../core/index.ts'
+import {
+  asMakiError,
+  type Hostname,
+  type Log,
+  type MakiError,
+  type Release,
+  type Runtime,
+  type StateDelta,
+  StateTable,
+} from '../../core/index.ts'
 import { addCounts } from './counts.ts'
 import type { Edge, EdgeAddresses, EdgeCounters, EdgeOptions } from './edge-messages.ts'
 import { WORKER_MARK, WorkerHandle } from './worker-handle.ts'
@@ -56,7 +65,9 @@ export class EdgePool implements Edge {
 
   async activate(domain: Hostname, release: Release | null): Promise<void> {
     this.#active.set(domain, release)
-    await Promise.all([...this.#workers].map((worker) => this.#activateOn(worker, domain, release)))
+    const failures = await Promise.all([...this.#workers].map((worker) => this.#activateOn(worker, domain, release)))
+    const failure = failures.find((error) => error !== undefined)
+    if (failure !== undefined) throw failure
   }
 
   async counters(): Promise<EdgeCounters> {
@@ -130,11 +141,14 @@ export class EdgePool implements Edge {
     this.#retries.add(cancel)
   }
 
-  async #activateOn(worker: WorkerHandle, domain: Hostname, release: Release | null): Promise<void> {
+  /** Why it does not serve the release; undefined also for a worker that is gone, whose successor starts with it. */
+  async #activateOn(worker: WorkerHandle, domain: Hostname, release: Release | null): Promise<MakiError | undefined> {
     try {
       await worker.call((call) => ({ type: 'activate', call, domain, release }))
+      return undefined
     } catch (error) {
       this.#options.log.error('worker.activate-failed', { pid: worker.pid, domain, error })
+      return worker.hasEnded ? undefined : asMakiError(error)
     }
   }
 

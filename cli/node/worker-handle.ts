@@ -16,6 +16,7 @@ export class WorkerHandle {
   readonly #child: ChildProcess
   readonly #calls = new Map<number, { resolve(result: EdgeResult): void; reject(error: Error): void }>()
   #nextCall = 1
+  #hasEnded = false
 
   /** Starts a worker that does not listen yet. `register` is the folder where it leaves its pid while it does. */
   constructor(options: EdgeOptions, register: string) {
@@ -34,6 +35,10 @@ export class WorkerHandle {
     void this.ended.then((how) => this.#fail(how))
   }
 
+  get hasEnded(): boolean {
+    return this.#hasEnded
+  }
+
   send(message: EdgeMessage): void {
     // A worker that has just died is replaced, and its successor told everything.
     if (this.#child.connected) this.#child.send(message, () => {})
@@ -43,7 +48,10 @@ export class WorkerHandle {
   call(build: (call: number) => EdgeMessage): Promise<EdgeResult> {
     const call = this.#nextCall++
     return new Promise((resolve, reject) => {
-      if (!this.#child.connected) return reject(gone('it is gone'))
+      if (!this.#child.connected) {
+        this.#hasEnded = true
+        return reject(gone('it is gone'))
+      }
       this.#calls.set(call, { resolve, reject })
       this.send(build(call))
     })
@@ -65,6 +73,7 @@ export class WorkerHandle {
   }
 
   #fail(how: string): void {
+    this.#hasEnded = true
     for (const { reject } of this.#calls.values()) reject(gone(how))
     this.#calls.clear()
   }

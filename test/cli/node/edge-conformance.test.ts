@@ -139,11 +139,18 @@ for (const [kind, start] of Object.entries(kinds)) {
     t.equal(await txt(dns), '"one"')
     await Promise.all([edge.activate(apex, releases[0] as Release), edge.activate(apex, releases[1] as Release)])
     for (let i = 0; i < 8; i++) t.equal(await get(http), '200 second', 'every worker has switched')
+    const missing = {
+      ...(releases[1] as Release),
+      id: releases[0]?.id as Release['id'],
+      manifest: hashBlob(Buffer.of()),
+    }
+    await t.rejects(edge.activate(apex, missing), { code: 'MAKI_BLOB_MISSING' })
+    for (let i = 0; i < 4; i++) t.equal(await get(http), '200 second', 'every worker has stayed')
     edge.apply(setText('two'))
     await edge.activate(apex, releases[1] as Release)
     for (let i = 0; i < 4; i++) t.equal(await txt(dns), '"two"')
     const counted = await edge.counters()
-    t.equal(counted.http?.requests, 9)
+    t.equal(counted.http?.requests, 13)
     t.ok((counted.dns?.queries.udp ?? 0) >= 5)
     await edge.activate(apex, null)
     t.match(await get(http), /^(404|503)/)
