@@ -72,13 +72,14 @@ export async function startNode(options: NodeOptions): Promise<Node> {
   const edge = starting.use(createEdge(options, folders))
   const releases = starting.use(new ReleaseFollower({ activation, edge, log, changed: () => presence?.refresh() }))
   edge.apply(replica.snapshot())
-  await releases.begin(replica)
+  // From here on: what was held may fall due at any moment.
   starting.defer(
     replica.events.on('change', ({ delta }) => {
       edge.apply(delta)
       releases.follow(replica, delta)
     }),
   )
+  await releases.begin(replica)
 
   const listening = await edge.listen()
 
