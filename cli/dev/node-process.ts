@@ -5,7 +5,7 @@ import { dirname, extname } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { asMakiError, Emitter, MakiError, type Runtime } from '../../core/index.ts'
-import { NODE_FLAGS } from '../node/index.ts'
+import { NODE_ALLOCATOR, NODE_FLAGS } from '../node/index.ts'
 import type { NodeLayout } from './layout.ts'
 
 export interface NodeProcessEvents {
@@ -114,7 +114,7 @@ export class NodeProcess implements AsyncDisposable {
     ]
     const child = spawn(command as string, args, {
       detached: true,
-      env: { ...process.env, ...compileCache(), MAKIATTO_EXIT_WITH_STDIN: '1' },
+      env: { ...process.env, ...compileCache(), ...NODE_ALLOCATOR, MAKIATTO_EXIT_WITH_STDIN: '1' },
       stdio: ['pipe', 'pipe', 'pipe'],
     })
     // A node that is gone does not read what we never write.

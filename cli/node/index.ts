@@ -1,5 +1,5 @@
 export { type Node, type NodeOptions, startNode } from './node.ts'
-export { NODE_FLAGS } from './node-flags.ts'
+export { NODE_ALLOCATOR, NODE_FLAGS } from './node-flags.ts'
 export { makeNodeKey } from './node-key.ts'
 export { type Parts, parseParts } from './parts.ts'
 export { runDaemon } from './run-daemon.ts'
