@@ -1,0 +1,90 @@
+import { existsSync, globSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import t from 'tap'
+import { COMMANDS } from '../../cli/commands/index.ts'
+import { projectSchema } from '../../cli/config/project-schema.ts'
+import { ROOT } from './support/scene.ts'
+
+/** What the documents name exists, and what exists and people type is named. */
+
+const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8')
+const DOCUMENTS = ['README.md', ...globSync('docs/*.md', { cwd: ROOT })]
+/** Shown as refused, and without a text of its own. */
+const LATER = ['hold']
+
+t.test('links lead somewhere', async (t) => {
+  for (const document of DOCUMENTS) {
+    const links = [...read(document).matchAll(/\]\((?!https?:)([^)#]+)(#[^)]*)?\)/g)].map(([, path]) => String(path))
+    const dead = links.filter((path) => !existsSync(join(ROOT, dirname(document), path)))
+    t.strictSame(dead, [], document)
+  }
+})
+
+t.test('files of the project that are named exist', async (t) => {
+  for (const document of DOCUMENTS) {
+    const named = read(document).match(/(?<=`)(?:test|cli|core|edge|dns|replication|examples)\/[\w./-]+(?=`)/g) ?? []
+    t.strictSame(
+      named.filter((path) => !existsSync(join(ROOT, path))),
+      [],
+      document,
+    )
+  }
+})
+
+t.test('every command and every flag of it is documented', async (t) => {
+  const text = read('docs/commands.md')
+  for (const [id, load] of Object.entries(COMMANDS)) {
+    const Command = (await load()) as unknown as { flags?: Record<string, unknown>; baseFlags: Record<string, unknown> }
+    t.match(text, `maki ${id.replaceAll(':', ' ')}`, id)
+    const flags = [...Object.keys(Command.flags ?? {}), ...Object.keys(Command.baseFlags)]
+    t.strictSame(
+      flags.filter((flag) => !LATER.includes(flag) && !text.includes(`--${flag}`)),
+      [],
+      `flags of ${id}`,
+    )
+  }
+})
+
+t.test('every command that is documented exists', async (t) => {
+  const ids = Object.keys(COMMANDS).map((id) => id.replaceAll(':', ' '))
+  for (const document of DOCUMENTS) {
+    const typed = [...read(document).matchAll(/(?:^ {4}|^\$ npx |`|npx )maki ((?:[a-z]+ ?){1,2})/gm)].map(([, words]) =>
+      String(words).trim(),
+    )
+    const unknown = typed.filter(
+      (words) => !ids.some((id) => `${words} `.startsWith(`${id} `) || id.startsWith(`${words} `)),
+    )
+    t.strictSame(unknown, [], document)
+  }
+})
+
+t.test('every key of the project file is documented', async (t) => {
+  const text = read('docs/makiatto-toml.md')
+  const domain = projectSchema.entries.domain.wrapped.item.entries
+  const keys = [
+    ...Object.keys(projectSchema.entries),
+    ...Object.keys(domain),
+    ...Object.keys(domain.records.wrapped.item.entries),
+  ]
+  t.strictSame(
+    keys.filter((key) => !new RegExp(`\`${key}\`|\\[\\[(domain\\.)?${key}\\]\\]`).test(text)),
+    [],
+  )
+})
+
+t.test('log events and metrics that are documented are told', async (t) => {
+  const sources = globSync(
+    ['core', 'replication', 'dns', 'edge', 'cli'].map((folder) => `${folder}/**/*.ts`),
+    { cwd: ROOT },
+  )
+  const code = sources.map(read).join('\n')
+  const [metrics = '', log = ''] = (read('docs/daemon.md').split('## Metrics')[1] ?? '').split('## Log')
+  const firstCells = (text: string): string[] =>
+    [...text.matchAll(/^\| (`[^|]*) \|/gm)].flatMap(([, cell]) => String(cell).match(/(?<=`)[\w.-]+/g) ?? [])
+  const named = [...firstCells(metrics), ...firstCells(log)]
+  t.ok(named.length > 20, `${named.length} names`)
+  t.strictSame(
+    named.filter((name) => !code.includes(`'${name}'`)),
+    [],
+  )
+})
