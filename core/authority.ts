@@ -57,7 +57,7 @@ export class Authority {
    * True when some operation in the past adds the author, whether or not that one counts: a function of the operation's
    * ancestors alone. Ancestors that are not recorded yet are found in `staged`; each of those was admitted itself.
    */
-  wasAdmitted(operation: Operation, staged: ReadonlyMap<OperationId, Operation>): boolean {
+  wasAdmitted(operation: Pick<Operation, 'author' | 'heads'>, staged: ReadonlyMap<OperationId, Operation>): boolean {
     const additions = this.#additions.get(operation.author) ?? []
     const seen = new Set<OperationId>()
     const queue = [...operation.heads]

@@ -130,6 +130,11 @@ export class Fold {
     }
   }
 
+  /** True when what `author` writes after this operation passes `check`. */
+  admits(author: MemberKey, head: OperationId, staged: ReadonlyMap<OperationId, Operation>): boolean {
+    return this.#authority.wasAdmitted({ author, heads: [head] }, staged)
+  }
+
   /** Why an added operation does not count; undefined when it does. */
   voidReason(id: OperationId): string | undefined {
     const folded = this.#folded.get(id)

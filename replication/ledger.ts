@@ -1,11 +1,14 @@
 import {
   asMakiError,
   type ClusterId,
+  compareOperations,
   decodeOperation,
   type Emitter,
   Fold,
   type Log,
+  MAX_HEADS,
   MakiError,
+  type MemberKey,
   type Operation,
   type OperationId,
   type Runtime,
@@ -112,9 +115,17 @@ export class Ledger {
     }
   }
 
-  /** What an operation made now follows, with stamps. */
-  tips(): readonly { readonly id: OperationId; readonly stamp: Stamp }[] {
-    return [...this.#openTips()].map(([id, stamp]) => ({ id, stamp }))
+  /**
+   * What an operation of `author` made now follows, with stamps: all tips, or the 16 greatest, among them one that
+   * admits the author. Else a member that forks could keep a newer one from writing.
+   */
+  tipsFor(author: MemberKey): readonly { readonly id: OperationId; readonly stamp: Stamp }[] {
+    const tips = Array.from(this.#openTips(), ([id, stamp]) => ({ id, stamp })).sort(compareOperations)
+    const greatest = tips.slice(-MAX_HEADS)
+    const admits = ({ id }: { id: OperationId }) => this.fold.admits(author, id, this.#unfolded)
+    if (tips.length <= MAX_HEADS || greatest.some(admits)) return greatest
+    const own = tips.findLast(admits)
+    return own === undefined ? greatest : [own, ...greatest.slice(1)]
   }
 
   /** Lets others be checked as followers of this one before it is staged. */

@@ -9,7 +9,6 @@ import {
   Emitter,
   type Key,
   type Log,
-  MAX_HEADS,
   MakiError,
   type Member,
   type MemberKey,
@@ -158,7 +157,7 @@ export class Replica implements AsyncDisposable {
   commit(signer: Signer, changes: readonly Change[], message?: string): Promise<Operation> {
     return this.#run((stage) => {
       if (this.damaged !== undefined) throw incomplete(this.damaged)
-      const followed = this.#ledger.tips().toSorted(compareOperations).slice(-MAX_HEADS)
+      const followed = this.#ledger.tipsFor(signer.key)
       if (followed.length === 0) throw notPulled(this.cluster)
       const stamps = followed.map(({ stamp }) => stamp)
       const operation = createOperation(signer, this.cluster, {

@@ -401,6 +401,31 @@ t.test('more than 16 heads: the greatest are followed', async (t) => {
   t.equal(greatest, 16)
 })
 
+t.test('a member that forks keeps no other from writing', async (t) => {
+  const [deployer, late] = [testSigner(41), testSigner(42)]
+  const add = (key: typeof late.key, role: 'deployer' | 'operator'): Change => ({
+    kind: 'operator.add',
+    key,
+    name: role,
+    role,
+    domains: [],
+  })
+  const runtime = new FakeRuntime(1)
+  await using replica = await created(runtime)
+  const first = await replica.commit(cluster.operator, [add(deployer.key, 'deployer')])
+  const second = await replica.commit(cluster.operator, [add(late.key, 'operator')])
+  const wallMs = runtime.nowMs + MAX_STAMP_AHEAD_MS / 2
+  const forks = Array.from({ length: 20 }, (_, i) =>
+    follow([first], [recordChange(i)], { signer: deployer, wallMs: wallMs + i }),
+  )
+  await replica.merge(bytesOf(forks))
+  const [one, two] = await Promise.all([1, 2].map((i) => replica.commit(late, [recordChange(i)])))
+  t.ok(one?.heads.includes(second.id))
+  t.equal(one?.heads.length, 16)
+  t.ok(two?.heads.includes(one!.id))
+  t.same([replica.explain(one!.id), replica.explain(two!.id)], [{ status: 'counted' }, { status: 'counted' }])
+})
+
 t.test('what a damaged store lost waits for, and is folded when it is back', async (t) => {
   const chain = createChain(12)
   const runtime = new FakeRuntime(1)
