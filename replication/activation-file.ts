@@ -40,9 +40,7 @@ export class ActivationFile {
   /** Saves soon. A failure is logged, not thrown: the node serves on, and catches up after a restart. */
   save(releases: readonly Release[]): void {
     this.#wanted = releases
-    this.#writing ??= this.#write().finally(() => {
-      this.#writing = undefined
-    })
+    this.#writing ??= this.#write()
   }
 
   /** Resolves when all saves that were asked for are done. */
@@ -62,6 +60,8 @@ export class ActivationFile {
         this.#log.error('activation.save_failed', { error })
       }
     }
+    // In the turn that saw nothing wanted: a moment later, what is asked for in between would be written by nobody.
+    this.#writing = undefined
   }
 
   async #replace(text: string): Promise<void> {
