@@ -11,8 +11,9 @@ export async function foldUntil(replica: Replica, at: string): Promise<Fold> {
   history.reverse()
   const counts = isTime(at) ? untilTime(Date.parse(at)) : untilOperation(history, at)
   const fold = new Fold()
-  // In total order heads stand before what follows them.
-  for (const operation of history) if (counts(operation)) fold.add(operation)
+  // In total order heads stand before what follows them; what follows an operation that is lost waits here as it does there.
+  for (const operation of history)
+    if (counts(operation) && operation.heads.every((head) => fold.has(head))) fold.add(operation)
   return fold
 }
 
