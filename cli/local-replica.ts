@@ -1,7 +1,6 @@
 import {
   type ClusterId,
   compareOperations,
-  decodeOperation,
   findCluster,
   findMember,
   type Log,
@@ -11,7 +10,7 @@ import {
   type OperationId,
   type Runtime,
 } from '../core/index.ts'
-import { createMemoryStore, type OperationStore, openLevelStore, Replica } from '../replication/index.ts'
+import { createMemoryStore, type OperationStore, openLevelStore, Replica, readOperation } from '../replication/index.ts'
 import { type DataFolder, makeDataFolder } from './data-folder.ts'
 import { EMPTY_EXCHANGE_LOG, type ExchangeLog, readExchangeLog, writeExchangeLog } from './exchange-log.ts'
 
@@ -96,7 +95,7 @@ export class LocalReplica implements AsyncDisposable {
     for (let after = this.#exchange.delivered; ; ) {
       const page = await this.replica.page(after, PAGE)
       for (const bytes of page.operations) {
-        const operation = decodeOperation(bytes, this.cluster, { signatureChecked: true })
+        const operation = readOperation(bytes, this.cluster, { signatureChecked: true })
         if (authors.has(operation.author)) operations.push(operation)
       }
       after = page.cursor

@@ -60,6 +60,9 @@ export const MAX_HEADS = 16
 export const MAX_OPERATION_BYTES = 1024 * 1024
 export const MAX_MESSAGE_LENGTH = 2000
 
+/** Brings the changes of an older schema up to `SCHEMA`: pure, and total, for they were not checked yet. */
+export type Raise = (schema: number, changes: readonly unknown[]) => readonly unknown[]
+
 /** Signs a draft. `cluster` is undefined only for the operation that creates it, whose draft has no heads. */
 export function createOperation(signer: Signer, cluster: ClusterId | undefined, draft: Draft): Operation {
   const heads = [...new Set(draft.heads)].map(idBytes).sort(Buffer.compare)
@@ -93,18 +96,18 @@ export function createOperation(signer: Signer, cluster: ClusterId | undefined, 
 /**
  * Reads an operation. Throws MAKI_OPERATION_INVALID for bytes that are no canonical operation of `cluster` signed by
  * its author; the decision depends on the bytes alone. With `cluster` undefined only a creating operation is read.
- * `signatureChecked` is for bytes that were checked before and are now found by their id (a store).
+ * `signatureChecked` is for bytes that were checked before and are now found by their id (a store); `raise` reads older schemas.
  */
 export function decodeOperation(
   bytes: Uint8Array,
   cluster: ClusterId | undefined,
-  options: { signatureChecked?: boolean } = {},
+  options: { readonly signatureChecked?: boolean; readonly raise?: Raise } = {},
 ): Operation {
   if (bytes.length > MAX_OPERATION_BYTES)
     throw invalid(`it has ${bytes.length} bytes, ${MAX_OPERATION_BYTES} are allowed`)
   if (bytes.length <= SIGNATURE_BYTES) throw invalid('it is too short')
   const body = bytes.subarray(SIGNATURE_BYTES)
-  const envelope = readEnvelope(body)
+  const envelope = readEnvelope(body, options.raise)
   const creates = envelope.heads.length === 0
   if (!creates && cluster === undefined) throw invalid('it belongs to a cluster that is not known here')
   const signed = signedBytes(creates ? undefined : cluster, body)
@@ -124,7 +127,7 @@ export function operationIdOf(bytes: Uint8Array, cluster: ClusterId): OperationI
   return decodeOperation(bytes, cluster, { signatureChecked: true }).id
 }
 
-function readEnvelope(body: Uint8Array): Omit<Operation, 'id' | 'bytes'> {
+function readEnvelope(body: Uint8Array, raise: Raise | undefined): Omit<Operation, 'id' | 'bytes'> {
   let value: unknown
   try {
     value = decodeMessage(body)
@@ -151,16 +154,18 @@ function readEnvelope(body: Uint8Array): Omit<Operation, 'id' | 'bytes'> {
     heads: heads.map(operationIdFrom),
     schema: schema as number,
     message,
-    ...readChanges(schema as number, changes, heads.length === 0),
+    ...readChanges(schema as number, changes, heads.length === 0, raise),
   }
 }
 
 function readChanges(
   schema: number,
-  inputs: unknown[],
+  written: readonly unknown[],
   creates: boolean,
+  raise: Raise | undefined,
 ): { changes: readonly Change[]; defect?: Defect } {
   if (schema > SCHEMA) return { changes: [], defect: { kind: 'newer-schema', schema } }
+  const inputs = schema < SCHEMA && raise !== undefined ? raise(schema, written) : written
   const changes: Change[] = []
   for (const [index, input] of inputs.entries()) {
     const read = readChange(input)

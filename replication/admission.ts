@@ -1,11 +1,5 @@
-import {
-  type Change,
-  type ClusterId,
-  decodeOperation,
-  type MemberKey,
-  type Operation,
-  type Role,
-} from '../core/index.ts'
+import type { Change, ClusterId, MemberKey, Operation, Role } from '../core/index.ts'
+import { readOperation } from './read-operation.ts'
 import { MAX_ADMISSION_BYTES, MAX_ADMISSION_OPERATIONS } from './wire.ts'
 
 export interface AdmissionRequest {
@@ -41,7 +35,7 @@ export function verifyAdmission(request: AdmissionRequest): Admission {
   for (const bytes of operations) {
     let operation: Operation
     try {
-      operation = decodeOperation(bytes, cluster)
+      operation = readOperation(bytes, cluster)
     } catch {
       return refused('its admission holds what is no operation of this cluster')
     }

@@ -29,6 +29,7 @@ export type {
   OperationStore,
   StoreDamage,
 } from './ports.ts'
+export { readOperation } from './read-operation.ts'
 export { checkRelease, type ReleaseBlobs, type ReleaseCheck, ReleaseChecker } from './release-check.ts'
 export { Replica, type ReplicaEvents, type ReplicaOptions, type Standing } from './replica.ts'
 export type { ReplicaPage } from './replica-page.ts'

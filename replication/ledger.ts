@@ -2,7 +2,6 @@ import {
   asMakiError,
   type ClusterId,
   compareOperations,
-  decodeOperation,
   type Emitter,
   Fold,
   type Log,
@@ -19,6 +18,7 @@ import { HeldOperations } from './held-operations.ts'
 import { Inventory } from './inventory.ts'
 import { PendingPool } from './pending-pool.ts'
 import type { OperationRecord, OperationStore } from './ports.ts'
+import { readOperation } from './read-operation.ts'
 import type { Round, Staged } from './round-queue.ts'
 import { mergeDeltas } from './state-deltas.ts'
 
@@ -232,7 +232,7 @@ export class Ledger {
 
   #restore({ id, bytes }: OperationRecord): Operation {
     try {
-      const operation = decodeOperation(bytes, this.#options.cluster, { signatureChecked: true })
+      const operation = readOperation(bytes, this.#options.cluster, { signatureChecked: true })
       if (operation.id === id) return operation
     } catch (cause) {
       throw foreign(id, this.#options.cluster, cause)

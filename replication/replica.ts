@@ -5,7 +5,6 @@ import {
   compareOperations,
   createOperation,
   type Digest,
-  decodeOperation,
   Emitter,
   type Key,
   type Log,
@@ -23,6 +22,7 @@ import {
 } from '../core/index.ts'
 import { type Intake, Ledger, type LedgerEvents } from './ledger.ts'
 import type { InventoryView, MergeReport, OperationStore, StoreDamage } from './ports.ts'
+import { readOperation } from './read-operation.ts'
 import { incomplete, malformed, notPulled, requireDue, unknownHead } from './replica-errors.ts'
 import { type ReplicaPage, readPage } from './replica-page.ts'
 import { RoundQueue, type Staged } from './round-queue.ts'
@@ -232,7 +232,7 @@ export class Replica implements AsyncDisposable {
   /** A stored operation; undefined when it is not here. */
   async read(id: OperationId): Promise<Operation | undefined> {
     const bytes = await this.#store.read(id)
-    return bytes === undefined ? undefined : decodeOperation(bytes, this.cluster, { signatureChecked: true })
+    return bytes === undefined ? undefined : readOperation(bytes, this.cluster, { signatureChecked: true })
   }
 
   /** Bytes as they were stored, for passing on; undefined when the operation is not here. */

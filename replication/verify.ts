@@ -1,5 +1,6 @@
 import { setImmediate } from 'node:timers/promises'
-import { asMakiError, type ClusterId, decodeOperation, type Operation, type OperationId } from '../core/index.ts'
+import { asMakiError, type ClusterId, type Operation, type OperationId } from '../core/index.ts'
+import { readOperation } from './read-operation.ts'
 
 /** An operation's bytes as they came; `claimed` is the id that they stood under, where there was one. */
 export interface Arrival {
@@ -40,14 +41,14 @@ export async function verifyArrivals(
           continue
         }
       }
-      const unchecked = decodeOperation(bytes, cluster, { signatureChecked: true })
+      const unchecked = readOperation(bytes, cluster, { signatureChecked: true })
       if (claimed !== undefined && unchecked.id !== claimed) {
         refused.push(`operation ${unchecked.id} stands under the id ${claimed}`)
       } else if (known.has(unchecked.id) && claimed === undefined) {
         here.push(unchecked.id)
       } else {
         // Copied: the bytes may be a small part of a large receive buffer.
-        const operation = decodeOperation(new Uint8Array(bytes), cluster)
+        const operation = readOperation(new Uint8Array(bytes), cluster)
         if (known.has(operation.id)) here.push(operation.id)
         else operations.set(operation.id, operation)
       }

@@ -1,11 +1,4 @@
-import {
-  type BlobHash,
-  decodeOperation,
-  findCluster,
-  MakiError,
-  type MemberKey,
-  type StateDelta,
-} from '../../core/index.ts'
+import { type BlobHash, findCluster, MakiError, type MemberKey, type StateDelta } from '../../core/index.ts'
 import type {
   AcceptReport,
   ClusterStatus,
@@ -106,7 +99,7 @@ export class NodeBackend implements ControlBackend {
   /** A release is taken only with everything that it serves, so that it can go live at once and others can fetch it. */
   async #requireBlobs(bytes: Uint8Array): Promise<void> {
     const { shared, checker } = this.#ports
-    const operation = decodeOperation(bytes, shared.replica.cluster, { signatureChecked: true })
+    const operation = readOperation(bytes, shared.replica.cluster, { signatureChecked: true })
     if (shared.has(operation.id)) return
     for (const change of operation.changes) {
       if (change.kind !== 'release.publish') continue
