@@ -15,8 +15,6 @@ const SNAPSHOT_MIN_OPERATIONS = 256
 const SNAPSHOT_PART = 0.05
 /** Put into the document in one transaction on start. */
 const PUT_STEP = 1000
-/** What one pushed update holds at most, beside a single operation: peers take no frame without bounds. */
-const MAX_PUSHED_BYTES = 4 * 1024 * 1024
 
 type UpdateListener = (update: Uint8Array, origin: number | undefined) => void
 
@@ -155,13 +153,8 @@ export class SharedReplica implements GossipReplica, AsyncDisposable {
 
   /** Puts into the document what came by another way than an update. */
   #publish(operations: readonly Operation[], origin: number | undefined): void {
-    const others = operations.filter(({ id }) => !this.#arriving.has(id))
-    for (let from = 0, to = 0; from < others.length; from = to) {
-      let sizeBytes = 0
-      while (to < others.length && sizeBytes < MAX_PUSHED_BYTES) sizeBytes += (others[to++] as Operation).bytes.length
-      const update = this.#document.put(others.slice(from, to))
-      if (update !== undefined) this.#emit(update, origin)
-    }
+    const update = this.#document.put(operations.filter(({ id }) => !this.#arriving.has(id)))
+    if (update !== undefined) this.#emit(update, origin)
     this.#considerSnapshot()
   }
 

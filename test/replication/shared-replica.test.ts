@@ -2,7 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import * as Y from 'yjs'
-import { type Change, type Operation, silentLog } from '../../core/index.ts'
+import { type Operation, silentLog } from '../../core/index.ts'
 import { createMemoryStore, type OperationStore, SharedReplica } from '../../replication/index.ts'
 import { randomHistory, testSigner } from '../support/histories.ts'
 import { createRandom, seeds } from '../support/seeds.ts'
@@ -220,20 +220,4 @@ t.test('a snapshot is written on the way, after 256 operations', async (t) => {
   const doc = new Y.Doc()
   Y.applyUpdate(doc, new Uint8Array((await readFile(snapshot)).subarray(36)))
   t.equal(doc.getMap('operations').size, 260)
-})
-
-t.test('what is stored at once is pushed in updates that any peer takes', async (t) => {
-  const node = await open(t)
-  const other = await open(t)
-  const values = (i: number) => Array.from({ length: 4 }, (_, j) => `"${i} ${j}"`.padEnd(200_000, 'x'))
-  const chain = [cluster.creation]
-  for (let i = 0; i < 8; i++)
-    chain.push(follow(chain.slice(-1), [{ ...recordChange(i), type: 'TXT', values: values(i) } as Change]))
-  const updates: Uint8Array[] = []
-  node.onUpdate((update) => updates.push(update))
-  await node.replica.submit(bytesOf(chain))
-  t.ok(updates.length >= 2)
-  for (const update of updates) t.ok(update.length < 6 * 1024 * 1024)
-  for (const update of updates) t.match(await other.mergeUpdate(update), { refused: [], gap: false })
-  t.same(other.replica.digest(), node.replica.digest())
 })
