@@ -7,7 +7,14 @@ import type {
   ControlEvent,
   OperationsPage,
 } from '../../edge/index.ts'
-import type { BlobFetcher, BlobStore, GossipService, ReleaseChecker, SharedReplica } from '../../replication/index.ts'
+import {
+  type BlobFetcher,
+  type BlobStore,
+  type GossipService,
+  type ReleaseChecker,
+  readOperation,
+  type SharedReplica,
+} from '../../replication/index.ts'
 import type { Edge } from './edge-messages.ts'
 import { formatMetrics } from './metrics.ts'
 import { foldUntil } from './past.ts'
