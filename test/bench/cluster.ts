@@ -34,11 +34,14 @@ export interface BenchCluster extends AsyncDisposable {
   readonly nodes: readonly BenchNode[]
 }
 
-/** Resolves when every node hears every other. What it puts on disk is removed when it is disposed. */
-export async function startCluster(count: number): Promise<BenchCluster> {
+/**
+ * Resolves when every node hears every other. What it puts on disk is removed when it is disposed, or left to the caller whose
+ * folder `parent` is.
+ */
+export async function startCluster(count: number, parent?: string): Promise<BenchCluster> {
   await using starting = new AsyncDisposableStack()
-  const folder = await mkdtemp(join(tmpdir(), 'makiatto-bench-'))
-  starting.defer(() => rm(folder, { recursive: true, force: true }))
+  const folder = await mkdtemp(join(parent ?? tmpdir(), 'makiatto-bench-'))
+  if (parent === undefined) starting.defer(() => rm(folder, { recursive: true, force: true }))
   const dev = devFolderAt(join(folder, 'cluster'))
   await makeDevFolder(dev)
   const layouts = await Promise.all(
