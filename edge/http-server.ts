@@ -22,6 +22,11 @@ export interface HttpServerOptions {
   readonly reusePort?: boolean | undefined
   /** Requests over it get 503 at once. */
   readonly maxConcurrentRequests?: number | undefined
+  /**
+   * Sockets held at once. From three quarters of it, the one that rested longest since its last answer gives way to a
+   * new one; beyond it, new ones are closed unheard.
+   */
+  readonly maxConnections?: number | undefined
   /** How long a request may take to arrive, an answer to begin, and a client to take a fair part of a body. */
   readonly requestTimeoutMs?: number | undefined
   readonly fallback?: HostFallback | undefined
@@ -42,6 +47,8 @@ const MAX_HEADERS = 200
 const KEEP_ALIVE_MS = 60_000
 /** A head is a few packets; whoever takes longer holds a socket on purpose. */
 const HEAD_TIMEOUT_MS = 15_000
+/** Far from what a process may open (files, peers and the store need some too), and some 100 MB. */
+const MAX_CONNECTIONS = 8192
 const DRAIN_MS = 10_000
 const OVERLOAD_RETRY_S = '1'
 
@@ -65,6 +72,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
   server.maxHeadersCount = MAX_HEADERS
   // A connection on which nothing moves in either direction; late enough for the others to answer with 408 first.
   server.timeout = requestTimeoutMs + 2 * checkEveryMs
+  server.maxConnections = options.maxConnections ?? MAX_CONNECTIONS
   const handler = new RequestHandler(server, options, requestTimeoutMs)
   const { host, port, reusePort = false } = options
   await listen(server, { host, port, reusePort, exclusive: reusePort }, `${host}:${port}`)
@@ -90,6 +98,9 @@ class RequestHandler {
   readonly #maxActive: number
   /** Requests under way on a connection: while there is one, a raw error answer would land in the middle of it. */
   readonly #underWay = new WeakMap<object, number>()
+  /** Connections that were answered and ask for nothing, longest ago first. */
+  readonly #resting = new Set<Socket>()
+  #connections = 0
   #closing: Promise<void> | undefined
 
   constructor(server: Server, options: HttpServerOptions, timeoutMs: number) {
@@ -98,6 +109,7 @@ class RequestHandler {
     this.#timeoutMs = timeoutMs
     this.#maxActive = options.maxConcurrentRequests ?? 1024
     const handle = (request: IncomingMessage, response: ServerResponse) => this.#handle(request, response)
+    server.on('connection', (socket: Socket) => this.#admit(socket))
     server.on('request', handle)
     // Without a listener node would say 100 Continue and take a body that nobody reads.
     server.on('checkContinue', handle)
@@ -116,14 +128,29 @@ class RequestHandler {
     return this.#closing
   }
 
+  /** Who only holds a socket must not take the place of those who ask, nor the store's last file descriptor. */
+  #admit(socket: Socket): void {
+    this.#connections++
+    socket.once('close', () => {
+      this.#connections--
+      this.#resting.delete(socket)
+    })
+    if (this.#connections <= this.#server.maxConnections * 0.75) return
+    const [longest] = this.#resting
+    longest?.destroy()
+  }
+
   #handle(request: IncomingMessage, response: ServerResponse): void {
     const { socket } = request
+    this.#resting.delete(socket)
     this.counters.requests++
     this.counters.active++
     this.#underWay.set(socket, (this.#underWay.get(socket) ?? 0) + 1)
     response.once('close', () => {
       this.counters.active--
-      this.#underWay.set(socket, (this.#underWay.get(socket) ?? 1) - 1)
+      const left = (this.#underWay.get(socket) ?? 1) - 1
+      this.#underWay.set(socket, left)
+      if (left === 0 && !socket.destroyed) this.#resting.add(socket)
       if (!response.writableFinished) this.counters.aborted++
       if (this.#closing !== undefined) this.#server.closeIdleConnections()
     })

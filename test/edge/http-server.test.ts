@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { get as httpGet, type IncomingMessage } from 'node:http'
-import { connect } from 'node:net'
+import { connect, type Socket } from 'node:net'
 import { Readable } from 'node:stream'
 import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
@@ -198,6 +198,37 @@ t.test('over the limit the answer is 503 at once', async (t) => {
   await settled(server)
   t.strictSame(statuses(await sendRaw({ port }, GET('/', LAST))), [200])
   t.equal(server.counters.overloaded, 1)
+})
+
+t.test('connections that only wait give way to new ones, and beyond the limit new ones are closed', async (t) => {
+  const { port } = await start(t, { maxConnections: 20 })
+  const sockets: Socket[] = []
+  t.teardown(() => {
+    for (const socket of sockets) socket.destroy()
+  })
+  const open = (bytes: string) => {
+    const socket = connect(port, '127.0.0.1').on('error', () => {})
+    sockets.push(socket)
+    socket.write(bytes)
+    let heard = ''
+    socket.on('data', (chunk) => {
+      heard += chunk
+    })
+    const ended = new Promise<string>((resolve) => socket.on('close', () => resolve(heard)))
+    return { socket, ended }
+  }
+  const visitors: ReturnType<typeof open>[] = []
+  for (let i = 0; i < 60; i++) {
+    const visitor = open(GET('/'))
+    visitors.push(visitor)
+    const [answer] = (await once(visitor.socket, 'data')) as [Buffer]
+    t.match(answer.toString(), /^HTTP\/1.1 200/, `visitor ${i} is served`)
+  }
+  await Promise.all(visitors.slice(0, 40).map(({ ended }) => ended))
+  // A head that never ends is no idle connection: it keeps its place until its time is up.
+  const slow = Array.from({ length: 60 }, () => open('GET / HTTP/1.1\r\n'))
+  t.equal(await slow.at(-1)?.ended, '', 'closed unheard')
+  t.notOk(slow[0]?.socket.closed)
 })
 
 t.test('close lets an answer under way finish and takes nothing new', async (t) => {
