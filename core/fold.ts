@@ -197,7 +197,12 @@ export class Fold {
 
   #countTouches(effects: Effects): (readonly [Scope, number])[] {
     const scopes = new Set<Scope>(effects.removedScopes)
-    for (const key of effects.keys.keys()) scopes.add(scopeOf(key))
+    for (const key of effects.keys.keys()) {
+      const scope = scopeOf(key)
+      scopes.add(scope)
+      // Who gets a host name changes every zone that it lies in, also one that loses it.
+      if (scopeKind(scope) === 'host') for (const zone of zonesAround(scope)) scopes.add(zone)
+    }
     for (const scope of [...scopes]) scopes.add(scopeKind(scope))
     return [...scopes].map((scope) => [scope, this.#table.touches(scope) + 1] as const)
   }
@@ -236,6 +241,12 @@ interface Folded extends Toucher {
   /** Why its changes cannot be read at all. */
   readonly fault: string | undefined
   reason: string | undefined
+}
+
+/** `host/www.example.com` lies in the domains www.example.com and example.com. */
+function zonesAround(host: Scope): Scope[] {
+  const labels = host.slice('host/'.length).split('.')
+  return labels.slice(0, -1).map((_, i) => `domain/${labels.slice(i).join('.')}`)
 }
 
 function readFault(operation: Operation): string | undefined {

@@ -83,7 +83,7 @@ export interface State {
   scope(scope: Scope): readonly Entry[]
   /** The ids that have entries under a kind: `ids('domain')` are the apexes. Sorted. */
   ids(kind: string): readonly string[]
-  /** How many stored operations touch the scope; only ever grows. A kind alone (`node`) counts all its scopes. */
+  /** How many stored operations touch the scope, or a host name inside a domain; only ever grows. A kind alone (`node`) counts all its scopes. */
   touches(scope: Scope): number
 }
 

@@ -54,13 +54,24 @@ export class DnsProjection {
     this.#nodes ??= listNodes(state)
     const changes: [Hostname, Zone | undefined][] = []
     for (const apex of apexes) {
-      const built = buildZone(state, apex, this.#nodes)
-      this.#builds += 1
+      const built = this.#build(state, apex, this.#nodes)
+      if (built === 'failed') continue
       this.#remember(apex, built)
       changes.push([apex, built?.zone])
     }
     this.#table = this.#table.with(changes)
     this.#log.debug('zones.rebuilt', { rebuilt: changes.length, zones: this.#table.size })
+  }
+
+  /** A zone that cannot be built is our mistake, and stays as it was: the others must not suffer from it. */
+  #build(state: State, apex: Hostname, nodes: readonly NodeView[]): BuiltZone | undefined | 'failed' {
+    this.#builds += 1
+    try {
+      return buildZone(state, apex, nodes)
+    } catch (error) {
+      this.#log.error('zone.build-failed', { apex, error })
+      return 'failed'
+    }
   }
 
   #everyApex(state: State): Set<Hostname> {
@@ -73,7 +84,8 @@ export class DnsProjection {
       const kind = scopeKind(scope)
       const id = scope.slice(kind.length + 1) as Hostname
       if (id.length === 0) continue
-      if (kind === 'domain') apexes.add(id)
+      // A host name counts for every domain around it, most of which nobody has.
+      if (kind === 'domain' && (this.#built.has(id) || state.get(scope) !== undefined)) apexes.add(id)
       if (kind === 'host') {
         for (const apex of [this.#aliasZones.get(id), hostOwner(state, id)]) if (apex !== undefined) apexes.add(apex)
       }

@@ -38,8 +38,13 @@ export class SiteProjection {
   refresh(state: State, scopes: ReadonlySet<Scope>): void {
     const changes = new Map<Hostname, Site | undefined>()
     for (const apex of this.#affected(state, scopes)) {
-      const view = findDomain(state, apex)
-      changes.set(apex, view === undefined ? undefined : this.#buildSite(state, view))
+      try {
+        const view = findDomain(state, apex)
+        changes.set(apex, view === undefined ? undefined : this.#buildSite(state, view))
+      } catch (error) {
+        // Our mistake; the site stays as it was, and the others must not suffer from it.
+        this.#log.error('site.build-failed', { domain: apex, error })
+      }
     }
     if (changes.size === 0) return
     this.#table = this.#table.with(changes)

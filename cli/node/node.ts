@@ -70,7 +70,9 @@ export async function startNode(options: NodeOptions): Promise<Node> {
 
   let presence: Presence | undefined
   const edge = starting.use(createEdge(options, folders))
-  const releases = starting.use(new ReleaseFollower({ activation, edge, log, changed: () => presence?.refresh() }))
+  const releases = starting.use(
+    new ReleaseFollower({ activation, edge, log, runtime, changed: () => presence?.refresh() }),
+  )
   edge.apply(replica.snapshot())
   // From here on: what was held may fall due at any moment.
   starting.defer(

@@ -1,4 +1,5 @@
 import {
+  type Cancel,
   changedScopes,
   findRelease,
   type Hostname,
@@ -6,11 +7,15 @@ import {
   listDomains,
   type OperationId,
   type Release,
+  type Runtime,
   type StateDelta,
   scopeKind,
 } from '../../core/index.ts'
 import type { Activation, Replica } from '../../replication/index.ts'
 import type { Edge } from './edge-messages.ts'
+
+/** A worker that failed to read a manifest may have met a disk that was busy or full. */
+const RETRY_MS = 5000
 
 /**
  * Carries releases from the state to the edge: tells the activation which release wins, and the edge which is whole.
@@ -22,12 +27,21 @@ export class ReleaseFollower implements Disposable {
   readonly #log: Log
   readonly #served = new Map<Hostname, OperationId>()
   readonly #changed: () => void
+  readonly #runtime: Pick<Runtime, 'after'>
+  readonly #retries = new Map<Hostname, Cancel>()
   readonly #unsubscribe: () => void
 
-  constructor(ports: { activation: Activation; edge: Edge; log: Log; changed: () => void }) {
+  constructor(ports: {
+    activation: Activation
+    edge: Edge
+    log: Log
+    runtime: Pick<Runtime, 'after'>
+    changed: () => void
+  }) {
     this.#activation = ports.activation
     this.#edge = ports.edge
     this.#log = ports.log
+    this.#runtime = ports.runtime
     this.#changed = ports.changed
     this.#unsubscribe = this.#activation.events.on(
       'active',
@@ -57,6 +71,7 @@ export class ReleaseFollower implements Disposable {
 
   [Symbol.dispose](): void {
     this.#unsubscribe()
+    for (const cancel of this.#retries.values()) cancel()
   }
 
   async #switch(domain: Hostname, release: Release | null): Promise<void> {
@@ -64,6 +79,11 @@ export class ReleaseFollower implements Disposable {
       await this.#edge.activate(domain, release)
     } catch (error) {
       this.#log.error('release.switch-failed', { domain, release: release?.id, error })
+      this.#retries.get(domain)?.()
+      this.#retries.set(
+        domain,
+        this.#runtime.after(RETRY_MS, () => this.#retry(domain)),
+      )
       return
     }
     // A later switch of the domain may have overtaken this one; the activation knows which one is meant.
@@ -71,5 +91,10 @@ export class ReleaseFollower implements Disposable {
     this.#served.delete(domain)
     if (release !== null) this.#served.set(domain, release.id)
     this.#changed()
+  }
+
+  #retry(domain: Hostname): void {
+    this.#retries.delete(domain)
+    void this.#switch(domain, this.#activation.active().get(domain) ?? null)
   }
 }
