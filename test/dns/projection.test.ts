@@ -1,5 +1,5 @@
 import t from 'tap'
-import { type Change, type Log, silentLog } from '../../core/index.ts'
+import { type Change, type Log, type State, silentLog } from '../../core/index.ts'
 import { buildZone } from '../../dns/build-zone.ts'
 import { DnsProjection } from '../../dns/projection.ts'
 import { randomChange, testSigner } from '../support/histories.ts'
@@ -82,4 +82,27 @@ t.test('a faulty record is logged when it comes, not at every rebuild', async (t
   t.equal(logged.length, 1)
   projection.refresh(cluster.state, cluster.commit(recordSet('a.example', 'b', 'A', ['worse'])))
   t.equal(logged.length, 3)
+})
+
+t.test('a zone that cannot be built stays as it was, and the others go on', async (t) => {
+  const { cluster, projection } = started(nodeJoin(1, 'tokyo'), domainSet('bad.example'), domainSet('good.example'))
+  const kept = projection.table.get(host('bad.example'))
+  const broken: State = {
+    get: (key) => cluster.state.get(key),
+    ids: (kind) => cluster.state.ids(kind),
+    touches: (scope) => cluster.state.touches(scope),
+    scope(scope) {
+      if (scope === 'domain/bad.example') throw new Error('broken')
+      return cluster.state.scope(scope)
+    },
+  }
+  const scopes = cluster.commit(
+    recordSet('bad.example', 'www', 'A', ['198.51.100.1']),
+    recordSet('good.example', 'www', 'A', ['198.51.100.1']),
+  )
+  projection.refresh(broken, scopes)
+  t.equal(projection.table.get(host('bad.example')), kept)
+  t.ok(projection.table.get(host('good.example'))?.names.has('www.good.example'))
+  projection.refresh(cluster.state, scopes)
+  t.ok(projection.table.get(host('bad.example'))?.names.has('www.bad.example'), 'and comes back when it can be')
 })

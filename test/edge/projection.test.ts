@@ -225,3 +225,23 @@ t.test('an answer in the making keeps its release', async (t) => {
   await projection.activate(A, await publish(blobs, 'e', { 'index.html': 'new' }))
   t.equal(plan.body.kind === 'blob' && new TextDecoder().decode(await blobs.read(plan.body.hash)), 'old')
 })
+
+t.test('a site that cannot be built stays as it was, and the others go on', async (t) => {
+  const { write, owner, projection, state } = setUp()
+  write([keys.domain(A), SETTINGS], [keys.host(A), { domain: A }])
+  const broken = Object.assign(Object.create(state), {
+    get: (key: Key) => state.get(key),
+    scope: (scope: string) => {
+      if (scope === keys.domain(A)) throw new Error('broken')
+      return state.scope(scope)
+    },
+  })
+  const entry = (key: Key, value: unknown): [Key, Entry] => [
+    key,
+    { key, value, operation: releaseId('d'), author: '' as MemberKey, stamp: { wallMs: 0, counter: 0 } },
+  ]
+  state.apply({ entries: [entry(keys.domain(B), SETTINGS), entry(keys.host(B), { domain: B })], touches: [] })
+  projection.refresh(broken, new Set([keys.domain(A), keys.domain(B)]))
+  t.equal(owner('a.com'), A)
+  t.equal(owner('b.com'), B)
+})
