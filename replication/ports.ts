@@ -20,9 +20,9 @@ export interface OperationStore extends AsyncDisposable {
   /** How many operations are kept; their sequence numbers are 0 to count - 1. */
   readonly count: number
   /**
-   * Resolves when the records are durable (fsync), in the order given; calls that wait together share one fsync. The
-   * caller passes each id once. Rejects with MAKI_STORE_FAILED or MAKI_DISK_FULL; nothing of that call is then kept,
-   * and no later call succeeds.
+   * Resolves when the records are durable (fsync), in the order given; calls that wait together share one fsync. Rejects
+   * with MAKI_STORE_FAILED or MAKI_DISK_FULL; nothing of that call is then kept, and no later call succeeds. An id that
+   * was passed before is the caller's mistake: that call alone rejects with MAKI_INTERNAL, and nothing of it is kept.
    */
   append(records: readonly OperationRecord[]): Promise<void>
   /** From sequence number `from` in order of arrival, at most `limit`. */

@@ -1,4 +1,4 @@
-import { MakiError } from '../core/index.ts'
+import { MakiError, type OperationId } from '../core/index.ts'
 
 /** How Level's failures read; it knows no codes for them but a few. */
 const DISK_FULL = /no space left|disk quota exceeded|file too large/i
@@ -38,3 +38,16 @@ const describe = (error: unknown) =>
   chain(error)
     .map((at) => at.message)
     .join(': ')
+
+/**
+ * Throws MAKI_INTERNAL when an id stands twice among those to be appended, or is known: a store with an operation twice
+ * would be taken for damaged.
+ */
+export function refuseKnown(ids: readonly OperationId[], isKnown: (id: OperationId) => boolean): void {
+  const seen = new Set<OperationId>()
+  for (const id of ids) {
+    if (seen.has(id) || isKnown(id))
+      throw new MakiError('MAKI_INTERNAL', `operation ${id} is appended to the store twice`)
+    seen.add(id)
+  }
+}

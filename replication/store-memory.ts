@@ -1,5 +1,6 @@
 import { encodeBase32, MakiError, type OperationId, type Runtime } from '../core/index.ts'
 import type { OperationRecord, OperationStore } from './ports.ts'
+import { refuseKnown } from './store-errors.ts'
 
 /** A store that is gone with the process: for tests, the simulator, and a key that is used without a profile. */
 export function createMemoryStore(runtime: Pick<Runtime, 'randomBytes'>): OperationStore {
@@ -22,6 +23,10 @@ class MemoryStore implements OperationStore {
 
   async append(records: readonly OperationRecord[]): Promise<void> {
     if (this.#closed) throw closed('append')
+    refuseKnown(
+      records.map(({ id }) => id),
+      (id) => this.#index.has(id),
+    )
     for (const { id, bytes } of records) {
       this.#index.set(id, this.#records.length)
       this.#records.push({ id, bytes: new Uint8Array(bytes) })

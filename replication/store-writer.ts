@@ -1,7 +1,7 @@
 import type { Log, MakiError, OperationId } from '../core/index.ts'
 import type { IdSum } from './id-sum.ts'
 import type { OperationRecord } from './ports.ts'
-import { asStoreError } from './store-errors.ts'
+import { asStoreError, refuseKnown } from './store-errors.ts'
 import { encodeRecord, recordIdBytes, recordKey } from './store-record.ts'
 import type { Database } from './store-salvage.ts'
 import type { SealFile } from './store-seal.ts'
@@ -25,6 +25,7 @@ export class StoreWriter {
   readonly #sealFile: SealFile
   readonly #log: Log
   readonly #queue: Waiting[] = []
+  readonly #underWay = new Set<OperationId>()
   #running: Promise<void> | undefined
   #failed: MakiError | undefined
   #sealFailed = false
@@ -48,10 +49,13 @@ export class StoreWriter {
   async append(records: readonly OperationRecord[]): Promise<void> {
     if (this.#failed !== undefined) throw this.#failed
     if (records.length === 0) return
+    const ids = records.map(({ id }) => id)
+    refuseKnown(ids, (id) => this.#index.has(id) || this.#underWay.has(id))
+    for (const id of ids) this.#underWay.add(id)
     const values = records.map(encodeRecord)
     const sizeBytes = values.reduce((sum, value) => sum + value.length, 0)
     const done = Promise.withResolvers<void>()
-    this.#queue.push({ ids: records.map(({ id }) => id), values, sizeBytes, done })
+    this.#queue.push({ ids, values, sizeBytes, done })
     this.#running ??= this.#run()
     await done.promise
   }
@@ -92,7 +96,10 @@ export class StoreWriter {
     const values = group.flatMap((waiting) => waiting.values)
     const puts = values.map((value, i) => ({ type: 'put', key: recordKey(first + i), value }) as const)
     await this.#database.batch(puts, { sync: true })
-    for (const id of group.flatMap((waiting) => waiting.ids)) this.#index.set(id, this.#index.size)
+    for (const id of group.flatMap((waiting) => waiting.ids)) {
+      this.#index.set(id, this.#index.size)
+      this.#underWay.delete(id)
+    }
     for (const value of values) this.#sum.addBytes(recordIdBytes(value))
     this.#writeSeal()
   }

@@ -54,6 +54,20 @@ export function testStore(name: string, open: (t: Test) => Promise<OperationStor
     t.equal(read?.constructor, Uint8Array)
   })
 
+  t.test(`${name}: an operation is kept once, whoever passes it again`, async (t) => {
+    await using store = await open(t)
+    const [first, second, third] = chain as [(typeof chain)[0], (typeof chain)[0], (typeof chain)[0]]
+    const under = store.append([first])
+    const mistake = { code: 'MAKI_INTERNAL' }
+    await t.rejects(store.append([second, first]), mistake, 'while it is being written')
+    await under
+    await t.rejects(store.append([first]), mistake, 'when it is there')
+    await t.rejects(store.append([second, third, second]), mistake, 'within one call')
+    t.equal(store.count, 1)
+    await store.append([second, third])
+    t.equal(store.count, 3, 'the store goes on')
+  })
+
   t.test(`${name}: appending nothing is nothing`, async (t) => {
     await using store = await open(t)
     await store.append([])
