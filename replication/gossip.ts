@@ -15,6 +15,8 @@ const MAX_REFUSED = 16
 const MAX_UPDATE_BYTES = 16 * 1024 * 1024
 const OPERATIONS_FRAME_BYTES = 1024 * 1024
 const OPERATIONS_FRAME_COUNT = 1000
+/** Answers to state vectors that a link gets between two ticks: each encodes up to the whole document for a few bytes. */
+const MAX_ANSWERS = 16
 /** Read from the store at once; at 1 MB each, the worst case is what one link can make us hold. */
 const READ_BATCH = 32
 
@@ -22,6 +24,8 @@ interface Link {
   readonly id: LinkId
   heardMs: number
   refused: number
+  /** State vectors answered since the last tick. */
+  answers: number
   /** A sync step 1 was sent and not answered: a gap meanwhile asks for nothing more. */
   asking: boolean
   /** The last round of anti-entropy found other vectors; a second time in a row, the inventories are compared as well. */
@@ -103,6 +107,7 @@ export class Gossip {
   #tick(nowMs: number): GossipEffect[] {
     const effects: GossipEffect[] = []
     for (const link of [...this.#links.values()]) {
+      link.answers = 0
       const silentMs = nowMs - link.heardMs
       if (silentMs > LINK_SILENCE_MS)
         effects.push(...this.#drop(link, 'silent', `nothing was heard for ${silentMs} ms`))
@@ -162,6 +167,8 @@ export class Gossip {
   }
 
   #answer(link: Link, vector: Uint8Array): GossipEffect[] {
+    // Who is left without an answer compares again in a round of anti-entropy.
+    if (++link.answers > MAX_ANSWERS) return []
     const update = this.#replica.diff(vector)
     if (update.length > MAX_UPDATE_BYTES) return [send(link, { type: 'table', table: this.#replica.inventory.table() })]
     return [send(link, { type: 'sync', message: encodeSyncMessage({ kind: 'step2', update }) })]
@@ -243,6 +250,7 @@ const newLink = (id: LinkId, nowMs: number): Link => ({
   id,
   heardMs: nowMs,
   refused: 0,
+  answers: 0,
   asking: false,
   differed: false,
   requested: new Set(),

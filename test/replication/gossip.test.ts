@@ -96,6 +96,28 @@ t.test('an operation whose slot in the document was taken arrives all the same',
   for (const { replica } of sim.nodes) t.ok(replica.has(victim) && replica.has(own), 'both are everywhere')
 })
 
+t.test('a flood of state vectors is answered a few times a second', async (t) => {
+  const replica = new FakeReplica(1)
+  replica.commit('one')
+  const gossip = new Gossip(replica, () => 0)
+  gossip.handle({ kind: 'link-up', link: 1, peer }, 0)
+  const vector = new FakeReplica(2).stateVector()
+  const flood: GossipFrame[] = [
+    { type: 'sync', message: encodeSyncMessage({ kind: 'step1', vector }) },
+    { type: 'digest', vector, root: new Uint8Array(32) },
+  ]
+  const answers = () => {
+    const effects = Array.from({ length: 200 }, (_, i) =>
+      gossip.handle({ kind: 'frame', link: 1, frame: flood[i % 2] as GossipFrame }, 0),
+    )
+    return framesOf(effects.flat()).filter((frame) => syncKind(frame) === 'step2').length
+  }
+  t.equal(answers(), 16)
+  t.equal(answers(), 0)
+  gossip.handle({ kind: 'tick' }, 0)
+  t.equal(answers(), 16)
+})
+
 t.test('what a crowd wrote in one round is not pushed whole where no link would take it', async (t) => {
   const replica = new FakeReplica(1)
   const gossip = new Gossip(replica, () => 0)
