@@ -169,7 +169,7 @@ t.test('maki dev is killed with -9: no node outlives it, and the next start has 
   const pids = dev.nodes.map(({ name }) => dev.pidOf(name))
   dev.child.kill('SIGKILL')
   await dev.child.ended
-  await eventually('the end of all nodes', () => (pids.some(isAlive) ? undefined : true))
+  await eventually('the end of all nodes', () => (pids.some(isAlive) ? undefined : true), { tries: 600 })
   writeFileSync(join(base, 'public', 'index.html'), 'changed while nothing ran')
   await using again = await Dev.start(scene, base)
   using visitor = new Visitor()

@@ -42,7 +42,7 @@ const SITES: readonly RealSite[] = [
   },
 ]
 /** Of a site with more files so many are read back, chosen by the seed. */
-const SAMPLE = 1500
+const SAMPLE = 800
 /** Larger files are all read back: they are few, and take other ways than small ones. */
 const LARGE_BYTES = 256 * 1024
 const CHANGED_FILES = 100
