@@ -92,16 +92,21 @@ function packOf(blobs: readonly Uint8Array[]): AsyncIterable<Uint8Array> {
   )
 }
 
+/** A node that does not listen yet answers nothing. */
+const ANSWER_MS = 200
+
 let socket: Socket | undefined
 
-/** The address that a node answers for a name; undefined for any other answer. */
+/** The address that a node answers for a name; undefined for any other answer, and for none. */
 export async function askAddress(port: number, name: string): Promise<string | undefined> {
   socket ??= createSocket('udp4').unref()
   const id = Math.floor(Math.random() * 65_536)
   socket.send(encode({ type: 'query', id, questions: [{ name, type: 'A' }] }), port, '127.0.0.1')
+  const signal = AbortSignal.timeout(ANSWER_MS)
   for (;;) {
-    const [bytes] = (await once(socket, 'message')) as [Buffer]
-    const answer = decode(bytes)
+    const received = await once(socket, 'message', { signal }).catch(() => undefined)
+    if (received === undefined) return undefined
+    const answer = decode(received[0] as Buffer)
     if (answer.id !== id) continue
     const record = answer.answers?.[0]
     return record?.type === 'A' ? record.data : undefined
