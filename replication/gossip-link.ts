@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { asMakiError, type Cancel, type MemberKey, type Runtime } from '../core/index.ts'
 import { FrameDecoder } from './frame-decoder.ts'
 import { HANDSHAKE_TIMEOUT_MS, type Session, type SessionPeer, type SessionStep } from './session.ts'
@@ -10,6 +11,8 @@ const MAX_QUEUE_BYTES = 32 * 1024 * 1024
 const LOW_QUEUE_BYTES = 256 * 1024
 /** Merges of one link that may wait for the disk; reading stops until some are done. */
 const MAX_MERGES = 16
+/** How long the frames of one chunk may keep everybody else waiting: a chunk holds thousands of small ones. */
+const TURN_MS = 5
 /** For the kernel to take the last bytes of a link that is being closed. */
 const LINGER_MS = 1000
 /** A peer that is gone without a word is noticed by TCP too, after this much idleness. */
@@ -40,6 +43,8 @@ export class GossipLink {
   readonly #remote: { host: string; port: number } | undefined
   #open = true
   #merges = 0
+  /** Frames of the last chunk that had no turn yet. */
+  #backlog: Iterator<Frame> | undefined
   #opened = false
 
   constructor(options: GossipLinkOptions) {
@@ -89,10 +94,9 @@ export class GossipLink {
 
   /** Counts a merge as under way until `work` settles; too many stop the reading. */
   track(work: Promise<unknown>): void {
-    const { socket } = this.#options
-    if (++this.#merges >= MAX_MERGES) socket.pause()
+    this.#merges++
     const done = () => {
-      if (--this.#merges < MAX_MERGES && socket.isPaused()) socket.resume()
+      if (--this.#merges === MAX_MERGES - 1) this.#takeFrames()
     }
     work.then(done, done)
   }
@@ -121,19 +125,38 @@ export class GossipLink {
 
   #read(chunk: Uint8Array): void {
     if (!this.#open) return
+    this.#backlog = this.#decoder.decode(chunk)
+    this.#options.socket.pause()
+    this.#takeFrames()
+  }
+
+  /** Takes what waits of the last chunk, as far as time and merges allow; reads on when nothing is left. */
+  #takeFrames(): void {
+    const { socket, runtime } = this.#options
+    const startMs = runtime.monotonic()
     try {
-      for (const frame of this.#decoder.decode(chunk)) {
-        if (!this.#open) return
-        if (this.peer === undefined) this.#step(this.#options.session.handle(frame))
-        else if (frame.type === 'bye') this.close('closed-by-peer', frame.reason)
-        else this.#options.received(this, frame)
-        if (!this.#open) return
+      while (this.#open && this.#backlog !== undefined) {
+        if (this.#merges >= MAX_MERGES) return
+        if (runtime.monotonic() - startMs > TURN_MS) {
+          void nextTurn().then(() => this.#takeFrames())
+          return
+        }
+        const { value, done } = this.#backlog.next()
+        if (done === true) this.#backlog = undefined
+        else this.#handle(value)
       }
     } catch (thrown) {
       // Whatever a peer's bytes led to, it costs this link and never the process.
       const error = asMakiError(thrown)
       this.close(error.code === 'MAKI_PROTOCOL' ? 'protocol' : 'internal-error', error.message)
     }
+    if (this.#merges < MAX_MERGES) socket.resume()
+  }
+
+  #handle(frame: Frame): void {
+    if (this.peer === undefined) this.#step(this.#options.session.handle(frame))
+    else if (frame.type === 'bye') this.close('closed-by-peer', frame.reason)
+    else this.#options.received(this, frame)
   }
 
   #step(step: SessionStep): void {
