@@ -24,17 +24,17 @@ const globalFlags = {
   key: Flags.string({
     helpGroup: 'GLOBAL',
     helpValue: 'FILE',
-    summary: 'A key file to sign with, without a replica on disk: for CI (MAKIATTO_KEY).',
+    summary: 'A key file to sign with, without a copy of the cluster on disk: for CI (MAKIATTO_KEY).',
   }),
   'ssh-priv-key': Flags.string({
     helpGroup: 'GLOBAL',
     helpValue: 'FILE',
-    summary: 'The SSH key to reach machines with.',
+    summary: 'Accepted; machines over SSH come later.',
   }),
-  node: Flags.string({ helpGroup: 'GLOBAL', helpValue: 'NAME', summary: 'The machine to ask first.' }),
+  node: Flags.string({ helpGroup: 'GLOBAL', helpValue: 'NAME', summary: 'The node to ask first.' }),
   offline: Flags.boolean({
     helpGroup: 'GLOBAL',
-    summary: 'Ask no machine; what is written waits for the next exchange.',
+    summary: 'Ask no node; what is written waits for the next exchange.',
   }),
   json: Flags.boolean({ helpGroup: 'GLOBAL', summary: 'Print one JSON value.' }),
   debug: Flags.boolean({ helpGroup: 'GLOBAL', summary: 'Say more about errors and what is done.' }),
@@ -126,17 +126,14 @@ export abstract class MakiCommand<Result = unknown> extends Command {
     const report = await client.exchange()
     if (!client.local.isKnown) throw client.unreachableError()
     if (report.machine === undefined) this.note(describeCopy(client, this.host.runtime.now()))
-    else if (report.waiting.length > 0) this.caution(`${count(report.waiting.length, 'operation')} of yours wait still`)
+    else if (report.waiting.length > 0) this.caution(`${countWaiting(report.waiting.length)} still`)
   }
 
   /** Exchanges after something was written, and says where it waits when it has reached no node. */
   protected async send(client: ClusterClient, made: OperationId): Promise<ExchangeReport> {
     const report = await client.exchange(made)
     if (report.machine === undefined) {
-      const why = client.isOffline ? '' : `${client.unreachableError().message}. `
-      this.note(
-        `${why}${count(report.waiting.length, 'operation')} of yours wait here for the next exchange (maki push).`,
-      )
+      this.note(`${whyNotAsked(client)}${countWaiting(report.waiting.length)} here for the next exchange (maki push).`)
     }
     return report
   }
@@ -165,7 +162,7 @@ export abstract class MakiCommand<Result = unknown> extends Command {
       ...(keyFile === undefined ? {} : { keyFile }),
       ...(flags.node === undefined ? {} : { node: flags.node }),
       onWait: () => {
-        if (this.isInteractive) this.note('Waiting for another maki that uses this replica…')
+        if (this.isInteractive) this.note('Waiting for another maki that uses the copy of this profile…')
       },
       onCaution: (text) => this.caution(text),
     })
@@ -173,16 +170,35 @@ export abstract class MakiCommand<Result = unknown> extends Command {
 
   get #reportOptions() {
     const flags = Object.keys({ ...this.ctor.baseFlags, ...this.ctor.flags })
-    return { json: this.isJson, debug: hasFlag(this.argv, '--debug'), flags }
+    return {
+      json: this.isJson,
+      debug: hasFlag(this.argv, '--debug'),
+      flags,
+      command: this.ctor.id.replaceAll(':', ' '),
+    }
   }
 }
 
 function describeCopy(client: ClusterClient, nowMs: number): string {
-  const { exchangedAtMs } = client.local.exchange
-  const age = exchangedAtMs === undefined ? 'never exchanged yet' : `last exchanged ${formatAgo(exchangedAtMs, nowMs)}`
-  const why = client.isOffline ? '' : `${client.unreachableError().message}. `
-  return `${why}This is the copy on this computer, ${age}.`
+  const age = formatExchange(client.local.exchange.exchangedAtMs, nowMs)
+  return `${whyNotAsked(client)}This is the copy on this computer, ${age}.`
 }
+
+/** How old a copy is. */
+export const formatExchange = (atMs: number | undefined, nowMs: number): string =>
+  atMs === undefined ? 'never exchanged yet' : `last exchanged ${formatAgo(atMs, nowMs)}`
+
+/** Why no node was asked, to stand before what follows from it; empty with `--offline`, which is reason enough. */
+function whyNotAsked(client: ClusterClient): string {
+  if (client.isOffline) return ''
+  const { message } = client.unreachableError()
+  // A list of reasons ends with a path, and what follows would look like a part of it.
+  return `${message}${message.includes('\n') ? '\n' : '. '}`
+}
+
+/** `1 operation of yours waits`, `2 operations of yours wait`. */
+export const countWaiting = (operations: number): string =>
+  `${count(operations, 'operation')} of yours ${operations === 1 ? 'waits' : 'wait'}`
 
 /** True when a flag stands on the command line, before a `--` that ends the flags. */
 export function hasFlag(argv: readonly string[], flag: string): boolean {

@@ -142,6 +142,8 @@ export function checkPath(path: string): void {
   if (path.length > MAX_PATH_LENGTH) throw refuse(`the path has more than ${MAX_PATH_LENGTH} characters`)
   if (!path.isWellFormed()) throw refuse('the path is not valid Unicode')
   if (path.includes('\0')) throw refuse('the path has a NUL')
+  // Browsers turn a backslash in an address into a slash (WHATWG URL), so that nobody could ask for the file.
+  if (path.includes('\\')) throw refuse('the path has a backslash')
   for (const segment of path.split('/')) {
     if (segment === '' || segment === '.' || segment === '..')
       throw refuse(`it has the segment ${JSON.stringify(segment)}`)

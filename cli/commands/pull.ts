@@ -1,4 +1,4 @@
-import { MakiCommand } from '../base.ts'
+import { countWaiting, MakiCommand } from '../base.ts'
 import { formatOperation, type OperationView, viewOperation } from '../operation-view.ts'
 import { count, type Style } from '../output.ts'
 
@@ -34,7 +34,7 @@ export default class Pull extends MakiCommand<PullResult> {
   }
 
   protected format({ node, pulled, operations, waiting }: PullResult, style: Style): string {
-    const waits = waiting === 0 ? '' : `\n${count(waiting, 'operation')} of yours wait here: maki push`
+    const waits = waiting === 0 ? '' : `\n${countWaiting(waiting)} here: maki push`
     if (pulled === 0) return `Nothing new at ${node}.${waits}`
     const now = this.host.runtime.now()
     const shown = operations.map((view) => formatOperation(view, now, style)).join('\n\n')

@@ -1,6 +1,6 @@
 import { findCluster, listNodes, type OperationId, shortId } from '../../core/index.ts'
 import type { ConflictSummary, NodeStatus } from '../../edge/index.ts'
-import { MakiCommand } from '../base.ts'
+import { countWaiting, formatExchange, MakiCommand } from '../base.ts'
 import type { ClusterClient } from '../cluster-client.ts'
 import { count, formatTable, plainLine, type Style } from '../output.ts'
 import { formatDuration } from '../when.ts'
@@ -9,6 +9,8 @@ interface StatusResult {
   readonly cluster: { readonly id: string; readonly name: string }
   /** The node that answered; null when this is the copy on this computer. */
   readonly answeredBy: string | null
+  /** When the copy on this computer was last exchanged; null where a node answered, or it never was. */
+  readonly exchangedAt: string | null
   readonly nodes: readonly NodeStatus[]
   readonly pending: readonly OperationId[]
   readonly held: readonly OperationId[]
@@ -34,18 +36,24 @@ export default class Status extends MakiCommand<StatusResult> {
       const { self, ...status } = reached.status
       const answeredBy = status.nodes.find(({ key }) => key === self)?.name ?? reached.machine.name
       if (!isHealthy(status)) this.exitCode = 1
-      return { ...status, answeredBy, waiting }
+      return { ...status, answeredBy, exchangedAt: null, waiting }
     }
     if (!client.isOffline) {
       this.caution(client.unreachableError().message)
       this.exitCode = 3
     }
-    return { ...readCopy(client), answeredBy: null, waiting }
+    const { exchangedAtMs } = client.local.exchange
+    const exchangedAt = exchangedAtMs === undefined ? null : new Date(exchangedAtMs).toISOString()
+    return { ...readCopy(client), answeredBy: null, exchangedAt, waiting }
   }
 
   protected format(status: StatusResult, style: Style): string {
     const name = status.cluster.name === '' ? 'unknown' : plainLine(status.cluster.name)
-    const source = status.answeredBy === null ? 'from the copy on this computer' : `from ${status.answeredBy}`
+    const exchangedAtMs = status.exchangedAt === null ? undefined : Date.parse(status.exchangedAt)
+    const source =
+      status.answeredBy === null
+        ? `from the copy on this computer, ${formatExchange(exchangedAtMs, this.host.runtime.now())}`
+        : `from ${status.answeredBy}`
     const parts = [`${style.bold(name)} (${shortId(status.cluster.id)}), ${source}`, formatNodes(status, style)]
     const lines = listFindings(status, style)
     if (lines.length > 0) parts.push(lines.join('\n'))
@@ -59,7 +67,7 @@ const isHealthy = ({ nodes, conflicts }: Findings): boolean =>
   nodes.every(({ up }) => up) && new Set(nodes.map(({ digest }) => digest)).size <= 1 && conflicts.length === 0
 
 /** What this computer knows by itself: which nodes there are, not how they are. */
-function readCopy(client: ClusterClient): Omit<StatusResult, 'answeredBy' | 'waiting'> {
+function readCopy(client: ClusterClient): Omit<StatusResult, 'answeredBy' | 'exchangedAt' | 'waiting'> {
   const { replica } = client.local
   const name = findCluster(replica.state)?.name ?? ''
   return {
@@ -93,8 +101,8 @@ function formatNodes({ nodes, answeredBy }: StatusResult, style: Style): string 
     node.name,
     answeredBy === null ? style.dim('not asked') : node.up ? style.good('up') : style.bad('down'),
     formatDigest(node, most, style),
-    formatLag(node.lagMs),
-    count(Object.keys(node.active).length, 'site'),
+    answeredBy === null ? '-' : formatLag(node.lagMs),
+    answeredBy !== null && node.up ? count(Object.keys(node.active).length, 'site') : '-',
     node.version ?? '-',
   ])
   return formatTable(lines, ['NODE', '', 'STATE', 'HEARD', 'SERVES', 'VERSION'].map(style.bold))
@@ -128,8 +136,8 @@ function listFindings(status: StatusResult, style: Style): string[] {
     [pending, 'wait for operations that are not here'],
     [held, 'are held: their time lies ahead'],
     [unknown, 'are of a newer version'],
-    [waiting, 'of yours wait on this computer: maki push'],
   ]
   for (const [list, what] of amounts) if (list.length > 0) lines.push(`${count(list.length, 'operation')} ${what}`)
+  if (waiting.length > 0) lines.push(`${countWaiting(waiting.length)} on this computer: maki push`)
   return lines
 }
