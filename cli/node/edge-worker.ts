@@ -10,6 +10,7 @@ import {
 import { DnsProjection, type DnsServer, startDnsServer } from '../../dns/index.ts'
 import { findLocalDomain, type HttpServer, SiteProjection, startHttpServer } from '../../edge/index.ts'
 import { openBlobReader } from '../../replication/index.ts'
+import { connectionLimit } from './connection-limit.ts'
 import type { Edge, EdgeAddresses, EdgeCounters, EdgeOptions } from './edge-messages.ts'
 
 /** The tables and sockets of one worker: a mirror of the state, the two projections, and what answers from them. */
@@ -54,6 +55,7 @@ export class EdgeWorker implements Edge {
             table,
             fallback,
             revalidate: localHosts,
+            maxConnections: connectionLimit(),
           }),
         )
       }
