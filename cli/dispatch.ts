@@ -1,13 +1,13 @@
 import { Config } from '@oclif/core'
 import { MakiError } from '../core/index.ts'
 import { parseArgv } from './argv.ts'
-import { GLOBAL_OPTIONS, hasFlag } from './base.ts'
+import { GLOBAL_OPTIONS, hasFlag, MakiCommand } from './base.ts'
 import { COMMANDS, isCommandId, TOPICS } from './commands/index.ts'
 import { findNearest } from './config/index.ts'
 import { showHelp } from './help.ts'
 import type { Host } from './host.ts'
 import { createOclifOptions } from './oclif-options.ts'
-import { reportError } from './report-error.ts'
+import { reportError, unknownFlag } from './report-error.ts'
 
 /** Finds the command that a line names and runs it, or shows help. Resolves with the exit code. */
 export async function dispatch(argv: readonly string[], host: Host): Promise<number> {
@@ -19,6 +19,7 @@ export async function dispatch(argv: readonly string[], host: Host): Promise<num
     const names = topic === undefined || (topic in TOPICS && parsed.words.length === 1)
     if (parsed.id === undefined && !names) throw unknownCommand(parsed.words, ids)
     if (parsed.id === undefined || hasFlag(words, '--help') || hasFlag(words, '-h')) {
+      if (parsed.id === undefined) checkFlags(parsed.rest)
       await showHelp(parsed.id ?? topic, host)
       return 0
     }
@@ -30,6 +31,14 @@ export async function dispatch(argv: readonly string[], host: Host): Promise<num
   } catch (error) {
     return reportError(error, host, { json: hasFlag(argv, '--json'), debug: hasFlag(argv, '--debug') })
   }
+}
+
+/** Help is shown for a line without a command, but not for one with a flag that was meant for a command. */
+function checkFlags(words: readonly string[]): void {
+  const known = ['help', 'version', ...Object.keys(MakiCommand.baseFlags)]
+  const typed = words.find((word) => word.startsWith('-') && !['-', '--', '-h'].includes(word))
+  const name = typed?.replace(/^--/, '').split('=')[0]
+  if (typed !== undefined && !known.includes(name as string)) throw unknownFlag(typed, known, 'maki --help')
 }
 
 function unknownCommand(words: readonly string[], ids: ReadonlySet<string>): MakiError {

@@ -66,15 +66,15 @@ export class MachineFinder implements AsyncDisposable {
   explain(): MakiError {
     const { offline, profile } = this.#options
     if (offline) {
-      return new MakiError('MAKI_UNREACHABLE', 'no machine is asked with --offline', { hint: 'Leave --offline out.' })
+      return new MakiError('MAKI_UNREACHABLE', 'no node is asked with --offline', { hint: 'Leave --offline out.' })
     }
     if (profile.machines.length === 0) {
-      return new MakiError('MAKI_UNREACHABLE', `the profile ${profile.file} lists no machine`, {
+      return new MakiError('MAKI_UNREACHABLE', `the profile ${profile.file} lists no node`, {
         hint: 'Start a cluster on this computer with: maki dev',
       })
     }
     const reasons = this.#faults.map((error) => error.message)
-    const message = reasons.length === 1 ? reasons.join() : `no machine can be reached:\n  ${reasons.join('\n  ')}`
+    const message = reasons.length === 1 ? reasons.join() : `no node can be reached:\n  ${reasons.join('\n  ')}`
     const hint = this.#faults.find((error) => error.hint !== undefined)?.hint
     return new MakiError('MAKI_UNREACHABLE', message, {
       hint: hint ?? 'Check that the nodes run; with --offline changes are made here and wait.',
@@ -111,7 +111,7 @@ function checkNode({ node, profile }: MachineFinderOptions): void {
   if (node === undefined || profile.machines.some(({ name }) => name === node)) return
   const names = profile.machines.map(({ name }) => String(name))
   const nearest = findNearest(node, names)
-  throw new MakiError('MAKI_USAGE', `the profile ${profile.file} has no machine ${JSON.stringify(node)}`, {
+  throw new MakiError('MAKI_USAGE', `the profile ${profile.file} has no node ${JSON.stringify(node)}`, {
     hint:
       nearest !== undefined ? `--node ${nearest}` : names.length > 0 ? `It has ${names.join(', ')}.` : 'It lists none.',
   })

@@ -18,8 +18,8 @@ export abstract class RecordCommand extends MakiCommand<RecordResult> {
   }
 
   protected format({ changed, record, values, node }: RecordResult, style: Style): string {
-    const now = values.length === 0 ? 'is not there' : `is ${values.join(', ')}`
-    if (!changed) return `${record} ${now} already; nothing was written.`
+    if (!changed && values.length === 0) return `There is no ${record}; nothing was written.`
+    if (!changed) return `${record} is ${values.join(', ')} already; nothing was written.`
     const where = node === null ? '' : ` (at ${node})`
     return values.length === 0
       ? `${style.good('Removed')} ${record}${where}.`

@@ -10,13 +10,15 @@ export interface ReportOptions {
   readonly debug: boolean
   /** What can be typed after `--`, for a flag that is nearly one of them. */
   readonly flags?: readonly string[]
+  /** The command's words, for the hint that leads to its help. */
+  readonly command?: string
 }
 
 /** Tells what was refused, why, and what to type next; returns the exit code. With `json` that is one ErrorShape on stdout. */
 export function reportError(thrown: unknown, host: Host, options: ReportOptions): number {
   const interruption = host.signal.aborted && host.signal.reason instanceof Interrupted ? host.signal.reason : undefined
   if (interruption !== undefined) return interruption.exitCode
-  const error = toMakiError(thrown, options.flags ?? [])
+  const error = toMakiError(thrown, options)
   if (options.json) {
     host.stdout.write(`${JSON.stringify(error, undefined, 2)}\n`)
   } else {
@@ -33,30 +35,39 @@ export function reportError(thrown: unknown, host: Host, options: ReportOptions)
 
 const indentRest = (text: string, indent: string): string => text.split('\n').join(`\n${indent}`)
 
-function toMakiError(thrown: unknown, flags: readonly string[]): MakiError {
+function toMakiError(thrown: unknown, { flags = [], command }: ReportOptions): MakiError {
+  const help = command === undefined ? 'maki --help' : `maki ${command} --help`
   // oclif's own errors come from reading the command line: a missing argument, a flag that does not exist.
   if (thrown instanceof Error && (thrown instanceof Errors.CLIError || 'oclif' in thrown)) {
     const unknown = (thrown as { flags?: unknown }).flags
-    if (Array.isArray(unknown) && typeof unknown[0] === 'string') return unknownFlag(unknown[0], flags, thrown)
+    if (Array.isArray(unknown) && typeof unknown[0] === 'string') return unknownFlag(unknown[0], flags, help, thrown)
     return new MakiError('MAKI_USAGE', cleanUsage(thrown.message), {
       cause: thrown,
-      hint: 'Add --help to see how it is used.',
+      hint: help,
     })
   }
   return asMakiError(thrown)
 }
 
-function unknownFlag(typed: string, flags: readonly string[], cause: unknown): MakiError {
+/** A flag that nobody knows, with the one that was most likely meant, or where the flags are listed. */
+export function unknownFlag(typed: string, flags: readonly string[], help: string, cause?: unknown): MakiError {
   const name = typed.split('=')[0] as string
   const nearest = name.startsWith('--') ? findNearest(name.slice(2), flags) : undefined
   return new MakiError('MAKI_USAGE', `there is no flag ${name} here`, {
     cause,
-    hint: nearest === undefined ? 'Add --help to see the flags.' : `--${nearest}`,
+    hint: nearest === undefined ? help : `--${nearest}`,
   })
 }
 
 function cleanUsage(message: string): string {
-  const text = message.replace(/\n*See more help with --help\s*$/, '').trim()
+  const text = message
+    .replace(/\n*See more help with --help\s*$/, '')
+    .replace(/^Parsing (--\S+)\s+Expected (.*) but received: (.*)$/s, '$1: $2 is expected, not $3')
+    .replace(
+      /^Missing (\d+) required args?:\n([\s\S]*)$/,
+      (_, _number, list: string) => `arguments are missing:\n${list.replace(/^/gm, '  ')}`,
+    )
+    .trim()
   return text.charAt(0).toLowerCase() + text.slice(1)
 }
 

@@ -33,6 +33,11 @@ export default class Dev extends MakiCommand<never> {
     if (flags.tls) {
       throw new MakiError('MAKI_USAGE', '--tls is not there yet: this version serves plain HTTP', { hint: 'maki dev' })
     }
+    if (flags.node !== undefined) {
+      throw new MakiError('MAKI_USAGE', '--node chooses the node to ask, and maki dev asks none', {
+        hint: 'To say how many nodes it runs: maki dev --nodes 3',
+      })
+    }
     const { cwd, signal } = this.host
     await runDev({
       projectFile: args.dir === undefined ? resolve(cwd, flags.config) : join(resolve(cwd, args.dir), 'makiatto.toml'),

@@ -41,14 +41,17 @@ t.test('what is mistyped is refused with what was meant', async (t) => {
     [['zzzzzz'], 'there is no command maki zzzzzz', 'maki --help'],
     [['status', '--jsno'], 'there is no flag --jsno here', '--json'],
     [['history', '--limt', '3'], 'there is no flag --limt here', '--limit'],
-    [['status', '--zzzzzz'], 'there is no flag --zzzzzz here', 'Add --help to see the flags.'],
+    [['--zzzzzz'], 'there is no flag --zzzzzz here', 'maki --help'],
+    [['record', '--jsno'], 'there is no flag --jsno here', '--json'],
+    [['status', '--zzzzzz'], 'there is no flag --zzzzzz here', 'maki status --help'],
   ]
   for (const [argv, message, hint] of cases) {
     t.same(await maki(...argv), { code: 2, stdout: '', stderr: `Error: ${message}\nTry: ${hint}\n` }, argv.join(' '))
   }
-  t.match(await maki('history', '--limit', 'many'), { code: 2, stderr: /limit/ })
+  t.match(await maki('history', '--limit', 'many'), { code: 2, stderr: /--limit: an integer is expected, not many\n/ })
+  t.match(await maki('dev', '--node', '3'), { code: 2, stderr: /maki dev --nodes 3/ })
   t.match(await maki('history', '--limit', '0'), { code: 2, stderr: /limit/ })
-  t.match(await maki('show'), { code: 2, stderr: /missing 1 required arg/ })
+  t.match(await maki('show'), { code: 2, stderr: /arguments are missing:\n {2}operation .*\nTry: maki show --help/s })
   t.match(await maki('show', 'a', 'b'), { code: 2, stderr: /unexpected argument: b/ })
   t.match(await maki('sync', '--wait', 'some'), { code: 2, stderr: /wait/ })
 })

@@ -219,7 +219,7 @@ export const MISTAKES: readonly Mistake[] = [
     name: 'a node that is none',
     args: ['status', '--node', 'node4'],
     code: 2,
-    says: ['no machine "node4"', /Try: --node node\d/],
+    says: ['no node "node4"', /Try: --node node\d/],
   },
   {
     name: 'no profile',
