@@ -53,7 +53,7 @@ async function readDaemonFile(file: string): Promise<TomlDocument> {
     const why = code === 'ENOENT' ? 'there is no such file' : code === 'EACCES' ? 'it may not be read' : String(thrown)
     throw new MakiError('MAKI_CONFIG', `the daemon's configuration ${file} cannot be read: ${why}`, {
       cause: thrown,
-      hint: 'A server gets it from: maki machine init NAME USER@HOST\nName another file with: makiatto run --config FILE',
+      hint: 'Name another file with: makiatto run --config FILE\nmaki dev writes one for each of its nodes: .makiatto/node1/makiatto.toml',
     })
   }
 }

@@ -148,7 +148,9 @@ class DomainPlanner {
       key,
       message: `${host} belongs to ${owner}, as ${nameOfWriter(state, claim)} wrote`,
       hint:
-        owner === host ? `To free it: maki domain remove ${owner}` : `To free it: maki alias remove ${owner} ${host}`,
+        owner === host
+          ? `To free it: take ${owner} out of the makiatto.toml that has it, then there: maki sync --prune`
+          : `To free it: take it out of the aliases of ${owner} in the makiatto.toml that has them, then there: maki sync`,
     })
     return false
   }

@@ -105,7 +105,7 @@ t.test('all faults are told together, with what may explain them', async (t) => 
 t.test('a file that is not there says what makes one', async (t) => {
   await t.rejects(loadDaemonConfig(join(t.testdir({}), 'none.toml')), {
     code: 'MAKI_CONFIG',
-    hint: /maki machine init/,
+    hint: /makiatto run --config FILE/,
   })
 })
 

@@ -103,7 +103,7 @@ longitude = 1
 t.test('where there is none, the two ways to get one are named', async (t) => {
   await t.rejects(loadProfile(join(t.testdir({}), 'none.toml'), env), {
     code: 'MAKI_CONFIG',
-    hint: /maki dev[\s\S]*maki machine init/,
+    hint: /maki dev[\s\S]*export MAKIATTO_PROFILE=/,
   })
 })
 

@@ -323,7 +323,7 @@ t.test('a host that another domain holds is a fault; one that the same sync give
   ])
   const withAlias = domain('a.org', { aliases: ['x.net' as Hostname] })
   t.same(messages(plan(target, { project: 'blog', domains: [withAlias] })), [
-    'x.net belongs to b.org, as owner (operation ID) wrote | To free it: maki alias remove b.org x.net',
+    'x.net belongs to b.org, as owner (operation ID) wrote | To free it: take it out of the aliases of b.org in the makiatto.toml that has them, then there: maki sync',
   ])
   t.same(messages(plan(target, { project: 'blog', domains: [domain('x.net')] })).length, 1)
   target.commit([{ kind: 'domain.remove', domain: 'b.org' as Hostname }])

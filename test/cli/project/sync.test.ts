@@ -134,7 +134,7 @@ t.test('faults are told together, and nothing is written or sent', async (t) => 
     code: 'MAKI_CONFLICT',
     message:
       /^the sync is not possible:\n {2}settings of a\.org was written by owner.*\n {2}www\.a\.org belongs to b\.org/,
-    hint: /--take-over\n.*maki alias remove b\.org www\.a\.org/,
+    hint: /--take-over\n.*out of the aliases of b\.org .*maki sync/,
   })
   t.equal(target.operations.length, 2)
   t.equal(target.blobs.size, 0)
