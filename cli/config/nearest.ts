@@ -1,15 +1,20 @@
-/** The candidate that was most likely meant by a mistyped word; undefined when none is near. */
+/**
+ * The candidate that was most likely meant by a mistyped word: the nearest, else the only one that begins with it
+ * (`alias` for `aliases`); undefined when none is near.
+ */
 export function findNearest(word: string, candidates: Iterable<string>): string | undefined {
+  const longer: string[] = []
   // A third of the letters wrong is a typing error; more is another word.
   let bound = Math.max(1, Math.floor(word.length / 3))
   let nearest: string | undefined
   for (const candidate of candidates) {
+    if (word.length > 2 && candidate.toLowerCase().startsWith(word.toLowerCase())) longer.push(candidate)
     const distance = editDistance(word.toLowerCase(), candidate.toLowerCase())
     if (distance > bound || (distance === bound && nearest !== undefined)) continue
     bound = distance
     nearest = candidate
   }
-  return nearest
+  return nearest ?? (longer.length === 1 ? longer[0] : undefined)
 }
 
 /** Optimal string alignment distance: insertions, deletions, substitutions and swaps of neighbours. */

@@ -128,12 +128,15 @@ async function checkFolders(values: ProjectFile, base: string, findings: Finding
     const folder = resolve(base, table.path)
     const fault = await findFolderFault(folder)
     if (fault !== undefined) {
-      findings.fault(path, `the files of ${table.name} were looked for in ${folder}: ${fault}`, {
+      findings.fault(path, `the files ${nameOwner(table.name)}were looked for in ${folder}: ${fault}`, {
         hint: 'Build the site first, or correct the path; it is relative to the file that it stands in.',
       })
     }
   }
 }
+
+/** The name itself may be the fault: then it is missing here, or any value. */
+const nameOwner = (name: unknown): string => (typeof name === 'string' ? `of ${name} ` : '')
 
 async function findFolderFault(folder: string): Promise<string | undefined> {
   try {

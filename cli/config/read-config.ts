@@ -101,8 +101,13 @@ function describeIssue(issue: v.BaseIssue<unknown>): string {
     const listed = issue.expected?.replace(/^\(|\)$/g, '').replaceAll(' | ', ', ')
     return `one of ${listed} is expected, not ${describeValue(issue.input)}`
   }
+  if (issue.type === 'array' && isTable(issue.input))
+    return 'an array is expected, not a table; tables of an array have two brackets, like [[domain]]'
   return `${EXPECTED[issue.type] ?? issue.expected ?? issue.type} is expected, not ${describeValue(issue.input)}`
 }
+
+const isTable = (value: unknown): boolean =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date)
 
 function describeValue(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value)
