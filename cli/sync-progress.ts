@@ -1,22 +1,24 @@
-import type { Host } from './host.ts'
+import type { Host, TextSink } from './host.ts'
 import { count, createStyle, formatBytes, isInteractive, plainLine, type Style } from './output.ts'
 import type { PlanLine, SyncEvent, SyncPlan } from './project/index.ts'
 
 /**
  * Tells a sync's progress on stderr: a line for each finished step, and on a terminal one that is redrawn while a step
- * runs. With `quiet` only warnings.
+ * runs. With `quiet` only warnings. With `dryRun` the plan is the result and goes to stdout.
  */
 export class SyncProgress implements Disposable {
   readonly #host: Host
   readonly #quiet: boolean
+  readonly #dryRun: boolean
   readonly #style: Style
   #drawn = false
   #shownPlan = ''
   #sentBytes: number | undefined
 
-  constructor(host: Host, options: { quiet: boolean }) {
+  constructor(host: Host, options: { quiet: boolean; dryRun?: boolean }) {
     this.#host = host
     this.#quiet = options.quiet
+    this.#dryRun = options.dryRun === true
     this.#style = createStyle(host.stderr, host.env)
   }
 
@@ -69,17 +71,19 @@ export class SyncProgress implements Disposable {
   }
 
   #plan(plan: SyncPlan): void {
-    const text = formatPlan(plan, this.#style)
+    const { stdout, env } = this.#host
+    const text = formatPlan(plan, this.#dryRun ? createStyle(stdout, env) : this.#style)
     // A sync that begins again because a file changed plans again, mostly the same.
     if (text === '' || text === this.#shownPlan) return
     this.#shownPlan = text
-    this.#line(text)
+    this.#line(text, { sink: this.#dryRun ? stdout : undefined })
   }
 
-  #line(text: string, options: { always?: boolean } = {}): void {
+  #line(text: string, options: { always?: boolean; sink?: TextSink | undefined } = {}): void {
     if (this.#quiet && options.always !== true) return
     this.#clear()
-    this.#host.stderr.write(`${text}\n`)
+    const sink = options.sink ?? this.#host.stderr
+    sink.write(`${text}\n`)
   }
 
   #draw(text: string): void {

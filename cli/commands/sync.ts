@@ -46,7 +46,7 @@ export default class Sync extends MakiCommand<SyncReport> {
     prune: Flags.boolean({ summary: 'Remove domains of this project that are gone from the file.' }),
     'take-over': Flags.boolean({ summary: 'Replace values that others wrote by those of the file.' }),
     'allow-empty': Flags.boolean({ summary: 'Publish a site without files.' }),
-    force: Flags.boolean({ summary: 'Go back behind the commit that is served.' }),
+    force: Flags.boolean({ summary: 'Publish a git commit that comes before the one that is served.' }),
     strict: Flags.boolean({ summary: 'Unknown keys in makiatto.toml are errors.' }),
   }
 
@@ -59,7 +59,7 @@ export default class Sync extends MakiCommand<SyncReport> {
     for (const warning of formatWarnings(project)) this.caution(warning)
     await using client = await this.openClient(flags)
     const target = await ClusterSyncTarget.open(client)
-    using progress = new SyncProgress(this.host, { quiet: this.isJson })
+    using progress = new SyncProgress(this.host, { quiet: this.isJson, dryRun: flags['dry-run'] })
     const { plan, published, uploaded } = await runSync({
       project,
       target,
@@ -96,12 +96,17 @@ export default class Sync extends MakiCommand<SyncReport> {
 
   protected format({ dryRun, domains, uploaded, node, waiting }: SyncReport, style: Style): string {
     const changed = domains.filter(({ changes }) => changes.length > 0)
-    if (changed.length === 0) return 'Nothing to do: the cluster is as the project says.'
+    if (changed.length === 0) {
+      const isKept = domains.some(({ lines }) => lines.some(({ kind }) => kind === 'keep'))
+      return isKept
+        ? 'Nothing to do; what others wrote stays as it is.'
+        : 'Nothing to do: the cluster is as the project says.'
+    }
     if (dryRun) return `Would change ${count(changed.length, 'domain')}; nothing was written.`
     const sent = uploaded.blobs === 0 ? '' : `, ${count(uploaded.blobs, 'new blob')} (${formatBytes(uploaded.bytes)})`
     const what = `${changed.map(({ domain }) => domain).join(', ')}${sent}`
     if (waiting > 0)
-      return `${style.warn('Made')} ${what}; ${count(waiting, 'operation')} wait here for a node: maki push`
+      return `${style.warn('Made')} ${what}; ${count(waiting, 'operation')} ${waiting === 1 ? 'waits' : 'wait'} here for a node: maki push`
     return `${style.good('Synced')} ${what}${node === null ? '' : ` at ${node}`}.`
   }
 }
