@@ -29,7 +29,7 @@ export async function checkPorts(nodes: readonly NodeLayout[]): Promise<void> {
   if (taken.size === 0) return
   const lines = [...taken].map(([holder, ports]) => `\n  ${holder} holds ${ports.join(', ')}`)
   throw new MakiError('MAKI_PORT_IN_USE', `ports that the cluster needs are taken:${lines.join('')}`, {
-    hint: 'End what holds them, or choose others: maki dev --http-port 9080 --dns-port 6300',
+    hint: 'End what holds them, or add others to the command: --http-port 9080 --dns-port 6300\n(with npm: npm start -- --http-port 9080 --dns-port 6300).',
   })
 }
 

@@ -39,7 +39,7 @@ async function takeFromTheDead(path: string, folder: string): Promise<void> {
       'MAKI_LOCKED',
       `the local cluster in ${folder} is running already: maki dev is process ${pid}`,
       {
-        hint: `End it with: kill ${pid}\nor start another one with: maki dev --data .makiatto2 --http-port 9080 --dns-port 6300`,
+        hint: `End it with: kill ${pid}\nor, for another one beside it, add: --data .makiatto2 --http-port 9080 --dns-port 6300`,
       },
     )
   }

@@ -11,8 +11,9 @@ export interface ProcessInfo {
 
 const run = promisify(execFile)
 
-/** Where commands are cut: enough to recognise one. */
-const MAX_COMMAND_LENGTH = 200
+/** What is left of a long command: its program, and its end, which is what one process has and others have not. */
+const SHOWN_START = 30
+const SHOWN_END = 60
 
 /** What tells this process from a later one of the same number; undefined when there is none. */
 export async function findProcessMark(pid: number): Promise<string | undefined> {
@@ -61,9 +62,16 @@ export function readSocketTable(table: string, port: number, state: string): str
   })
 }
 
+/** A command line as short as one recognises it by: without the folder of its program and without its middle. Pure. */
+export function shortenCommand(command: string): string {
+  const short = command.replace(/^\/\S*\/(?=\S)/, '')
+  if (short.length <= SHOWN_START + SHOWN_END + 1) return short
+  return `${short.slice(0, SHOWN_START)}…${short.slice(-SHOWN_END)}`
+}
+
 async function readCommand(pid: string): Promise<string> {
   const words = (await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).split('\0')
-  return words.join(' ').trim().slice(0, MAX_COMMAND_LENGTH)
+  return shortenCommand(words.join(' ').trim())
 }
 
 async function findHolderByLsof(protocol: 'tcp' | 'udp', port: number): Promise<ProcessInfo | undefined> {
@@ -72,7 +80,7 @@ async function findHolderByLsof(protocol: 'tcp' | 'udp', port: number): Promise<
   const pid = Number(line)
   if (!Number.isSafeInteger(pid) || pid <= 0) return undefined
   const command = (await firstLine('ps', ['-o', 'command=', '-p', String(pid)])) ?? ''
-  return { pid, command: command.slice(0, MAX_COMMAND_LENGTH) }
+  return { pid, command: shortenCommand(command) }
 }
 
 async function firstLine(command: string, args: readonly string[]): Promise<string | undefined> {
