@@ -6,6 +6,7 @@ import { createOclifOptions } from './oclif-options.ts'
 
 /** Wide enough for the examples; a terminal that is wider gets no longer lines, which nobody reads. */
 const MAX_WIDTH = 100
+/** Also of a terminal that does not know its width, which is 0 then. */
 const WIDTH_WITHOUT_TERMINAL = 90
 
 /** Prints help: of a command (`record:set`), of a topic (`record`), or of the whole program. */
@@ -21,7 +22,7 @@ export async function showHelp(subject: string | undefined, host: Host): Promise
       host.stdout.write(`${colours ? text : stripVTControlCharacters(text)}\n`)
     }
   })(config, {
-    maxWidth: Math.min(host.stdout.columns ?? WIDTH_WITHOUT_TERMINAL, MAX_WIDTH),
+    maxWidth: Math.min(host.stdout.columns || WIDTH_WITHOUT_TERMINAL, MAX_WIDTH),
     flagSortOrder: 'none',
     hideCommandSummaryInDescription: true,
     docopts: false,
