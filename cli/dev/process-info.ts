@@ -13,7 +13,7 @@ const run = promisify(execFile)
 
 /** What is left of a long command: its program, and its end, which is what one process has and others have not. */
 const SHOWN_START = 30
-const SHOWN_END = 60
+const SHOWN_END = 80
 
 /** What tells this process from a later one of the same number; undefined when there is none. */
 export async function findProcessMark(pid: number): Promise<string | undefined> {
