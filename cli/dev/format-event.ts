@@ -30,9 +30,11 @@ export function formatEvent(event: DevEvent, options: FormatOptions): string {
     case 'warned':
       return `${style.warn('warning:')} ${event.message}`
     case 'node-died': {
-      const said = event.lastLines.map((line) => `\n  ${style.dim(plainLine(line))}`).join('')
+      // What it logged of its daily work explains nothing; the log has it.
+      const telling = event.lastLines.filter((line) => !/"level":"(?:debug|info)"/.test(line))
+      const said = telling.map((line) => `\n  ${style.dim(plainLine(line))}`).join('')
       const again = `it is started again in ${event.retryMs / 1000} s, and catches up with the others`
-      return `${style.warn(`${event.node} ended`)} (${event.how}); ${again}. Its last words:${said}`
+      return `${style.warn(`${event.node} ended`)} (${event.how}); ${again}.${said === '' ? '' : ` Its last words:${said}`}`
     }
     case 'node-recovered':
       return `${style.good(`${event.node} is back`)} (process ${event.pid})`

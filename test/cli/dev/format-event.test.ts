@@ -38,6 +38,13 @@ t.test('control characters in a node’s last words do not reach the terminal', 
   t.match(text, /node1 ended \(SIGKILL\); it is started again in 0\.5 s/)
 })
 
+t.test('a node’s last words are what it complained of, not its daily work', async (t) => {
+  const lines = ['{"level":"info","event":"site.switched"}', '{"level":"error","event":"no.disk"}']
+  const died = { event: 'node-died', node: 'node1', how: 'exit 1', retryMs: 500 } as const
+  t.match(format({ ...died, lastLines: lines }), /Its last words:\n {2}\{"level":"error","event":"no\.disk"\}$/)
+  t.match(format({ ...died, lastLines: lines.slice(0, 1) }), /catches up with the others\.$/)
+})
+
 t.test('a failed publication says what to do; an empty one says nothing', async (t) => {
   const error = { code: 'MAKI_CONFIG', message: 'it is broken', hint: 'mend it' } as const
   t.equal(format({ event: 'sync-failed', error }), 'not published: it is broken\nTry: mend it')
