@@ -21,8 +21,8 @@ const MAKI = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'cli', 'b
 /**
  * `maki sync --wait all` to a fresh cluster of three, start-up of the command included and every file durable at its
  * node, against `rsync -a` to three folders one after another, which syncs nothing to disk. The disk is flushed
- * before each, so that nobody pays for another's writes. Nothing is deleted before the end: for a minute after a deletion
- * of many files, ext4 makes new ones several times slower.
+ * before each, so that nobody pays for another's writes. Nothing is deleted before the end, which would
+ * be work for the file system too.
  */
 export async function benchSync(): Promise<void> {
   title(`3. ${FILES} files (${BYTES / 1e6} MB) to three nodes, then ${CHANGED} changed files`)
