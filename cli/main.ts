@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs'
 import { enableCompileCache } from 'node:module'
 import { isAbsolute, join } from 'node:path'
-import type { Host } from './host.ts'
-import { readPackageInfo } from './package-info.ts'
+import type { Host } from './program/host.ts'
+import { readPackageInfo } from './program/package-info.ts'
 
 /**
  * Runs `maki`. Resolves with the exit code, which is the caller's to set. What a command line does not need is not
@@ -16,9 +16,9 @@ export async function runMaki(argv: readonly string[], given?: Host): Promise<nu
     else given.stdout.write(line)
     return 0
   }
-  const { dispatch } = await import('./dispatch.ts')
+  const { dispatch } = await import('./program/dispatch.ts')
   if (given !== undefined) return dispatch(argv, given)
-  const { createProcessHost } = await import('./host.ts')
+  const { createProcessHost } = await import('./program/host.ts')
   using host = createProcessHost()
   return await dispatch(argv, host)
 }

@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util'
 import { asMakiError, MakiError } from '../core/index.ts'
 import { DAEMON_CONFIG_FILE, loadDaemonConfig } from './config/index.ts'
 import { makeNodeKey, parseParts, runDaemon } from './node/index.ts'
-import { readPackageInfo } from './package-info.ts'
+import { readPackageInfo } from './program/package-info.ts'
 
 const USAGE = `makiatto: a node of a content delivery network that a person owns
 

@@ -1,6 +1,6 @@
-import { MakiCommand } from './base.ts'
-import type { ClusterClient } from './cluster-client.ts'
-import type { Style } from './output.ts'
+import type { ClusterClient } from './client/cluster-client.ts'
+import type { Style } from './output/output.ts'
+import { MakiCommand } from './program/base.ts'
 import type { RecordPlan, RecordResult } from './record-change.ts'
 
 /** What the commands that write records have in common: plan on the newest state there is, write, send. */

@@ -8,7 +8,7 @@ import {
   shortId,
 } from '../core/index.ts'
 import type { Replica } from '../replication/index.ts'
-import { resolvePrefix } from './operation-view.ts'
+import { resolvePrefix } from './output/operation-view.ts'
 
 /** A published version of a site, with the operation that published it. */
 export interface PublishedRelease {

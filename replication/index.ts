@@ -1,9 +1,6 @@
-export { Activation, type ActivationEvents, type ActivationOptions, type Unservable } from './activation.ts'
-export { type Admission, type AdmissionRequest, verifyAdmission } from './admission.ts'
-export type { AwarenessView } from './awareness.ts'
-export type { AwarenessData } from './awareness-entry.ts'
-export { BlobFetcher, type BlobFetcherOptions, type FetchCounts } from './blob-fetcher.ts'
-export { BlobFolder, openBlobReader } from './blob-folder.ts'
+export { Activation, type ActivationEvents, type ActivationOptions, type Unservable } from './blobs/activation.ts'
+export { BlobFetcher, type BlobFetcherOptions, type FetchCounts } from './blobs/blob-fetcher.ts'
+export { BlobFolder, openBlobReader } from './blobs/blob-folder.ts'
 export {
   encodePack,
   type PackItem,
@@ -11,16 +8,19 @@ export {
   PackParser,
   type PackPart,
   SMALL_BLOB_BYTES,
-} from './blob-pack.ts'
-export type { BlobPeer } from './blob-peers.ts'
-export { type BlobServer, type BlobServerOptions, startBlobServer } from './blob-server.ts'
-export { type BlobEvents, BlobStore, type BlobStoreOptions, type PackRules } from './blob-store.ts'
-export type { FetchOptions, FetchProgress, WantedBlob } from './blob-wants.ts'
-export { parseDialTarget } from './dialer.ts'
-export type { GossipEvents, GossipOptions, GossipPeer, GossipService } from './gossip-options.ts'
-export { startGossip } from './gossip-service.ts'
-export { Inventory } from './inventory.ts'
-export { type LevelStore, type LevelStoreOptions, openLevelStore } from './level-store.ts'
+} from './blobs/blob-pack.ts'
+export type { BlobPeer } from './blobs/blob-peers.ts'
+export { type BlobServer, type BlobServerOptions, startBlobServer } from './blobs/blob-server.ts'
+export { type BlobEvents, BlobStore, type BlobStoreOptions, type PackRules } from './blobs/blob-store.ts'
+export type { FetchOptions, FetchProgress, WantedBlob } from './blobs/blob-wants.ts'
+export { checkRelease, type ReleaseBlobs, type ReleaseCheck, ReleaseChecker } from './blobs/release-check.ts'
+export { type Admission, type AdmissionRequest, verifyAdmission } from './gossip/admission.ts'
+export type { AwarenessView } from './gossip/awareness.ts'
+export type { AwarenessData } from './gossip/awareness-entry.ts'
+export { parseDialTarget } from './gossip/dialer.ts'
+export type { GossipEvents, GossipOptions, GossipPeer, GossipService } from './gossip/gossip-options.ts'
+export { startGossip } from './gossip/gossip-service.ts'
+export { PROTOCOL_VERSION } from './gossip/wire.ts'
 export type {
   GossipReplica,
   InventoryView,
@@ -29,10 +29,10 @@ export type {
   OperationStore,
   StoreDamage,
 } from './ports.ts'
-export { readOperation } from './read-operation.ts'
-export { checkRelease, type ReleaseBlobs, type ReleaseCheck, ReleaseChecker } from './release-check.ts'
-export { Replica, type ReplicaEvents, type ReplicaOptions, type Standing } from './replica.ts'
-export type { ReplicaPage } from './replica-page.ts'
-export { type DocumentFaults, SharedReplica, type SharedReplicaOptions } from './shared-replica.ts'
-export { createMemoryStore } from './store-memory.ts'
-export { PROTOCOL_VERSION } from './wire.ts'
+export { Inventory } from './replica/inventory.ts'
+export { readOperation } from './replica/read-operation.ts'
+export { Replica, type ReplicaEvents, type ReplicaOptions, type Standing } from './replica/replica.ts'
+export type { ReplicaPage } from './replica/replica-page.ts'
+export { type DocumentFaults, SharedReplica, type SharedReplicaOptions } from './replica/shared-replica.ts'
+export { type LevelStore, type LevelStoreOptions, openLevelStore } from './store/level-store.ts'
+export { createMemoryStore } from './store/store-memory.ts'

@@ -1,10 +1,10 @@
 import { join, resolve } from 'node:path'
 import { Args, Flags } from '@oclif/core'
 import { MakiError } from '../../core/index.ts'
-import { MakiCommand } from '../base.ts'
-import { ClusterClient } from '../cluster-client.ts'
-import { ClusterSyncTarget } from '../cluster-sync-target.ts'
+import { ClusterClient } from '../client/cluster-client.ts'
+import { ClusterSyncTarget } from '../client/cluster-sync-target.ts'
 import { type DevEvent, formatEvent, MAX_NODES, type Publish, runDev } from '../dev/index.ts'
+import { MakiCommand } from '../program/base.ts'
 import { runSync } from '../project/index.ts'
 
 export default class Dev extends MakiCommand<never> {

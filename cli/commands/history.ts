@@ -7,11 +7,11 @@ import {
   type Operation,
   parseHostname,
 } from '../../core/index.ts'
-import { MakiCommand } from '../base.ts'
-import type { ClusterClient } from '../cluster-client.ts'
-import { formatOperation, nameMember, type OperationView, viewOperation } from '../operation-view.ts'
-import type { Style } from '../output.ts'
-import { parseWhen } from '../when.ts'
+import type { ClusterClient } from '../client/cluster-client.ts'
+import { formatOperation, nameMember, type OperationView, viewOperation } from '../output/operation-view.ts'
+import type { Style } from '../output/output.ts'
+import { parseWhen } from '../output/when.ts'
+import { MakiCommand } from '../program/base.ts'
 
 /** Enough for a screen or two; a script asks for what it needs. */
 const DEFAULT_LIMIT = 50

@@ -1,5 +1,5 @@
 import type { Config } from '@oclif/core'
-import type { MakiCommand } from '../base.ts'
+import type { MakiCommand } from '../program/base.ts'
 
 /** A command's class, as `maki` uses it. */
 export type CommandClass = (new (argv: string[], config: Config) => MakiCommand) & { id: string }

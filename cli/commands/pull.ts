@@ -1,6 +1,6 @@
-import { countWaiting, MakiCommand } from '../base.ts'
-import { formatOperation, type OperationView, viewOperation } from '../operation-view.ts'
-import { count, type Style } from '../output.ts'
+import { formatOperation, type OperationView, viewOperation } from '../output/operation-view.ts'
+import { count, type Style } from '../output/output.ts'
+import { countWaiting, MakiCommand } from '../program/base.ts'
 
 interface PullResult {
   readonly node: string

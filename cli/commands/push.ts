@@ -1,9 +1,9 @@
 import { Flags } from '@oclif/core'
 import type { Conflict, Operation, OperationId } from '../../core/index.ts'
-import { MakiCommand } from '../base.ts'
-import type { ClusterClient } from '../cluster-client.ts'
-import { formatOperation, nameMember, type OperationView, viewOperation } from '../operation-view.ts'
-import { count, type Style } from '../output.ts'
+import type { ClusterClient } from '../client/cluster-client.ts'
+import { formatOperation, nameMember, type OperationView, viewOperation } from '../output/operation-view.ts'
+import { count, type Style } from '../output/output.ts'
+import { MakiCommand } from '../program/base.ts'
 
 /** What becomes of one operation that waits. */
 interface PushRow extends OperationView {

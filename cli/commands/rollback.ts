@@ -8,10 +8,10 @@ import {
   type State,
   shortId,
 } from '../../core/index.ts'
-import { MakiCommand } from '../base.ts'
-import { describeChange } from '../describe-change.ts'
 import { requireDomain } from '../domain-of.ts'
-import type { Style } from '../output.ts'
+import { describeChange } from '../output/describe-change.ts'
+import type { Style } from '../output/output.ts'
+import { MakiCommand } from '../program/base.ts'
 import { chooseRollback, listReleases, type PublishedRelease } from '../releases.ts'
 
 interface RollbackResult {

@@ -1,8 +1,8 @@
 import { Args } from '@oclif/core'
 import { formatStamp, type OperationId } from '../../core/index.ts'
-import { MakiCommand } from '../base.ts'
-import { formatOperation, type OperationView, resolvePrefix, viewOperation } from '../operation-view.ts'
-import type { Style } from '../output.ts'
+import { formatOperation, type OperationView, resolvePrefix, viewOperation } from '../output/operation-view.ts'
+import type { Style } from '../output/output.ts'
+import { MakiCommand } from '../program/base.ts'
 
 interface ShownOperation extends OperationView {
   readonly stamp: string

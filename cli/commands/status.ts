@@ -1,9 +1,9 @@
 import { findCluster, listNodes, type OperationId, shortId } from '../../core/index.ts'
 import type { ConflictSummary, NodeStatus } from '../../edge/index.ts'
-import { countWaiting, formatExchange, MakiCommand } from '../base.ts'
-import type { ClusterClient } from '../cluster-client.ts'
-import { count, formatTable, plainLine, type Style } from '../output.ts'
-import { formatDuration } from '../when.ts'
+import type { ClusterClient } from '../client/cluster-client.ts'
+import { count, formatTable, plainLine, type Style } from '../output/output.ts'
+import { formatDuration } from '../output/when.ts'
+import { countWaiting, formatExchange, MakiCommand } from '../program/base.ts'
 
 interface StatusResult {
   readonly cluster: { readonly id: string; readonly name: string }

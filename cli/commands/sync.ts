@@ -1,12 +1,12 @@
 import { join, resolve } from 'node:path'
 import { Flags } from '@oclif/core'
 import type { OperationId } from '../../core/index.ts'
-import { MakiCommand } from '../base.ts'
-import { ClusterSyncTarget } from '../cluster-sync-target.ts'
+import { ClusterSyncTarget } from '../client/cluster-sync-target.ts'
 import { formatWarnings, loadProject } from '../config/index.ts'
-import { count, formatBytes, type Style } from '../output.ts'
+import { count, formatBytes, type Style } from '../output/output.ts'
+import { SyncProgress } from '../output/sync-progress.ts'
+import { MakiCommand } from '../program/base.ts'
 import { type DomainPlan, runSync } from '../project/index.ts'
-import { SyncProgress } from '../sync-progress.ts'
 
 interface SyncedDomain {
   readonly domain: string

@@ -1,7 +1,7 @@
 import { mkdir, readdir, rename, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { MakiError, type Runtime } from '../../core/index.ts'
-import { hasErrno } from '../identity.ts'
+import { hasErrno } from '../client/identity.ts'
 
 /** Where a local cluster keeps everything; all paths absolute. */
 export interface DevFolder {

@@ -1,7 +1,7 @@
 import { link, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { MakiError } from '../../core/index.ts'
-import { hasErrno } from '../identity.ts'
+import { hasErrno } from '../client/identity.ts'
 import { findProcessMark } from './process-info.ts'
 
 const LOCK_FILE = 'dev.lock'

@@ -1,7 +1,7 @@
 import { relative } from 'node:path'
 import { type Hostname, isWithin, shortId } from '../../core/index.ts'
-import { quoteForShell } from '../identity.ts'
-import { formatTable, plainLine, type Style } from '../output.ts'
+import { quoteForShell } from '../client/identity.ts'
+import { formatTable, plainLine, type Style } from '../output/output.ts'
 import type { DevEvent } from './events.ts'
 
 export interface FormatOptions {

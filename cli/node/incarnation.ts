@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import type { Runtime } from '../../core/index.ts'
-import { replaceFile } from '../data-folder.ts'
+import { replaceFile } from '../client/data-folder.ts'
 
 /**
  * A number greater than in every earlier process of this node, by which others tell a restart from a second machine with

@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { MakiError, type MemberKey, type Signer } from '../../core/index.ts'
-import { findKeyFile, generateKey, writeKeyFile } from '../identity.ts'
+import { findKeyFile, generateKey, writeKeyFile } from '../client/identity.ts'
 import { systemRuntime } from '../system.ts'
 
 const keyPath = (dataDirectory: string) => join(dataDirectory, 'keys', 'node.key')

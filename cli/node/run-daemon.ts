@@ -1,5 +1,5 @@
 import type { DaemonConfig } from '../config/index.ts'
-import { readPackageInfo } from '../package-info.ts'
+import { readPackageInfo } from '../program/package-info.ts'
 import { createJsonLog, systemRuntime } from '../system.ts'
 import { startNode } from './node.ts'
 import type { Parts } from './parts.ts'

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { asMakiError, MakiError } from '../../core/index.ts'
 import { parseOperationBatch } from '../../edge/index.ts'
-import { hasErrno } from '../identity.ts'
+import { hasErrno } from '../client/identity.ts'
 
 /**
  * The operations that a new node is given when it is set up, so that it knows its cluster and can show others why it

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { describeChange, describeOperation } from '../../cli/describe-change.ts'
+import { describeChange, describeOperation } from '../../cli/output/describe-change.ts'
 import type { BlobHash, Change, Hostname, NodeName, OwnerName } from '../../core/index.ts'
 import { CHANGE_KINDS } from '../../core/index.ts'
 import { testKey } from './support/test-cluster.ts'

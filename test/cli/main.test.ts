@@ -1,8 +1,8 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
-import { parseArgv } from '../../cli/argv.ts'
 import { COMMANDS } from '../../cli/commands/index.ts'
+import { parseArgv } from '../../cli/program/argv.ts'
 import { runInProcess } from './support/test-cluster.ts'
 
 const options = { env: { HOME: '/nonexistent' }, cwd: '/' }

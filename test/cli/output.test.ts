@@ -1,8 +1,8 @@
 import { stripVTControlCharacters } from 'node:util'
 import fc from 'fast-check'
 import t from 'tap'
-import { count, displayWidth, formatBytes, formatTable, plainLine } from '../../cli/output.ts'
-import { formatAgo, formatDuration, parseWhen } from '../../cli/when.ts'
+import { count, displayWidth, formatBytes, formatTable, plainLine } from '../../cli/output/output.ts'
+import { formatAgo, formatDuration, parseWhen } from '../../cli/output/when.ts'
 import { seeds } from '../support/seeds.ts'
 
 t.test('columns of a terminal', async (t) => {

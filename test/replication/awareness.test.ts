@@ -1,7 +1,7 @@
 import t from 'tap'
 import { type ClusterId, encodeCanonical, type MemberKey, type Signer } from '../../core/index.ts'
-import { Awareness, type AwarenessConfig, HEARTBEAT_MS, UP_MS } from '../../replication/awareness.ts'
-import { createAwarenessEntry } from '../../replication/awareness-entry.ts'
+import { Awareness, type AwarenessConfig, HEARTBEAT_MS, UP_MS } from '../../replication/gossip/awareness.ts'
+import { createAwarenessEntry } from '../../replication/gossip/awareness-entry.ts'
 import { testSigner } from '../support/histories.ts'
 import { createRandom, seeds } from '../support/seeds.ts'
 

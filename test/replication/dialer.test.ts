@@ -1,7 +1,7 @@
 import t from 'tap'
 import type { MemberKey } from '../../core/index.ts'
-import { Dialer, MAX_NEIGHBOURS, parseDialTarget } from '../../replication/dialer.ts'
-import { chooseLink, type LinkClaim } from '../../replication/link-choice.ts'
+import { Dialer, MAX_NEIGHBOURS, parseDialTarget } from '../../replication/gossip/dialer.ts'
+import { chooseLink, type LinkClaim } from '../../replication/gossip/link-choice.ts'
 import { ManualRuntime } from '../sim/manual-runtime.ts'
 import { createRandom, seeds } from '../support/seeds.ts'
 

@@ -3,9 +3,9 @@ import { connect, createServer, type Socket } from 'node:net'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import t from 'tap'
 import type { Runtime } from '../../core/index.ts'
-import { GossipLink } from '../../replication/gossip-link.ts'
-import type { Session, SessionPeer } from '../../replication/session.ts'
-import { encodeFrame, type Frame } from '../../replication/wire.ts'
+import { GossipLink } from '../../replication/gossip/gossip-link.ts'
+import type { Session, SessionPeer } from '../../replication/gossip/session.ts'
+import { encodeFrame, type Frame } from '../../replication/gossip/wire.ts'
 
 const hello = encodeFrame({ type: 'bye', reason: 'stands for a hello' })
 const request = (number: number): Frame => ({ type: 'request', ids: new Uint8Array(32).fill(number & 0xff) })

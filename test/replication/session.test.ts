@@ -7,9 +7,9 @@ import {
   type Role,
   type Signer,
 } from '../../core/index.ts'
-import { verifyAdmission } from '../../replication/admission.ts'
-import { Session, type SessionConfig, type SessionStep } from '../../replication/session.ts'
-import type { Frame } from '../../replication/wire.ts'
+import { verifyAdmission } from '../../replication/gossip/admission.ts'
+import { Session, type SessionConfig, type SessionStep } from '../../replication/gossip/session.ts'
+import type { Frame } from '../../replication/gossip/wire.ts'
 import { createTestCluster, testSigner } from '../support/histories.ts'
 
 const cluster = 'b'.repeat(51).concat('a') as ClusterId

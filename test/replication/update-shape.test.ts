@@ -1,7 +1,7 @@
 import * as encoding from 'lib0/encoding'
 import t from 'tap'
 import * as Y from 'yjs'
-import { checkUpdateShape, checkVectorShape } from '../../replication/update-shape.ts'
+import { checkUpdateShape, checkVectorShape } from '../../replication/replica/update-shape.ts'
 import { createRandom, seeds } from '../support/seeds.ts'
 
 /** Above what is taken without a look. */

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { type ClusterId, encodeCanonical, type MemberKey } from '../../core/index.ts'
-import { FrameDecoder } from '../../replication/frame-decoder.ts'
-import { encodeSyncMessage, parseSyncMessage } from '../../replication/sync-message.ts'
+import { FrameDecoder } from '../../replication/gossip/frame-decoder.ts'
+import { encodeSyncMessage, parseSyncMessage } from '../../replication/gossip/sync-message.ts'
 import {
   encodeFrame,
   type Frame,
@@ -9,7 +9,7 @@ import {
   MAX_FRAME_BYTES,
   MAX_STRANGER_FRAME_BYTES,
   TABLE_BYTES,
-} from '../../replication/wire.ts'
+} from '../../replication/gossip/wire.ts'
 import { createRandom, type Random, seeds } from '../support/seeds.ts'
 
 const id = 'a'.repeat(52)

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import * as Y from 'yjs'
 import { decodeMessage, encodeCanonical, MakiError, type OperationId, operationIdFrom } from '../../core/index.ts'
-import { Inventory } from '../../replication/inventory.ts'
 import type { GossipReplica, MergeReport } from '../../replication/ports.ts'
+import { Inventory } from '../../replication/replica/inventory.ts'
 
 /** Bytes that the fake takes for an operation: `[text, heads]`. A text that starts with `bad` is refused. */
 export function fakeOperation(

@@ -1,6 +1,6 @@
 import type { ClusterId, Log, MemberKey, Signer } from '../../core/index.ts'
-import type { GossipOptions, GossipService } from '../../replication/gossip-options.ts'
-import { startGossip } from '../../replication/gossip-service.ts'
+import type { GossipOptions, GossipService } from '../../replication/gossip/gossip-options.ts'
+import { startGossip } from '../../replication/gossip/gossip-service.ts'
 import { testSigner } from '../support/histories.ts'
 import { FakeReplica } from './fake-replica.ts'
 import type { ManualRuntime } from './manual-runtime.ts'

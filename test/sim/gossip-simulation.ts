@@ -1,8 +1,8 @@
 import type { MemberKey } from '../../core/index.ts'
-import { FrameDecoder } from '../../replication/frame-decoder.ts'
-import { Gossip } from '../../replication/gossip.ts'
-import { type GossipEffect, type GossipInput, isGossipFrame } from '../../replication/gossip-messages.ts'
-import { encodeFrame, MAX_FRAME_BYTES } from '../../replication/wire.ts'
+import { FrameDecoder } from '../../replication/gossip/frame-decoder.ts'
+import { Gossip } from '../../replication/gossip/gossip.ts'
+import { type GossipEffect, type GossipInput, isGossipFrame } from '../../replication/gossip/gossip-messages.ts'
+import { encodeFrame, MAX_FRAME_BYTES } from '../../replication/gossip/wire.ts'
 import type { Random } from '../support/seeds.ts'
 import { FakeReplica } from './fake-replica.ts'
 

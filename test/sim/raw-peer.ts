@@ -1,8 +1,8 @@
 import { connect, type Socket } from 'node:net'
 import type { Signer } from '../../core/index.ts'
-import { FrameDecoder } from '../../replication/frame-decoder.ts'
-import { Session, type SessionConfig } from '../../replication/session.ts'
-import { encodeFrame, type Frame, MAX_FRAME_BYTES } from '../../replication/wire.ts'
+import { FrameDecoder } from '../../replication/gossip/frame-decoder.ts'
+import { Session, type SessionConfig } from '../../replication/gossip/session.ts'
+import { encodeFrame, type Frame, MAX_FRAME_BYTES } from '../../replication/gossip/wire.ts'
 import { testClusterId } from './gossip-cluster.ts'
 
 /** A peer without manners: speaks bytes of its own, and the handshake when asked to. */

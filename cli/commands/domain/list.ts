@@ -1,6 +1,6 @@
 import { listDomains, type OperationId, type State, shortId } from '../../../core/index.ts'
-import { MakiCommand } from '../../base.ts'
-import { formatTable, plainLine, type Style } from '../../output.ts'
+import { formatTable, plainLine, type Style } from '../../output/output.ts'
+import { MakiCommand } from '../../program/base.ts'
 
 interface DomainRow {
   readonly name: string

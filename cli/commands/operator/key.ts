@@ -1,8 +1,8 @@
 import { type ClusterId, findMember, type MemberKey, type Role } from '../../../core/index.ts'
-import { MakiCommand } from '../../base.ts'
-import { readKeyFile } from '../../identity.ts'
-import { plainLine, type Style } from '../../output.ts'
-import { ensureProfileKey } from '../../profile-key.ts'
+import { readKeyFile } from '../../client/identity.ts'
+import { ensureProfileKey } from '../../client/profile-key.ts'
+import { plainLine, type Style } from '../../output/output.ts'
+import { MakiCommand } from '../../program/base.ts'
 
 interface KeyResult {
   readonly cluster: ClusterId

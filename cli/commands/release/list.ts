@@ -1,11 +1,11 @@
 import { Args } from '@oclif/core'
 import { type BlobHash, type Hostname, type MemberKey, type OperationId, shortId } from '../../../core/index.ts'
-import { MakiCommand } from '../../base.ts'
 import { requireDomain } from '../../domain-of.ts'
-import { nameMember } from '../../operation-view.ts'
-import { formatBytes, formatTable, plainLine, type Style } from '../../output.ts'
+import { nameMember } from '../../output/operation-view.ts'
+import { formatBytes, formatTable, plainLine, type Style } from '../../output/output.ts'
+import { formatAgo } from '../../output/when.ts'
+import { MakiCommand } from '../../program/base.ts'
 import { listReleases } from '../../releases.ts'
-import { formatAgo } from '../../when.ts'
 
 interface ReleaseRow {
   readonly id: OperationId

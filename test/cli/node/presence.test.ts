@@ -1,7 +1,7 @@
 import t, { type Test } from 'tap'
 import { Presence } from '../../../cli/node/presence.ts'
 import { Emitter, type Hostname, type OperationId, silentLog } from '../../../core/index.ts'
-import { createAwarenessEntry } from '../../../replication/awareness-entry.ts'
+import { createAwarenessEntry } from '../../../replication/gossip/awareness-entry.ts'
 import { createMemoryStore, type GossipService, Replica } from '../../../replication/index.ts'
 import { cluster, follow, recordChange } from '../../replication/chain.ts'
 import { FakeRuntime } from '../../replication/fake-runtime.ts'

@@ -1,9 +1,9 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type CreatedCluster, createCluster } from '../../../cli/create-cluster.ts'
-import type { Host } from '../../../cli/host.ts'
+import { type CreatedCluster, createCluster } from '../../../cli/client/create-cluster.ts'
 import { runMaki } from '../../../cli/main.ts'
+import type { Host } from '../../../cli/program/host.ts'
 import { systemRuntime } from '../../../cli/system.ts'
 import {
   type Change,

@@ -1,0 +1,239 @@
+import { Agent, type IncomingMessage, type OutgoingHttpHeaders, request } from 'node:http'
+import { Readable } from 'node:stream'
+import { type BlobHash, type ErrorShape, isBlobHash, isErrorCode, MakiError, type Runtime } from '../../core/index.ts'
+import {
+  type AcceptReport,
+  type ClusterStatus,
+  CONTROL_LIMITS,
+  CONTROL_PATHS,
+  type ControlEvent,
+  decodeOperationsPage,
+  encodeOperationBatch,
+  MESSAGEPACK_TYPE,
+  type MissingReport,
+  type OperationsPage,
+  type PackReport,
+} from '../../edge/index.ts'
+import { hasErrno } from './identity.ts'
+import { readEventStream } from './sse.ts'
+
+/** How long a node may take to begin its answer; a wedged one is as good as down. */
+const ANSWER_MS = 15_000
+/** An error answer is a small object; more is not read. */
+const MAX_ERROR_BYTES = 64 * 1024
+const MAX_ANSWER_BYTES = 256 * 1024 * 1024
+
+const JSON_TYPE = 'application/json'
+
+interface RequestOptions {
+  readonly body?: Uint8Array | AsyncIterable<Uint8Array>
+  readonly type?: string
+  readonly signal?: AbortSignal | undefined
+  /** Null: as long as it takes (streams of blobs). */
+  readonly answerMs?: number | null
+}
+
+/**
+ * The control API of one node. Every method throws MAKI_UNREACHABLE or MAKI_TIMEOUT where the node does not answer, and
+ * the node's own MakiError where it refuses.
+ */
+export class ControlClient implements Disposable {
+  readonly #agent = new Agent({ keepAlive: true, maxSockets: 8 })
+  readonly #socketPath: string
+  readonly #name: string
+  readonly #runtime: Pick<Runtime, 'after'>
+
+  /** `name` is the machine's, for messages. */
+  constructor(options: { socketPath: string; name: string; runtime: Pick<Runtime, 'after'> }) {
+    this.#socketPath = options.socketPath
+    this.#name = options.name
+    this.#runtime = options.runtime
+  }
+
+  async status(options: { signal?: AbortSignal; answerMs?: number } = {}): Promise<ClusterStatus> {
+    return (await this.#json('GET', CONTROL_PATHS.status, options)) as ClusterStatus
+  }
+
+  /** Hands operations in; when it resolves they are durable at the node. All or nothing. */
+  async accept(operations: readonly Uint8Array[], signal?: AbortSignal): Promise<AcceptReport> {
+    const body = encodeOperationBatch(operations)
+    return (await this.#json('POST', CONTROL_PATHS.operations, {
+      body,
+      type: MESSAGEPACK_TYPE,
+      signal,
+    })) as AcceptReport
+  }
+
+  /** What the node stored after the cursor, in its order of arrival. */
+  async operations(after: string | undefined, signal?: AbortSignal): Promise<OperationsPage> {
+    const query = after === undefined ? '' : `?after=${encodeURIComponent(after)}`
+    return decodeOperationsPage(await this.#bytes('GET', `${CONTROL_PATHS.operations}${query}`, { signal }))
+  }
+
+  /** Those of `hashes` that are not whole on the node. */
+  async missingBlobs(hashes: readonly BlobHash[], signal?: AbortSignal): Promise<BlobHash[]> {
+    const missing: BlobHash[] = []
+    for (let at = 0; at < hashes.length; at += CONTROL_LIMITS.missingHashes) {
+      const asked = hashes.slice(at, at + CONTROL_LIMITS.missingHashes)
+      const body = Buffer.from(JSON.stringify({ hashes: asked }))
+      const answer = (await this.#json('POST', CONTROL_PATHS.blobsMissing, {
+        body,
+        type: JSON_TYPE,
+        signal,
+      })) as Partial<MissingReport> | null
+      const said: unknown = answer?.missing
+      if (!Array.isArray(said) || !said.every((hash): hash is BlobHash => typeof hash === 'string' && isBlobHash(hash)))
+        throw this.#protocol('its list of missing blobs has another shape')
+      missing.push(...said)
+    }
+    return missing
+  }
+
+  /** Sends many blobs as one pack (`encodePack`); resolves with their number when all are durable at the node. */
+  async putBlobPack(pack: AsyncIterable<Uint8Array>, signal?: AbortSignal): Promise<number> {
+    const type = 'application/octet-stream'
+    const options = { body: pack, type, signal, answerMs: null }
+    const report = (await this.#json('POST', CONTROL_PATHS.blobsPack, options)) as Partial<PackReport> | null
+    if (!Number.isSafeInteger(report?.stored)) throw this.#protocol('its report of stored blobs has another shape')
+    return report?.stored as number
+  }
+
+  async readBlob(hash: BlobHash, signal?: AbortSignal): Promise<Uint8Array> {
+    return this.#bytes('GET', `${CONTROL_PATHS.blobs}/${hash}`, { signal })
+  }
+
+  /** What happens at the node, until the caller stops or the node goes. Resolves when the node has begun to tell. */
+  async events(signal?: AbortSignal): Promise<AsyncIterable<ControlEvent>> {
+    return readEventStream(await this.#request('GET', CONTROL_PATHS.events, { signal }))
+  }
+
+  [Symbol.dispose](): void {
+    this.#agent.destroy()
+  }
+
+  async #json(method: string, path: string, options: RequestOptions = {}): Promise<unknown> {
+    const bytes = await this.#bytes(method, path, options)
+    try {
+      return JSON.parse(Buffer.from(bytes).toString('utf8'))
+    } catch (cause) {
+      throw this.#protocol('its answer is not JSON', cause)
+    }
+  }
+
+  async #bytes(method: string, path: string, options: RequestOptions = {}): Promise<Uint8Array> {
+    const response = await this.#request(method, path, options)
+    try {
+      return await readAll(response, MAX_ANSWER_BYTES)
+    } catch (cause) {
+      throw this.#failure(cause, options.signal)
+    }
+  }
+
+  /** Resolves with the head of an answer that is no error; its body is still to be read. */
+  async #request(method: string, path: string, options: RequestOptions): Promise<IncomingMessage> {
+    const response = await this.#send(method, path, options)
+    const status = response.statusCode ?? 0
+    if (status >= 200 && status < 300) return response
+    throw await this.#refusal(response, `${method} ${path.split('?')[0]}`)
+  }
+
+  #send(method: string, path: string, options: RequestOptions): Promise<IncomingMessage> {
+    const { body, signal } = options
+    const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>()
+    const headers: OutgoingHttpHeaders = { accept: '*/*' }
+    if (options.type !== undefined) headers['content-type'] = options.type
+    if (body instanceof Uint8Array) headers['content-length'] = body.length
+    // `socketPath` leaves the host free: the name is only for the node's own log.
+    const outgoing = request({
+      agent: this.#agent,
+      socketPath: this.#socketPath,
+      host: 'makiatto',
+      method,
+      path,
+      headers,
+      signal,
+    })
+    const answerMs = options.answerMs === undefined ? ANSWER_MS : options.answerMs
+    const cancel =
+      answerMs === null
+        ? () => {}
+        : this.#runtime.after(answerMs, () => {
+            outgoing.destroy(new MakiError('MAKI_TIMEOUT', `${this.#name} did not answer within ${answerMs / 1000} s`))
+          })
+    outgoing.on('response', (response) => {
+      cancel()
+      resolve(response)
+    })
+    outgoing.on('error', (error) => {
+      cancel()
+      reject(this.#failure(error, signal))
+    })
+    if (body === undefined || body instanceof Uint8Array) outgoing.end(body)
+    else {
+      const source = Readable.from(body)
+      // A node that refuses early answers before it has read all: that answer counts, not the broken pipe.
+      source.on('error', (error) => outgoing.destroy(error))
+      outgoing.on('close', () => source.destroy())
+      source.pipe(outgoing)
+    }
+    return promise
+  }
+
+  async #refusal(response: IncomingMessage, what: string): Promise<MakiError> {
+    const text = await readAll(response, MAX_ERROR_BYTES).then(
+      (bytes) => Buffer.from(bytes).toString('utf8'),
+      () => '',
+    )
+    const shape = findErrorShape(text)
+    if (shape === undefined) return this.#protocol(`it answered ${what} with status ${response.statusCode}`)
+    return new MakiError(shape.code, shape.message, shape.hint === undefined ? {} : { hint: shape.hint })
+  }
+
+  #failure(error: unknown, signal: AbortSignal | undefined): unknown {
+    if (error instanceof MakiError) return error
+    if (signal?.aborted === true) return signal.reason
+    if (hasErrno(error, 'EACCES')) {
+      return this.#unreachable(`its control socket ${this.#socketPath} may not be opened by you`, error)
+    }
+    if (hasErrno(error, 'ENOENT') || hasErrno(error, 'ECONNREFUSED')) {
+      return this.#unreachable(`nothing listens on its control socket ${this.#socketPath}`, error)
+    }
+    if (hasErrno(error, 'EINVAL')) {
+      // sun_path of unix(7) holds 107 bytes and a NUL.
+      return this.#unreachable(`the path of its control socket is too long for one: ${this.#socketPath}`, error)
+    }
+    return this.#unreachable(error instanceof Error ? error.message : String(error), error)
+  }
+
+  #unreachable(why: string, cause: unknown): MakiError {
+    return new MakiError('MAKI_UNREACHABLE', `${this.#name} cannot be reached: ${why}`, { cause })
+  }
+
+  #protocol(why: string, cause?: unknown): MakiError {
+    return new MakiError('MAKI_PROTOCOL', `${this.#name} does not speak the control protocol as expected: ${why}`, {
+      cause,
+      hint: 'Check with maki --version and makiatto --version that both are of one release.',
+    })
+  }
+}
+
+function findErrorShape(text: string): ErrorShape | undefined {
+  try {
+    const shape = JSON.parse(text) as Partial<ErrorShape> | null
+    if (isErrorCode(shape?.code) && typeof shape.message === 'string') return shape as ErrorShape
+  } catch {
+    // No JSON: somebody else answers there.
+  }
+  return undefined
+}
+
+async function readAll(stream: AsyncIterable<Uint8Array>, maxBytes: number): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = []
+  let length = 0
+  for await (const chunk of stream) {
+    length += chunk.length
+    if (length > maxBytes) throw new MakiError('MAKI_TOO_LARGE', `the answer has more than ${maxBytes} bytes`)
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks, length)
+}

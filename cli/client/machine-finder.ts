@@ -1,0 +1,118 @@
+import { asMakiError, MakiError } from '../../core/index.ts'
+import type { ClusterStatus } from '../../edge/index.ts'
+import { findNearest, type Machine, type Profile } from '../config/index.ts'
+import type { Connect } from './connect.ts'
+import type { ControlClient } from './control-client.ts'
+
+/** A machine that answered. */
+export interface Reached {
+  readonly machine: Machine
+  readonly control: ControlClient
+  readonly status: ClusterStatus
+}
+
+export interface MachineFinderOptions {
+  readonly profile: Pick<Profile, 'file' | 'machines' | 'cluster'>
+  readonly connect: Connect
+  /** The machine to ask first. */
+  readonly node: string | undefined
+  /** Asks none. */
+  readonly offline: boolean
+  readonly signal: AbortSignal
+}
+
+/** A node that is up says who it is in a moment; one that takes longer is wedged, and another is asked. */
+const PROBE_MS = 5_000
+
+/** Finds the first machine of a profile that answers, once, and remembers why others did not. */
+export class MachineFinder implements AsyncDisposable {
+  readonly #options: MachineFinderOptions
+  readonly #faults: MakiError[] = []
+  #reaching: Promise<Reached | undefined> | undefined
+
+  /** Throws MAKI_USAGE when the profile has no machine of the name that is to be asked first. */
+  constructor(options: MachineFinderOptions) {
+    checkNode(options)
+    this.#options = options
+  }
+
+  /** Why machines were not reached so far. */
+  get faults(): readonly MakiError[] {
+    return this.#faults
+  }
+
+  /** Undefined when none answers, and offline. */
+  reach(): Promise<Reached | undefined> {
+    this.#reaching ??= this.#reach()
+    return this.#reaching
+  }
+
+  /** As `reach`, but throws MAKI_UNREACHABLE with every machine's reason. */
+  async require(): Promise<Reached> {
+    const reached = await this.reach()
+    if (reached !== undefined) return reached
+    throw this.explain()
+  }
+
+  /** The machine that was reached is gone; no other is asked, since it may hold half of what this command does. */
+  async lose(error: MakiError): Promise<void> {
+    const reached = await this.#reaching
+    reached?.control[Symbol.dispose]()
+    this.#faults.push(error)
+    this.#reaching = Promise.resolve(undefined)
+  }
+
+  /** Why no machine is reached, and what to do. */
+  explain(): MakiError {
+    const { offline, profile } = this.#options
+    if (offline) {
+      return new MakiError('MAKI_UNREACHABLE', 'no node is asked with --offline', { hint: 'Leave --offline out.' })
+    }
+    if (profile.machines.length === 0) {
+      return new MakiError('MAKI_UNREACHABLE', `the profile ${profile.file} lists no node`, {
+        hint: 'Start a cluster on this computer with: maki dev',
+      })
+    }
+    const reasons = this.#faults.map((error) => error.message)
+    const message = reasons.length === 1 ? reasons.join() : `no node can be reached:\n  ${reasons.join('\n  ')}`
+    const hint = this.#faults.find((error) => error.hint !== undefined)?.hint
+    return new MakiError('MAKI_UNREACHABLE', message, {
+      hint: hint ?? 'Check that the nodes run; with --offline changes are made here and wait.',
+    })
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const reached = await this.#reaching?.catch(() => undefined)
+    reached?.control[Symbol.dispose]()
+  }
+
+  async #reach(): Promise<Reached | undefined> {
+    const { offline, node, profile, connect, signal } = this.#options
+    if (offline) return undefined
+    const machines = [...profile.machines].sort((a, b) => Number(b.name === node) - Number(a.name === node))
+    for (const machine of machines) {
+      let control: ControlClient | undefined
+      try {
+        control = await connect(machine)
+        const status = await control.status({ signal, answerMs: PROBE_MS })
+        if (status.cluster.id === profile.cluster) return { machine, control, status }
+        throw new MakiError('MAKI_UNREACHABLE', `${machine.name} belongs to another cluster (${status.cluster.id})`)
+      } catch (thrown) {
+        control?.[Symbol.dispose]()
+        if (signal.aborted) throw thrown
+        this.#faults.push(asMakiError(thrown))
+      }
+    }
+    return undefined
+  }
+}
+
+function checkNode({ node, profile }: MachineFinderOptions): void {
+  if (node === undefined || profile.machines.some(({ name }) => name === node)) return
+  const names = profile.machines.map(({ name }) => String(name))
+  const nearest = findNearest(node, names)
+  throw new MakiError('MAKI_USAGE', `the profile ${profile.file} has no node ${JSON.stringify(node)}`, {
+    hint:
+      nearest !== undefined ? `--node ${nearest}` : names.length > 0 ? `It has ${names.join(', ')}.` : 'It lists none.',
+  })
+}

@@ -1,0 +1,106 @@
+import {
+  findMember,
+  MakiError,
+  type MemberKey,
+  type Operation,
+  type OperationId,
+  type State,
+  shortId,
+} from '../../core/index.ts'
+import type { Replica, Standing } from '../../replication/index.ts'
+import { describeOperation, findVia } from './describe-change.ts'
+import { plainLine, type Style } from './output.ts'
+import { formatAgo } from './when.ts'
+
+/** An operation as commands print it. */
+export interface OperationView {
+  readonly id: OperationId
+  /** ISO 8601, by the author's clock. */
+  readonly at: string
+  readonly author: { readonly key: MemberKey; readonly name: string | null }
+  /** The project whose sync wrote it. */
+  readonly via: string | null
+  readonly message: string
+  readonly changes: Operation['changes']
+  /** The changes in words. */
+  readonly words: readonly string[]
+  readonly standing: Standing['status']
+  /** Why it does not count. */
+  readonly reason: string | null
+  /** No node is known to have it yet. */
+  readonly waiting: boolean
+}
+
+export function viewOperation(
+  operation: Operation,
+  replica: Pick<Replica, 'state' | 'explain'>,
+  waiting: ReadonlySet<OperationId>,
+): OperationView {
+  const standing = replica.explain(operation.id)
+  return {
+    id: operation.id,
+    at: new Date(operation.stamp.wallMs).toISOString(),
+    author: { key: operation.author, name: findMember(replica.state, operation.author)?.name ?? null },
+    via: findVia(operation) ?? null,
+    message: operation.message,
+    changes: operation.changes,
+    words: describeOperation(operation),
+    standing: standing.status,
+    reason: standing.status === 'void' ? standing.reason : null,
+    waiting: waiting.has(operation.id),
+  }
+}
+
+/** A member's name, or the beginning of its key where it has none (any more). */
+export function nameMember(state: State, key: MemberKey): string {
+  return plainLine(findMember(state, key)?.name ?? shortId(key))
+}
+
+export function formatOperation(view: OperationView, nowMs: number, style: Style): string {
+  const author = plainLine(view.author.name ?? shortId(view.author.key))
+  const via = view.via === null ? '' : `, sync of ${plainLine(view.via)}`
+  const head = `${style.name(shortId(view.id))}  ${formatAgo(Date.parse(view.at), nowMs)} by ${author}${via}`
+  const lines = [`${head}${formatStanding(view, style)}`]
+  if (view.message !== '') for (const line of view.message.split('\n')) lines.push(`  ${style.bold(plainLine(line))}`)
+  for (const words of view.words) lines.push(`  ${words}`)
+  return lines.join('\n')
+}
+
+function formatStanding({ standing, reason, waiting }: OperationView, style: Style): string {
+  const waits = waiting ? `  ${style.warn('waits for a node')}` : ''
+  switch (standing) {
+    case 'counted':
+      return waits
+    case 'void':
+      return `${waits}  ${style.bad(`does not count: ${reason}`)}`
+    case 'held':
+      return `${waits}  ${style.warn('held: its time lies ahead of this clock')}`
+    case 'pending':
+      return `${waits}  ${style.warn('waits for operations that are not here')}`
+    case 'newer-schema':
+      return `${waits}  ${style.warn('not understood by this version')}`
+    case 'absent':
+      return waits
+    default:
+      return standing satisfies never
+  }
+}
+
+/** The one id that begins with what was typed. Throws MAKI_NOT_FOUND, or MAKI_USAGE where several do. */
+export function resolvePrefix<Id extends string>(typed: string, ids: Iterable<Id>, what: string): Id {
+  const prefix = typed.toLowerCase()
+  const found = new Set<Id>()
+  if (prefix !== '') for (const id of ids) if (id.startsWith(prefix)) found.add(id)
+  const [only, second] = found
+  if (only === undefined) {
+    const hint = what === 'release' ? 'maki release list DOMAIN' : 'maki history'
+    throw new MakiError('MAKI_NOT_FOUND', `there is no ${what} ${JSON.stringify(typed)}`, { hint })
+  }
+  if (second === undefined) return only
+  throw new MakiError('MAKI_USAGE', `${JSON.stringify(typed)} fits ${found.size} ${what}s`, {
+    hint: `Write more of it: ${[...found]
+      .slice(0, 5)
+      .map((id) => id.slice(0, Math.max(prefix.length + 4, 10)))
+      .join(', ')}`,
+  })
+}

@@ -1,0 +1,207 @@
+import { Command, Flags } from '@oclif/core'
+import { type Log, type OperationId, silentLog } from '../../core/index.ts'
+import { ClusterClient, type ExchangeReport } from '../client/cluster-client.ts'
+import { findProfilePath, loadProfile, type Profile } from '../config/index.ts'
+import { count, createStyle, isInteractive, type Style } from '../output/output.ts'
+import { reportError } from '../output/report-error.ts'
+import { formatAgo } from '../output/when.ts'
+import { createJsonLog } from '../system.ts'
+import type { Host } from './host.ts'
+
+/** Flags of every command. `MAKIATTO_PROFILE` and `MAKIATTO_KEY` stand in for two of them; the flag wins. */
+const globalFlags = {
+  config: Flags.string({
+    helpGroup: 'GLOBAL',
+    helpValue: 'FILE',
+    summary: 'The project file.',
+    default: './makiatto.toml',
+  }),
+  profile: Flags.string({
+    helpGroup: 'GLOBAL',
+    helpValue: 'FILE',
+    summary: 'The profile of the cluster (MAKIATTO_PROFILE; else makiatto/default.toml in your configuration).',
+  }),
+  key: Flags.string({
+    helpGroup: 'GLOBAL',
+    helpValue: 'FILE',
+    summary: 'A key file to sign with, without a copy of the cluster on disk: for CI (MAKIATTO_KEY).',
+  }),
+  'ssh-priv-key': Flags.string({
+    helpGroup: 'GLOBAL',
+    helpValue: 'FILE',
+    summary: 'Accepted; machines over SSH come later.',
+  }),
+  node: Flags.string({ helpGroup: 'GLOBAL', helpValue: 'NAME', summary: 'The node to ask first.' }),
+  offline: Flags.boolean({
+    helpGroup: 'GLOBAL',
+    summary: 'Ask no node; what is written waits for the next exchange.',
+  }),
+  json: Flags.boolean({ helpGroup: 'GLOBAL', summary: 'Print one JSON value.' }),
+  debug: Flags.boolean({ helpGroup: 'GLOBAL', summary: 'Say more about errors and what is done.' }),
+}
+
+/** The global flags as a command got them. */
+export interface GlobalFlags {
+  readonly config: string
+  readonly profile: string | undefined
+  readonly key: string | undefined
+  readonly 'ssh-priv-key': string | undefined
+  readonly node: string | undefined
+  readonly offline: boolean
+  readonly json: boolean
+  readonly debug: boolean
+}
+
+/** Global flags that are followed by a value; they may also stand before the command's name. */
+export const GLOBAL_OPTIONS = ['config', 'profile', 'key', 'ssh-priv-key', 'node'] as const
+
+/**
+ * A command of `maki`. It returns what it found or did as plain data; this class prints that, as text or with `--json`
+ * as it is, and turns errors into messages and exit codes.
+ */
+export abstract class MakiCommand<Result = unknown> extends Command {
+  static override baseFlags = globalFlags
+  /** 0 unless the command says otherwise: 1 where the answer is no. */
+  protected exitCode = 0
+  #host: Host | undefined
+
+  abstract override run(): Promise<Result>
+
+  /** The result as people read it, without the last newline; empty prints nothing. */
+  protected abstract format(result: Result, style: Style): string
+
+  /** The result as `--json` prints it. */
+  protected toJson(result: Result): unknown {
+    return result
+  }
+
+  /** Runs and prints; resolves with the exit code, never rejects. */
+  async start(host: Host): Promise<number> {
+    this.#host = host
+    try {
+      const result = await this.run()
+      if (this.isJson) host.stdout.write(`${JSON.stringify(this.toJson(result), undefined, 2)}\n`)
+      else {
+        const text = this.format(result, this.style)
+        if (text !== '') host.stdout.write(`${text}\n`)
+      }
+      return host.signal.aborted ? reportError(host.signal.reason, host, this.#reportOptions) : this.exitCode
+    } catch (error) {
+      return reportError(error, host, this.#reportOptions)
+    }
+  }
+
+  protected get host(): Host {
+    if (this.#host === undefined) throw new Error('a command is run by start()')
+    return this.#host
+  }
+
+  /** Known before the flags are parsed, since their errors are printed as JSON too. */
+  protected get isJson(): boolean {
+    return hasFlag(this.argv, '--json')
+  }
+
+  /** Colours for stdout. */
+  protected get style(): Style {
+    return createStyle(this.host.stdout, this.host.env)
+  }
+
+  /** Says something on the way, on stderr; silent with `--json`. */
+  protected note(text: string): void {
+    if (!this.isJson) this.host.stderr.write(`${text}\n`)
+  }
+
+  /** Says on stderr what should be looked at, though the command goes on. */
+  protected caution(text: string): void {
+    this.host.stderr.write(`${createStyle(this.host.stderr, this.host.env).warn('Warning:')} ${text}\n`)
+  }
+
+  /** True where progress may be redrawn in place. */
+  protected get isInteractive(): boolean {
+    return !this.isJson && isInteractive(this.host)
+  }
+
+  /** Exchanges before something is read. Without a machine the local copy serves, and its age is said. */
+  protected async refresh(client: ClusterClient): Promise<void> {
+    const report = await client.exchange()
+    if (!client.local.isKnown) throw client.unreachableError()
+    if (report.machine === undefined) this.note(describeCopy(client, this.host.runtime.now()))
+    else if (report.waiting.length > 0) this.caution(`${countWaiting(report.waiting.length)} still`)
+  }
+
+  /** Exchanges after something was written, and says where it waits when it has reached no node. */
+  protected async send(client: ClusterClient, made: OperationId): Promise<ExchangeReport> {
+    const report = await client.exchange(made)
+    if (report.machine === undefined) {
+      this.note(`${whyNotAsked(client)}${countWaiting(report.waiting.length)} here for the next exchange (maki push).`)
+    }
+    return report
+  }
+
+  protected get eventLog(): Log {
+    if (!hasFlag(this.argv, '--debug')) return silentLog
+    return createJsonLog((line) => this.host.stderr.write(line), this.host.runtime)
+  }
+
+  protected async loadProfile(flags: Pick<GlobalFlags, 'profile'>): Promise<Profile> {
+    const { env } = this.host
+    const profile = await loadProfile(findProfilePath(flags.profile, env), env)
+    for (const warning of profile.warnings) this.caution(warning)
+    return profile
+  }
+
+  /** Opens the profile's replica; to be closed (`await using`) before the command ends. */
+  protected async openClient(flags: Pick<GlobalFlags, 'profile' | 'key' | 'node' | 'offline'>): Promise<ClusterClient> {
+    const profile = await this.loadProfile(flags)
+    const keyFile = flags.key ?? (this.host.env.MAKIATTO_KEY || undefined)
+    return ClusterClient.open({
+      profile,
+      host: this.host,
+      log: this.eventLog,
+      offline: flags.offline,
+      ...(keyFile === undefined ? {} : { keyFile }),
+      ...(flags.node === undefined ? {} : { node: flags.node }),
+      onWait: () => {
+        if (this.isInteractive) this.note('Waiting for another maki that uses the copy of this profile…')
+      },
+      onCaution: (text) => this.caution(text),
+    })
+  }
+
+  get #reportOptions() {
+    const flags = Object.keys({ ...this.ctor.baseFlags, ...this.ctor.flags })
+    return {
+      json: this.isJson,
+      debug: hasFlag(this.argv, '--debug'),
+      flags,
+      command: this.ctor.id.replaceAll(':', ' '),
+    }
+  }
+}
+
+function describeCopy(client: ClusterClient, nowMs: number): string {
+  const age = formatExchange(client.local.exchange.exchangedAtMs, nowMs)
+  return `${whyNotAsked(client)}This is the copy on this computer, ${age}.`
+}
+
+/** How old a copy is. */
+export const formatExchange = (atMs: number | undefined, nowMs: number): string =>
+  atMs === undefined ? 'never exchanged yet' : `last exchanged ${formatAgo(atMs, nowMs)}`
+
+/** Why no node was asked, to stand before what follows from it; empty with `--offline`, which is reason enough. */
+function whyNotAsked(client: ClusterClient): string {
+  if (client.isOffline) return ''
+  const { message } = client.unreachableError()
+  // A list of reasons ends with a path, and what follows would look like a part of it.
+  return `${message}${message.includes('\n') ? '\n' : '. '}`
+}
+
+/** `1 operation of yours waits`, `2 operations of yours wait`. */
+export const countWaiting = (operations: number): string =>
+  `${count(operations, 'operation')} of yours ${operations === 1 ? 'waits' : 'wait'}`
+
+/** True when a flag stands on the command line, before a `--` that ends the flags. */
+export function hasFlag(argv: readonly string[], flag: string): boolean {
+  const end = argv.indexOf('--')
+  return (end === -1 ? argv : argv.slice(0, end)).includes(flag)
+}

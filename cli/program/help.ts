@@ -1,0 +1,31 @@
+import { fileURLToPath } from 'node:url'
+import { stripVTControlCharacters } from 'node:util'
+import { Config, Help } from '@oclif/core'
+import type { Host } from './host.ts'
+import { createOclifOptions } from './oclif-options.ts'
+
+/** Wide enough for the examples; a terminal that is wider gets no longer lines, which nobody reads. */
+const MAX_WIDTH = 100
+/** Also of a terminal that does not know its width, which is 0 then. */
+const WIDTH_WITHOUT_TERMINAL = 90
+
+/** Prints help: of a command (`record:set`), of a topic (`record`), or of the whole program. */
+export async function showHelp(subject: string | undefined, host: Host): Promise<void> {
+  const target = new URL(import.meta.url.endsWith('.ts') ? '../commands/all.ts' : '../commands/all.js', import.meta.url)
+  const config = await Config.load(
+    createOclifOptions({ strategy: 'explicit', target: fileURLToPath(target), identifier: 'ALL_COMMANDS' }),
+  )
+  const colours = host.stdout.isTerminal && !host.env.NO_COLOR
+  const help = new (class extends Help {
+    protected override log(...lines: string[]): void {
+      const text = lines.join('\n')
+      host.stdout.write(`${colours ? text : stripVTControlCharacters(text)}\n`)
+    }
+  })(config, {
+    maxWidth: Math.min(host.stdout.columns || WIDTH_WITHOUT_TERMINAL, MAX_WIDTH),
+    flagSortOrder: 'none',
+    hideCommandSummaryInDescription: true,
+    docopts: false,
+  })
+  await help.showHelp(subject === undefined ? [] : [subject])
+}

@@ -1,0 +1,88 @@
+import { MessageChannel } from 'node:worker_threads'
+import type { Runtime } from '../../core/index.ts'
+import { systemRuntime } from '../system.ts'
+
+/** Where text goes to. */
+export interface TextSink {
+  write(text: string): void
+  readonly isTerminal: boolean
+  /** Width of the terminal in columns; undefined where there is none. */
+  readonly columns: number | undefined
+}
+
+/**
+ * What a program has around it: streams, environment, folder, clock, interruption. Commands reach the outside only
+ * through it, so that a test runs them in its own process.
+ */
+export interface Host {
+  readonly stdout: TextSink
+  readonly stderr: TextSink
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly cwd: string
+  readonly runtime: Runtime
+  /** Aborted when the person interrupts; a command then closes what it opened and ends. */
+  readonly signal: AbortSignal
+}
+
+/** How long an interrupted command may take to close before the process ends anyway. */
+const CLOSE_MS = 5_000
+
+/** The host of this very process; `[Symbol.dispose]` takes its signal handlers off again. */
+export function createProcessHost(): Host & Disposable {
+  const interruption = new AbortController()
+  const onSignal = (signal: NodeJS.Signals): void => {
+    const code = SIGNAL_EXIT_CODES[signal as keyof typeof SIGNAL_EXIT_CODES] ?? 1
+    if (interruption.signal.aborted) process.exit(code)
+    interruption.abort(new Interrupted(code))
+    systemRuntime.after(CLOSE_MS, () => process.exit(code))
+  }
+  // Timers of the runtime do not keep a process alive; a command that waits for one must not end in the middle.
+  const awake = new MessageChannel()
+  awake.port1.on('message', () => {})
+  const signals = Object.keys(SIGNAL_EXIT_CODES) as NodeJS.Signals[]
+  for (const signal of signals) process.on(signal, onSignal)
+  return {
+    stdout: sinkOf(process.stdout),
+    stderr: sinkOf(process.stderr),
+    env: process.env,
+    cwd: process.cwd(),
+    runtime: systemRuntime,
+    signal: interruption.signal,
+    [Symbol.dispose]() {
+      awake.port1.close()
+      for (const signal of signals) process.off(signal, onSignal)
+    },
+  }
+}
+
+/** Why `Host.signal` is aborted; carries the exit code that the shell expects: 128 and the signal's number. */
+export class Interrupted extends Error {
+  override readonly name = 'Interrupted'
+  readonly exitCode: number
+
+  constructor(exitCode: number) {
+    super('interrupted')
+    this.exitCode = exitCode
+  }
+}
+
+const SIGNAL_EXIT_CODES = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const
+
+const guarded = new WeakSet<NodeJS.WriteStream>()
+
+function sinkOf(stream: NodeJS.WriteStream): TextSink {
+  // The reader may leave early (`maki history | head`): no fault of ours, and the command still does its work.
+  if (!guarded.has(stream)) {
+    guarded.add(stream)
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error
+    })
+  }
+  return {
+    write: (text) => {
+      if (stream.writable) stream.write(text)
+    },
+    isTerminal: stream.isTTY === true,
+    columns: stream.columns,
+  }
+}

@@ -1,0 +1,299 @@
+import {
+  type Change,
+  type ClusterId,
+  type Conflict,
+  compareOperations,
+  createOperation,
+  type Digest,
+  Emitter,
+  type Key,
+  type Log,
+  MakiError,
+  type Member,
+  type MemberKey,
+  nextStamp,
+  type Operation,
+  type OperationId,
+  type Runtime,
+  type Signer,
+  type Stamp,
+  type State,
+  type StateDelta,
+} from '../../core/index.ts'
+import type { InventoryView, MergeReport, OperationStore, StoreDamage } from '../ports.ts'
+import { type Intake, Ledger, type LedgerEvents } from './ledger.ts'
+import { readOperation } from './read-operation.ts'
+import { incomplete, malformed, notPulled, requireDue, unknownHead } from './replica-errors.ts'
+import { type ReplicaPage, readPage } from './replica-page.ts'
+import { RoundQueue, type Staged } from './round-queue.ts'
+import { type Arrival, verifyArrivals } from './verify.ts'
+
+export interface ReplicaOptions {
+  /** Stays the caller's, who closes it after the replica. */
+  readonly store: OperationStore
+  readonly cluster: ClusterId
+  readonly runtime: Pick<Runtime, 'now' | 'after'>
+  readonly log: Log
+}
+
+export type ReplicaEvents = LedgerEvents
+
+/** How many operations of a merge are stored and folded in one go. */
+const MERGE_STEP = 500
+
+/** What an operation is to this replica; `absent` says that it is not here. */
+export type Standing =
+  | { readonly status: 'counted' | 'held' | 'pending' | 'newer-schema' | 'absent' }
+  | { readonly status: 'void'; readonly reason: string }
+
+/**
+ * One live copy of the cluster's operations: on a node, or in an operator's profile. What it acknowledges is durable;
+ * its state is the fold of all that it stored and that is due.
+ */
+export class Replica implements AsyncDisposable {
+  readonly cluster: ClusterId
+  readonly events = new Emitter<ReplicaEvents>()
+  readonly #store: OperationStore
+  readonly #runtime: ReplicaOptions['runtime']
+  readonly #ledger: Ledger
+  readonly #queue: RoundQueue
+  #closed = false
+
+  private constructor(options: ReplicaOptions) {
+    this.cluster = options.cluster
+    this.#store = options.store
+    this.#runtime = options.runtime
+    // A round that fails tells those who wrote in it.
+    this.#ledger = new Ledger(options, this.events, () => void this.#queue.run(() => undefined).catch(() => {}))
+    this.#queue = new RoundQueue((round) => this.#ledger.settle(round))
+  }
+
+  /** Loads and folds everything in the store. Throws MAKI_STORE_DAMAGED for a store of another cluster. */
+  static async open(options: ReplicaOptions): Promise<Replica> {
+    const replica = new Replica(options)
+    await replica.#ledger.load()
+    return replica
+  }
+
+  get state(): State {
+    return this.#ledger.fold.state
+  }
+
+  get inventory(): InventoryView {
+    return this.#ledger.inventory
+  }
+
+  /** How many operations are stored. */
+  get count(): number {
+    return this.#ledger.stamps.size
+  }
+
+  /** True for a stored operation, folded or not. */
+  has(id: OperationId): boolean {
+    return this.#ledger.stamps.has(id)
+  }
+
+  digest(): Digest {
+    return this.#ledger.fold.digest()
+  }
+
+  /** The folded operations that no other folded one follows, in total order. */
+  heads(): readonly { readonly id: OperationId; readonly stamp: Stamp }[] {
+    return this.#ledger.fold.heads()
+  }
+
+  conflicts(): readonly Conflict[] {
+    return this.#ledger.fold.conflicts()
+  }
+
+  voids(): readonly { readonly operation: OperationId; readonly reason: string }[] {
+    return this.#ledger.fold.voids()
+  }
+
+  /** Folded operations of a newer schema than this code knows. */
+  unknown(): readonly OperationId[] {
+    return this.#ledger.fold.unknown()
+  }
+
+  /** Operations that wait for heads that are not here. */
+  pending(): readonly OperationId[] {
+    return this.#ledger.pool.ids()
+  }
+
+  /** Stored operations whose stamp lies too far ahead of the clock here, and what follows them. */
+  held(): readonly OperationId[] {
+    return this.#ledger.held.ids()
+  }
+
+  /** True for a key that was admitted and not removed. */
+  isMember(key: MemberKey): boolean {
+    return this.#ledger.fold.isMember(key)
+  }
+
+  /** Whoever was ever admitted, with its removals. */
+  findMember(key: MemberKey): Member | undefined {
+    return this.#ledger.fold.members.get(key)
+  }
+
+  /** The whole state as the delta that builds it from nothing. */
+  snapshot(): StateDelta {
+    return this.#ledger.fold.state.snapshot()
+  }
+
+  explain(id: OperationId): Standing {
+    if (this.#ledger.held.has(id)) return { status: 'held' }
+    if (this.#ledger.pool.has(id)) return { status: 'pending' }
+    if (!this.#ledger.fold.has(id)) return { status: 'absent' }
+    const reason = this.#ledger.fold.voidReason(id)
+    if (reason !== undefined) return { status: 'void', reason }
+    return { status: this.#ledger.fold.unknown().includes(id) ? 'newer-schema' : 'counted' }
+  }
+
+  /**
+   * Makes an operation here and resolves when it is durable and folded. It follows all that is folded, up to 16 heads.
+   * Throws MAKI_NOT_FOUND before the cluster's first operation is here, MAKI_STORE_DAMAGED while what was lost may be
+   * missing, MAKI_INVALID for malformed changes, MAKI_OPERATION_REFUSED for a stranger, or a clock too far behind.
+   */
+  commit(signer: Signer, changes: readonly Change[], message?: string): Promise<Operation> {
+    return this.#run((stage) => {
+      if (this.damaged !== undefined) throw incomplete(this.damaged)
+      const followed = this.#ledger.tipsFor(signer.key)
+      if (followed.length === 0) throw notPulled(this.cluster)
+      const stamps = followed.map(({ stamp }) => stamp)
+      const operation = createOperation(signer, this.cluster, {
+        stamp: nextStamp(this.#runtime.now(), stamps),
+        heads: followed.map(({ id }) => id),
+        changes,
+        ...(message === undefined ? {} : { message }),
+      })
+      if (operation.defect?.kind === 'malformed-change') throw malformed(operation.defect.index, operation.defect.fault)
+      this.#ledger.check(operation)
+      // What it follows was folded while the clock here was further ahead.
+      requireDue(operation, this.#runtime.now())
+      this.#ledger.stage(operation, stage, false)
+      return operation
+    })
+  }
+
+  /**
+   * Takes operations that a client made elsewhere, all or none; resolves when all are durable. Throws
+   * MAKI_OPERATION_INVALID, MAKI_OPERATION_REFUSED (a stranger's, or a stamp too far ahead), MAKI_CONFLICT (follows
+   * what is not here).
+   */
+  async submit(
+    operations: readonly Uint8Array[],
+  ): Promise<{ readonly accepted: readonly OperationId[]; readonly known: readonly OperationId[] }> {
+    const verified = await this.#verify(operations.map((bytes) => ({ bytes })))
+    const [fault] = verified.refused
+    if (fault !== undefined) throw new MakiError('MAKI_OPERATION_INVALID', fault)
+    return await this.#run((stage) => {
+      const known = [...verified.known]
+      const fresh: Operation[] = []
+      try {
+        for (const operation of verified.operations.toSorted(compareOperations)) {
+          if (this.#ledger.isHere(operation.id)) known.push(operation.id)
+          else {
+            this.#checkHandedIn(operation)
+            this.#ledger.reserve(operation)
+            fresh.push(operation)
+          }
+        }
+      } catch (error) {
+        for (const operation of fresh) this.#ledger.release(operation)
+        throw error
+      }
+      this.#ledger.stageAll(fresh, stage)
+      return { accepted: fresh.map(({ id }) => id), known }
+    })
+  }
+
+  /** Takes what a peer sent: stores all that is right, whatever else comes with it. Rejects only when the store fails. */
+  merge(operations: readonly Uint8Array[], origin?: number): Promise<MergeReport> {
+    return this.mergeArrivals(
+      operations.map((bytes) => ({ bytes })),
+      origin,
+    )
+  }
+
+  /** As `merge`, for bytes that stood under an id. */
+  async mergeArrivals(arrivals: readonly Arrival[], origin?: number): Promise<MergeReport> {
+    const verified = await this.#verify(arrivals)
+    const operations = verified.operations.toSorted(compareOperations)
+    const intake: Intake = { added: [], known: verified.known.length, waiting: [], refused: [...verified.refused] }
+    // In steps, so that a large merge neither holds up other writers nor the process.
+    for (let from = 0; from < operations.length || from === 0; from += MERGE_STEP) {
+      const step = operations.slice(from, from + MERGE_STEP)
+      await this.#run((stage) => this.#ledger.takeIn(step, stage, intake), origin)
+    }
+    const { added, known, waiting, refused } = intake
+    return { added, known, missing: this.#ledger.pool.missing(waiting), refused, gap: false }
+  }
+
+  /** A stored operation; undefined when it is not here. */
+  async read(id: OperationId): Promise<Operation | undefined> {
+    const bytes = await this.#store.read(id)
+    return bytes === undefined ? undefined : readOperation(bytes, this.cluster, { signatureChecked: true })
+  }
+
+  /** Bytes as they were stored, for passing on; undefined when the operation is not here. */
+  readBytes(id: OperationId): Promise<Uint8Array | undefined> {
+    return this.#store.read(id)
+  }
+
+  /** Of every stored operation, in order of arrival. */
+  ids(): Iterable<OperationId> {
+    return this.#ledger.stamps.keys()
+  }
+
+  /** At most `limit` stored operations in order of arrival, after a cursor of this store; else from the start. */
+  page(after: string | undefined, limit: number): Promise<ReplicaPage> {
+    return readPage(this.#store, after, limit)
+  }
+
+  /** Newest first in total order: every stored operation, or those counted that touch a key. As of the call. */
+  async *history(key?: Key): AsyncGenerator<Operation, void, void> {
+    const ids =
+      key === undefined
+        ? Array.from(this.#ledger.stamps, ([id, stamp]) => ({ id, stamp }))
+            .sort(compareOperations)
+            .map(({ id }) => id)
+        : [...this.#ledger.fold.touching(key)]
+    for (const id of ids.reverse()) {
+      const operation = await this.read(id)
+      if (operation !== undefined) yield operation
+    }
+  }
+
+  /** What the store lost, until `markWhole`; nothing is signed here meanwhile. */
+  get damaged(): StoreDamage | undefined {
+    return this.#store.damaged
+  }
+
+  /** Lets this replica sign again after its store was damaged: its inventory was merged with that of a peer. */
+  async markWhole(): Promise<void> {
+    await this.#store.markWhole?.()
+  }
+
+  /** Waits for what is under way; nothing is taken after. The store stays open. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true
+    await this.#queue.idle()
+    this.#ledger.held.close()
+  }
+
+  async #run<T>(plan: (stage: Staged[]) => T, origin?: number): Promise<T> {
+    if (this.#closed) throw new MakiError('MAKI_STORE_FAILED', 'the replica is closed: nothing can be written')
+    return await this.#queue.run(plan, origin)
+  }
+
+  #verify(arrivals: readonly Arrival[]) {
+    return verifyArrivals(arrivals, this.cluster, { has: (id) => this.has(id), read: (id) => this.#store.read(id) })
+  }
+
+  #checkHandedIn(operation: Operation): void {
+    const [missing] = this.#ledger.missingHeads(operation)
+    if (missing !== undefined) throw unknownHead(operation, missing)
+    this.#ledger.check(operation)
+    requireDue(operation, this.#runtime.now())
+  }
+}
