@@ -1,3 +1,4 @@
+import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { stripVTControlCharacters } from 'node:util'
 import { Config, Help } from '@oclif/core'
@@ -11,7 +12,7 @@ const WIDTH_WITHOUT_TERMINAL = 90
 
 /** Prints help: of a command (`record:set`), of a topic (`record`), or of the whole program. */
 export async function showHelp(subject: string | undefined, host: Host): Promise<void> {
-  const target = new URL(import.meta.url.endsWith('.ts') ? '../commands/all.ts' : '../commands/all.js', import.meta.url)
+  const target = new URL(`../commands/all${extname(import.meta.filename)}`, import.meta.url)
   const config = await Config.load(
     createOclifOptions({ strategy: 'explicit', target: fileURLToPath(target), identifier: 'ALL_COMMANDS' }),
   )

@@ -1,0 +1,223 @@
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import * as Y from 'yjs'
+import { type Operation, silentLog } from '../../../core/index.ts'
+import { createMemoryStore, type OperationStore, SharedReplica } from '../../../replication/index.ts'
+import { randomHistory, testSigner } from '../../support/histories.ts'
+import { createRandom, seeds } from '../../support/seeds.ts'
+import { cluster, createChain, follow, recordChange } from '../chain.ts'
+import { FakeRuntime, recordLog } from '../fake-runtime.ts'
+
+let runs = 0
+function open(
+  t: Test,
+  options: { store?: OperationStore; snapshot?: string; log?: typeof silentLog } = {},
+): Promise<SharedReplica> {
+  const runtime = new FakeRuntime(++runs, 1_800_000_000_000)
+  const store = options.store ?? createMemoryStore(runtime)
+  t.teardown(() => store.close())
+  const { snapshot, log = silentLog } = options
+  return SharedReplica.open({ store, cluster: cluster.id, runtime, log, snapshot })
+}
+const bytesOf = (operations: readonly Operation[]) => operations.map(({ bytes }) => bytes)
+
+async function exchange(a: SharedReplica, b: SharedReplica) {
+  const there = await a.mergeUpdate(b.diff(a.stateVector()), 1)
+  const back = await b.mergeUpdate(a.diff(b.stateVector()), 2)
+  return [there, back]
+}
+
+for (const seed of seeds(15)) {
+  t.test(`replicas that exchange updates converge, whatever is written where (SEED=${seed})`, async (t) => {
+    const random = createRandom(seed)
+    const nodes = await Promise.all([1, 2, 3].map(() => open(t)))
+    const history = randomHistory(random, cluster, { operations: 30, membership: 0.1, backdated: 0.1 })
+    await nodes[0]!.mergeOperations([cluster.creation.bytes])
+    for (const operation of history) {
+      const node = random.pick(nodes)
+      await node.mergeOperations([operation.bytes])
+      if (random.chance(0.3)) await exchange(random.pick(nodes), random.pick(nodes))
+      if (random.chance(0.2) && node.replica.heads().length > 0)
+        await node.replica.commit(cluster.operator, [recordChange(random.integer(100))])
+    }
+    for (let round = 0; round < 4; round++) {
+      for (const a of nodes) {
+        for (const b of nodes) {
+          for (const report of await exchange(a, b)) t.same(report.refused, [])
+          const lacking = b.inventory.table()
+          t.equal(lacking.length, 256 * 36)
+        }
+      }
+    }
+    const [first, ...others] = nodes
+    for (const other of others) {
+      t.same(other.replica.digest(), first!.replica.digest())
+      t.same(other.inventory.root(), first!.inventory.root())
+    }
+    t.same(first!.documentFaults, { deleted: 0, replaced: 0 })
+  })
+
+  t.test(
+    `every write is told once, with the link that it came by, and updates alone suffice (SEED=${seed})`,
+    async (t) => {
+      const random = createRandom(seed)
+      const a = await open(t)
+      const b = await open(t)
+      let line: Promise<unknown> = Promise.resolve()
+      const origins: (number | undefined)[] = []
+      a.onUpdate((update, origin) => {
+        origins.push(origin)
+        line = line.then(() => b.mergeUpdate(update, 5))
+      })
+      const echoes: (number | undefined)[] = []
+      b.onUpdate((_update, origin) => echoes.push(origin))
+      await a.replica.submit([cluster.creation.bytes])
+      const writes: Promise<unknown>[] = []
+      for (let i = 0; i < 20; i++) {
+        writes.push(a.replica.commit(cluster.operator, [recordChange(i)]))
+        if (random.chance(0.3)) await Promise.all(writes)
+      }
+      await Promise.all(writes)
+      const foreign = follow([cluster.creation], [recordChange(50)])
+      await a.mergeOperations([foreign.bytes], 9)
+      await a.mergeOperations([foreign.bytes], 9)
+      await line
+      t.same(b.replica.digest(), a.replica.digest())
+      t.same(origins, [...Array.from({ length: 21 }, () => undefined), 9])
+      t.ok(echoes.length > 0 && echoes.every((origin) => origin === 5))
+      t.equal(echoes.length, origins.length)
+    },
+  )
+}
+
+t.test('an update heard twice is passed on once', async (t) => {
+  const a = await open(t)
+  const b = await open(t)
+  await a.replica.submit(bytesOf(createChain(3)))
+  const update = a.diff(b.stateVector())
+  let told = 0
+  b.onUpdate(() => told++)
+  const [first, second] = await Promise.all([b.mergeUpdate(update, 1), b.mergeUpdate(update, 2)])
+  t.equal(first.added.length + second.added.length, 3)
+  t.equal(told, 1)
+})
+
+t.test('an update with one bad entry is not applied; what is good in it is stored', async (t) => {
+  const chain = createChain(4)
+  const stranger = follow([chain[3]!], [recordChange(1)], { signer: testSigner(70) })
+  const bad: [string, string, Uint8Array][] = [
+    ['a stranger', stranger.id, stranger.bytes],
+    ['another id', stranger.id, chain[2]!.bytes],
+    ['garbage under a known id', chain[1]!.id, new Uint8Array(100)],
+    [
+      'a wrong signature under a known id',
+      chain[1]!.id,
+      Uint8Array.from(chain[1]!.bytes, (x, i) => (i === 0 ? x ^ 1 : x)),
+    ],
+  ]
+  for (const [name, id, bytes] of bad) {
+    const node = await open(t)
+    await node.mergeOperations(bytesOf(chain.slice(0, 2)))
+    const before = node.stateVector()
+    const doc = new Y.Doc()
+    for (const { id, bytes } of chain.slice(2)) doc.getMap('operations').set(id, new Uint8Array(bytes))
+    doc.getMap('operations').set(id, new Uint8Array(bytes))
+    const report = await node.mergeUpdate(Y.encodeStateAsUpdate(doc))
+    t.equal(report.refused.length, 1, name)
+    t.equal(report.added.length, 2, name)
+    t.same(node.stateVector(), before, name)
+    t.equal(node.replica.count, 4)
+  }
+})
+
+t.test('bytes that are no update are a fault of the sender, not of ours', async (t) => {
+  const node = await open(t)
+  const report = await node.mergeUpdate(new Uint8Array([1, 2, 3, 4, 5, 6]))
+  t.equal(report.refused.length, 1)
+  t.throws(() => node.diff(new Uint8Array([255, 255])), { code: 'MAKI_PROTOCOL' })
+})
+
+t.test('an update whose operations wait for heads is a gap, and comes again with a sync step', async (t) => {
+  const chain = createChain(3)
+  const a = await open(t)
+  const b = await open(t)
+  await a.mergeOperations(bytesOf(chain))
+  const vector = a.stateVector()
+  const next = await a.replica.commit(cluster.operator, [recordChange(7)])
+  const doc = new Y.Doc()
+  doc.getMap('operations').set(next.id, new Uint8Array(next.bytes))
+  const report = await b.mergeUpdate(Y.encodeStateAsUpdate(doc))
+  t.match(report, { gap: true, added: [], missing: [chain[2]!.id], refused: [] })
+  t.match(await b.mergeUpdate(a.diff(vector)), { gap: true })
+  t.match(await b.mergeUpdate(a.diff(b.stateVector())), { gap: false, missing: [] })
+  t.same(b.replica.digest(), a.replica.digest())
+})
+
+t.test('deletions are counted, told with their link, and change nothing of what is stored', async (t) => {
+  const log = recordLog()
+  const node = await open(t, { log })
+  await node.mergeOperations(bytesOf(createChain(3)))
+  const doc = new Y.Doc()
+  Y.applyUpdate(doc, node.diff(new Uint8Array([0])))
+  const vector = Y.encodeStateVector(doc)
+  doc.getMap('operations').delete(cluster.creation.id)
+  await node.mergeUpdate(Y.encodeStateAsUpdate(doc, vector), 3)
+  t.same(node.documentFaults, { deleted: 1, replaced: 0 })
+  t.match(log.events, [['document.fault', { origin: 3, deleted: 1 }]])
+  t.equal(node.replica.count, 3)
+  t.same(await node.readOperations([cluster.creation.id, testSigner(1).key as never]), [cluster.creation.bytes])
+})
+
+t.test('the document comes back from its snapshot, and from the store where there is none', async (t) => {
+  const snapshot = join(t.testdir({}), 'document')
+  const store = createMemoryStore(new FakeRuntime(99))
+  const chain = createChain(40)
+  const first = await open(t, { store, snapshot })
+  await first.mergeOperations(bytesOf(chain.slice(0, 30)))
+  const vector = first.stateVector()
+  await first[Symbol.asyncDispose]()
+  const second = await open(t, { store, snapshot })
+  t.same(second.stateVector(), vector, 'nothing is put again')
+  await second.mergeOperations(bytesOf(chain.slice(30)))
+  // No close: as after a crash, the snapshot lacks the last ten.
+  const third = await open(t, { store, snapshot })
+  t.equal(Y.decodeStateVector(third.stateVector()).size, 2)
+
+  const whole = await readFile(snapshot)
+  for (const content of [Buffer.alloc(0), whole.subarray(0, 50), Buffer.concat([whole, Buffer.from([1])])]) {
+    await writeFile(snapshot, content)
+    const node = await open(t, { store, snapshot })
+    const fresh = await open(t)
+    await exchange(node, fresh)
+    t.same(fresh.replica.digest(), node.replica.digest())
+    t.equal(fresh.replica.count, chain.length)
+  }
+})
+
+t.test('what the store lost comes back from the snapshot', async (t) => {
+  const snapshot = join(t.testdir({}), 'document')
+  const chain = createChain(20)
+  const first = await open(t, { snapshot })
+  await first.mergeOperations(bytesOf(chain))
+  await first[Symbol.asyncDispose]()
+  const store = createMemoryStore(new FakeRuntime(98))
+  await store.append([...chain.slice(0, 5), ...chain.slice(9)])
+  const second = await open(t, { store, snapshot })
+  t.same(second.replica.digest(), first.replica.digest())
+  t.equal(store.count, 20)
+  t.same(second.stateVector(), first.stateVector())
+})
+
+t.test('a snapshot is written on the way, after 256 operations', async (t) => {
+  const snapshot = join(t.testdir({}), 'document')
+  const chain = createChain(300)
+  const node = await open(t, { snapshot })
+  await node.mergeOperations(bytesOf(chain.slice(0, 200)))
+  await t.rejects(readFile(snapshot))
+  await node.mergeOperations(bytesOf(chain.slice(200, 260)))
+  await node[Symbol.asyncDispose]()
+  const doc = new Y.Doc()
+  Y.applyUpdate(doc, new Uint8Array((await readFile(snapshot)).subarray(36)))
+  t.equal(doc.getMap('operations').size, 260)
+})
