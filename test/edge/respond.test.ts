@@ -20,7 +20,6 @@ const FILES = {
   'both/index.html': 'both folder',
   'with space & ü.txt': 'name',
   '100%.txt': 'percent',
-  'back\\slash': 'never reached',
   '.well-known/thing': 'thing',
   'Upper.txt': 'upper',
   '404.html': 'nothing here',

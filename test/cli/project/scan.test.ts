@@ -58,7 +58,6 @@ for (const seed of seeds(20)) {
       '-rf',
       '*',
       '%2e',
-      'back\\slash',
       '\u200b',
       '~',
       'x.html',
@@ -164,6 +163,13 @@ t.test('pipes, sockets and names that are no UTF-8 are named, not waited for', a
     '  "pipe" is a named pipe, not a file',
     '  "socket" is a socket, not a file',
     '  "sub" has a file whose name is not UTF-8: bad-\\xff\\x0a',
+  ])
+})
+
+t.test('a name that no browser can ask for is refused', async (t) => {
+  const root = await makeTree(t, { 'ok.txt': '', 'sub/back\\slash.txt': '' })
+  t.same((await faultOf(root)).message.split('\n').slice(1), [
+    '  "sub/back\\\\slash.txt" cannot be published: the path has a backslash',
   ])
 })
 

@@ -101,7 +101,9 @@ export class Scene implements AsyncDisposable {
         tries: 400,
       },
     ).catch(() => this.#processes().map((pid) => `process ${pid}: ${commandOf(pid)}`))
-    const files = readdirSync(this.path('tmp')).map((name) => `temporary file ${name}`)
+    // npm keeps compiled modules there where it runs on a Node that can.
+    const names = readdirSync(this.path('tmp')).filter((name) => name !== 'node-compile-cache')
+    const files = names.map((name) => `temporary file ${name}`)
     return [...processes, ...this.#sockets(), ...files]
   }
 
