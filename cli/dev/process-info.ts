@@ -15,17 +15,6 @@ const run = promisify(execFile)
 const SHOWN_START = 30
 const SHOWN_END = 80
 
-/** What tells this process from a later one of the same number; undefined when there is none. */
-export async function findProcessMark(pid: number): Promise<string | undefined> {
-  if (!isAlive(pid)) return undefined
-  if (process.platform !== 'linux') return firstLine('ps', ['-o', 'lstart=', '-p', String(pid)])
-  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => undefined)
-  // Counted after the command in parentheses, which may hold spaces: field 3 is the state, field 22 the start in clock
-  // ticks since boot. A zombie has ended; only nobody has asked how.
-  const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ')
-  return fields?.[0] === 'Z' ? undefined : fields?.[19]
-}
-
 /** Who listens on a port of this computer; undefined where nobody does or it is another user's. */
 export async function findPortHolder(protocol: 'tcp' | 'udp', port: number): Promise<ProcessInfo | undefined> {
   return process.platform === 'linux' ? findHolderInProc(protocol, port) : findHolderByLsof(protocol, port)
@@ -89,14 +78,5 @@ async function firstLine(command: string, args: readonly string[]): Promise<stri
     return stdout.split('\n')[0]?.trim() || undefined
   } catch {
     return undefined
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
   }
 }

@@ -5,8 +5,8 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import t from 'tap'
-import { findProcessMark } from '../../cli/dev/process-info.ts'
 import { Child } from '../support/child.ts'
+import { eventually } from '../support/eventually.ts'
 import { findFreePorts } from '../support/free-ports.ts'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..')
@@ -148,8 +148,8 @@ t.test('killed -9, it leaves no node behind, and starts again with its data', as
     dev.kill('SIGKILL')
     await dev.ended
   }
-  // Node processes are no children of this test, so their end is no event here; the file's time limit is the bound.
-  for (const pid of pids) while ((await findProcessMark(pid)) !== undefined);
+  // Node processes are no children of this test, so their end is no event here.
+  for (const pid of pids) await eventually(`the end of node process ${pid}`, () => hasEnded(pid) || undefined)
   t.pass('all nodes have ended')
   await using dev = startDev('--nodes', '2')
   const { nodes } = await waitReady(dev)
@@ -179,4 +179,16 @@ async function findNodePid(name: string): Promise<number> {
   const log = readFileSync(join(folder, '.makiatto', name, 'node.log'), 'utf8')
   const line = log.split('\n').findLast((text) => text.includes('"event":"node.ready"'))
   return (JSON.parse(line ?? '{}') as { pid: number }).pid
+}
+
+/** A zombie has ended; only nobody has asked how. */
+function hasEnded(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    if (process.platform !== 'linux') return false
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    return stat.slice(stat.lastIndexOf(')') + 2).startsWith('Z')
+  } catch {
+    return true
+  }
 }

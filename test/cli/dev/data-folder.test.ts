@@ -3,9 +3,9 @@ import { dirname, join } from 'node:path'
 import t from 'tap'
 import { devFolderAt, makeDevFolder, putAside, putRemainsAside } from '../../../cli/dev/data-folder.ts'
 import { lockDataFolder } from '../../../cli/dev/data-lock.ts'
-import { findProcessMark } from '../../../cli/dev/process-info.ts'
 import { controlSocketPath, makeSocketFolder } from '../../../cli/dev/socket-path.ts'
 import { parseNodeName } from '../../../core/index.ts'
+import { Child } from '../../support/child.ts'
 
 const runtime = { now: () => Date.UTC(2026, 10, 22, 11, 0, 5) }
 
@@ -34,7 +34,7 @@ t.test('starting over keeps everything under another name', async (t) => {
 })
 
 t.test('what a broken-off start left moves aside; a whole cluster stays', async (t) => {
-  const broken = devFolderAt(t.testdir({ 'recovery.key': 'k', operator: {}, node12: {}, 'dev.lock': '' }))
+  const broken = devFolderAt(t.testdir({ 'recovery.key': 'k', operator: {}, node12: {}, 'dev.lock': {} }))
   const to = await putRemainsAside(broken, runtime)
   t.strictSame(readdirSync(to as string).sort(), ['node12', 'operator', 'recovery.key'])
   t.equal(await putRemainsAside(broken, runtime), undefined)
@@ -49,23 +49,28 @@ t.test('one maki dev at a time', async (t) => {
   {
     await using _held = await lockDataFolder(folder)
     await t.rejects(lockDataFolder(folder), { code: 'MAKI_LOCKED', message: new RegExp(`process ${process.pid}`) })
-    t.strictSame(readdirSync(folder), ['dev.lock'], 'no draft is left')
   }
-  t.strictSame(readdirSync(folder), [])
+  await using _again = await lockDataFolder(folder)
 })
 
-t.test('the lock of a process that is gone, or of an earlier one of the same number, is taken over', async (t) => {
-  for (const holder of [`${2 ** 30} 12345\n`, `${process.pid} not-its-start\n`, 'garbage', '']) {
-    const folder = t.testdir({ 'dev.lock': holder })
-    await using _held = await lockDataFolder(folder)
-    t.equal(readFileSync(join(folder, 'dev.lock'), 'utf8'), `${process.pid} ${await findProcessMark(process.pid)}\n`)
-  }
+t.test('the lock of a process that was killed is free at once, whatever it left behind', async (t) => {
+  const folder = t.testdir()
+  const module = new URL('../../../cli/dev/data-lock.ts', import.meta.url).href
+  const script = `import(${JSON.stringify(module)}).then((m) => m.lockDataFolder(${JSON.stringify(folder)})).then(() => console.log('held'))
+    setInterval(() => {}, 1000)`
+  await using child = new Child(process.execPath, ['-e', script])
+  await child.waitForLine((line) => line === 'held')
+  await t.rejects(lockDataFolder(folder), { code: 'MAKI_LOCKED', message: new RegExp(`process ${child.pid}`) })
+  child.kill('SIGKILL')
+  await child.ended
+  await using _held = await lockDataFolder(folder)
 })
 
-t.test('of many that want a dead holder’s lock at once exactly one gets it', async (t) => {
-  const folder = t.testdir({ 'dev.lock': `${2 ** 30} 1\n` })
+t.test('of many that want a lock at once exactly one gets it', async (t) => {
+  const folder = t.testdir({ 'dev.lock.pid': `${2 ** 30}\n` })
   const tries = await Promise.allSettled(Array.from({ length: 8 }, () => lockDataFolder(folder)))
   t.equal(tries.filter(({ status }) => status === 'fulfilled').length, 1)
+  for (const held of tries) if (held.status === 'fulfilled') await held.value[Symbol.asyncDispose]()
 })
 
 t.test('control sockets: beside the node, or in a short folder of one’s own where that is too long', async (t) => {

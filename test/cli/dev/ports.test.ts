@@ -4,7 +4,7 @@ import { createServer } from 'node:net'
 import t from 'tap'
 import { checkPorts } from '../../../cli/dev/check-ports.ts'
 import { planNodes } from '../../../cli/dev/layout.ts'
-import { findPortHolder, findProcessMark, readSocketTable } from '../../../cli/dev/process-info.ts'
+import { findPortHolder, readSocketTable } from '../../../cli/dev/process-info.ts'
 import { findFreePorts } from '../../support/free-ports.ts'
 
 /** HTTP at the base, DNS a hundred above. */
@@ -57,10 +57,4 @@ t.test('socket tables: the port of the local address only, bound sockets only', 
   t.strictSame(readSocketTable(table, 8080, '0A'), ['11', '14'])
   t.strictSame(readSocketTable(table, 505, '0A'), ['15'])
   t.strictSame(readSocketTable('', 8080, '0A'), [])
-})
-
-t.test('a process has one mark as long as it lives; one that is gone has none', async (t) => {
-  t.equal(await findProcessMark(process.pid), await findProcessMark(process.pid))
-  t.type(await findProcessMark(process.pid), 'string')
-  t.equal(await findProcessMark(2 ** 30), undefined)
 })
