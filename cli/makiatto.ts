@@ -3,7 +3,6 @@ import { connect } from 'node:net'
 import { parseArgs } from 'node:util'
 import { asMakiError, MakiError } from '../core/index.ts'
 import { DAEMON_CONFIG_FILE, loadDaemonConfig } from './config/index.ts'
-import { makeNodeKey, parseParts, runDaemon } from './node/index.ts'
 import { readPackageInfo } from './program/package-info.ts'
 
 const USAGE = `makiatto: a node of a content delivery network that a person owns
@@ -24,25 +23,30 @@ OPTIONS
 Logs are JSON lines on standard output. SIGTERM and SIGINT end the daemon after what is under way.
 `
 
+const COMMANDS = ['run', 'stdio', 'keygen'] as const
+type Command = (typeof COMMANDS)[number]
+const isCommand = (text: string): text is Command => (COMMANDS as readonly string[]).includes(text)
+
 async function main(args: readonly string[]): Promise<void> {
   const { values, positionals } = parse(args)
   if (values.version === true) return print(`makiatto ${readPackageInfo().version}`)
   const [command, ...rest] = positionals
   if (values.help === true || command === undefined) return print(USAGE.trimEnd())
+  if (!isCommand(command)) throw usage(`there is no command ${JSON.stringify(command)}`)
   if (rest.length > 0) throw usage(`${JSON.stringify(rest.join(' '))} was not expected after ${command}`)
   const config = await loadDaemonConfig(values.config)
+  if (command === 'stdio') return await joinControlSocket(config.node.control)
+  // Loaded here, so that the others do not wait for all of a node.
+  const { makeNodeKey, parseParts, runDaemon } = await import('./node/index.ts')
   switch (command) {
-    case 'run':
-      return await runDaemon(
-        config,
-        parseParts({ only: values.only, noDns: values['no-dns'], noHttp: values['no-http'] }),
-      )
-    case 'stdio':
-      return await joinControlSocket(config.node.control)
+    case 'run': {
+      const flags = { only: values.only, noDns: values['no-dns'], noHttp: values['no-http'] }
+      return await runDaemon(config, parseParts(flags))
+    }
     case 'keygen':
       return print(await makeNodeKey(config.node.data_dir))
     default:
-      throw usage(`there is no command ${JSON.stringify(command)}`)
+      command satisfies never
   }
 }
 
