@@ -5,7 +5,7 @@ import { createStyle } from '../../../cli/output/output.ts'
 import { type Hostname, parseHostname } from '../../../core/index.ts'
 
 const style = createStyle({ write() {}, isTerminal: false, columns: undefined }, {})
-const format = (event: DevEvent) => formatEvent(event, { cwd: '/work', program: 'npx maki', style })
+const format = (event: DevEvent) => formatEvent(event, { cwd: '/project', program: 'npx maki', style })
 
 function ready(profile: string, domains: readonly Hostname[]): string {
   const node = (i: number) => ({
@@ -18,7 +18,7 @@ function ready(profile: string, domains: readonly Hostname[]): string {
 }
 
 t.test('what can be typed next', async (t) => {
-  const text = ready('/work/.makiatto/profile.toml', [parseHostname('example.com')])
+  const text = ready('/project/.makiatto/profile.toml', [parseHostname('example.com')])
   t.match(text, /2 nodes run/)
   t.match(text, 'http://example.com.localhost:8081/')
   t.match(text, "curl -I -H 'Host: example.com' http://127.0.0.1:8082/")
