@@ -22,18 +22,19 @@ const RETRY_MS = 5000
  * `served` is what every worker has switched to.
  */
 export class ReleaseFollower implements Disposable {
-  readonly #activation: Activation
-  readonly #edge: Edge
+  readonly #activation: Pick<Activation, 'active' | 'winner' | 'winners' | 'events'>
+  readonly #edge: Pick<Edge, 'activate'>
   readonly #log: Log
   readonly #served = new Map<Hostname, OperationId>()
   readonly #changed: () => void
   readonly #runtime: Pick<Runtime, 'after'>
   readonly #retries = new Map<Hostname, Cancel>()
   readonly #unsubscribe: () => void
+  #disposed = false
 
   constructor(ports: {
-    activation: Activation
-    edge: Edge
+    activation: Pick<Activation, 'active' | 'winner' | 'winners' | 'events'>
+    edge: Pick<Edge, 'activate'>
     log: Log
     runtime: Pick<Runtime, 'after'>
     changed: () => void
@@ -70,6 +71,7 @@ export class ReleaseFollower implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#disposed = true
     this.#unsubscribe()
     for (const cancel of this.#retries.values()) cancel()
   }
@@ -78,6 +80,8 @@ export class ReleaseFollower implements Disposable {
     try {
       await this.#edge.activate(domain, release)
     } catch (error) {
+      // An edge that is being closed refuses what was under way.
+      if (this.#disposed) return
       this.#log.error('release.switch-failed', { domain, release: release?.id, error })
       this.#retries.get(domain)?.()
       this.#retries.set(
