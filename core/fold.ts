@@ -150,6 +150,11 @@ export class Fold {
     return list.sort(compareOperations).map(({ operation, reason }) => ({ operation, reason }))
   }
 
+  /** True for an added operation of a newer schema than this code knows. */
+  isUnknown(id: OperationId): boolean {
+    return this.#folded.get(id)?.newer === true
+  }
+
   /** Added operations of a newer schema than this code knows, in total order. */
   unknown(): readonly OperationId[] {
     return [...this.#folded.values()]
@@ -166,6 +171,25 @@ export class Fold {
   /** Counted operations that touch the key or remove its scope, in total order. */
   touching(key: Key): readonly OperationId[] {
     return this.#histories.touching(key).map(({ id }) => id)
+  }
+
+  /**
+   * What stands side by side at a key, greatest first: the first one is its value. One side where nothing is concurrent;
+   * none for a key that no counted operation touches.
+   */
+  frontier(key: Key): readonly Side[] {
+    return this.#histories.frontier(key).map(sideOf)
+  }
+
+  /**
+   * What the sides of a key have in common: the greatest counted operation that touches it, or removes its scope, and is
+   * an ancestor of every operation in its frontier. Undefined where there is none.
+   */
+  mergeBase(key: Key): OperationId | undefined {
+    const frontier = this.#histories.frontier(key)
+    if (frontier.length === 0) return undefined
+    const isBelowAll = (id: OperationId) => frontier.every(({ by }) => this.#ancestry.isAncestor(id, by.id))
+    return this.#histories.touching(key).findLast(({ id }) => isBelowAll(id))?.id
   }
 
   /** True for a key that was admitted and not removed. */

@@ -15,6 +15,7 @@ import {
   type Operation,
   type OperationId,
   type Runtime,
+  type Side,
   type Signer,
   type Stamp,
   type State,
@@ -24,8 +25,10 @@ import type { InventoryView, MergeReport, OperationStore, StoreDamage } from '..
 import { type Intake, Ledger, type LedgerEvents } from './ledger.ts'
 import { readOperation } from './read-operation.ts'
 import { incomplete, malformed, notPulled, requireDue, unknownHead } from './replica-errors.ts'
+import { readHistory } from './replica-history.ts'
 import { type ReplicaPage, readPage } from './replica-page.ts'
 import { RoundQueue, type Staged } from './round-queue.ts'
+import { explainOperation, type Standing } from './standing.ts'
 import { type Arrival, verifyArrivals } from './verify.ts'
 
 export interface ReplicaOptions {
@@ -40,11 +43,6 @@ export type ReplicaEvents = LedgerEvents
 
 /** How many operations of a merge are stored and folded in one go. */
 const MERGE_STEP = 500
-
-/** What an operation is to this replica; `absent` says that it is not here. */
-export type Standing =
-  | { readonly status: 'counted' | 'held' | 'pending' | 'newer-schema' | 'absent' }
-  | { readonly status: 'void'; readonly reason: string }
 
 /**
  * One live copy of the cluster's operations: on a node, or in an operator's profile. What it acknowledges is durable;
@@ -106,6 +104,16 @@ export class Replica implements AsyncDisposable {
     return this.#ledger.fold.conflicts()
   }
 
+  /** What stands side by side at a key, greatest first; as `frontier` of the fold. */
+  frontier(key: Key): readonly Side[] {
+    return this.#ledger.fold.frontier(key)
+  }
+
+  /** The operation that the sides of a key have in common; as `mergeBase` of the fold. */
+  mergeBase(key: Key): OperationId | undefined {
+    return this.#ledger.fold.mergeBase(key)
+  }
+
   voids(): readonly { readonly operation: OperationId; readonly reason: string }[] {
     return this.#ledger.fold.voids()
   }
@@ -140,13 +148,9 @@ export class Replica implements AsyncDisposable {
     return this.#ledger.fold.state.snapshot()
   }
 
+  /** What an operation is to this replica. */
   explain(id: OperationId): Standing {
-    if (this.#ledger.held.has(id)) return { status: 'held' }
-    if (this.#ledger.pool.has(id)) return { status: 'pending' }
-    if (!this.#ledger.fold.has(id)) return { status: 'absent' }
-    const reason = this.#ledger.fold.voidReason(id)
-    if (reason !== undefined) return { status: 'void', reason }
-    return { status: this.#ledger.fold.unknown().includes(id) ? 'newer-schema' : 'counted' }
+    return explainOperation(this.#ledger, id)
   }
 
   /**
@@ -251,17 +255,8 @@ export class Replica implements AsyncDisposable {
   }
 
   /** Newest first in total order: every stored operation, or those counted that touch a key. As of the call. */
-  async *history(key?: Key): AsyncGenerator<Operation, void, void> {
-    const ids =
-      key === undefined
-        ? Array.from(this.#ledger.stamps, ([id, stamp]) => ({ id, stamp }))
-            .sort(compareOperations)
-            .map(({ id }) => id)
-        : [...this.#ledger.fold.touching(key)]
-    for (const id of ids.reverse()) {
-      const operation = await this.read(id)
-      if (operation !== undefined) yield operation
-    }
+  history(key?: Key): AsyncGenerator<Operation, void, void> {
+    return readHistory(this.#ledger, (id) => this.read(id), key)
   }
 
   /** What the store lost, until `markWhole`; nothing is signed here meanwhile. */
