@@ -1,7 +1,7 @@
-import type { Socket } from 'node:net'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { asMakiError, type Cancel, type MemberKey, type Runtime } from '../../core/index.ts'
 import { FrameDecoder } from './frame-decoder.ts'
+import type { Connection, NetworkAddress } from './network.ts'
 import { HANDSHAKE_TIMEOUT_MS, type Session, type SessionPeer, type SessionStep } from './session.ts'
 import { encodeFrame, type Frame, MAX_FRAME_BYTES } from './wire.ts'
 
@@ -15,12 +15,10 @@ const MAX_MERGES = 16
 const TURN_MS = 5
 /** For the kernel to take the last bytes of a link that is being closed. */
 const LINGER_MS = 1000
-/** A peer that is gone without a word is noticed by TCP too, after this much idleness. */
-const KEEPALIVE_MS = 10_000
 
 export interface GossipLinkOptions {
   readonly id: number
-  readonly socket: Socket
+  readonly connection: Connection
   /** The address that we dialled; undefined for a link that came in. */
   readonly dialled: string | undefined
   readonly session: Session
@@ -31,7 +29,7 @@ export interface GossipLinkOptions {
   closed(link: GossipLink, reason: string, detail: string): void
 }
 
-/** One TCP connection: handshake first, frames then. Owns its socket; everything it holds is bounded. */
+/** One connection: handshake first, frames then. Owns it; everything it holds is bounded. */
 export class GossipLink {
   readonly id: number
   readonly dialled: string | undefined
@@ -40,35 +38,36 @@ export class GossipLink {
   readonly #options: GossipLinkOptions
   readonly #decoder = new FrameDecoder()
   readonly #cancelHandshake: Cancel
-  readonly #remote: { host: string; port: number } | undefined
   #open = true
   #merges = 0
   /** Frames of the last chunk that had no turn yet. */
   #backlog: Iterator<Frame> | undefined
   #opened = false
+  #cancelLinger: Cancel = () => {}
 
   constructor(options: GossipLinkOptions) {
     this.id = options.id
     this.dialled = options.dialled
     this.#options = options
-    const { socket, runtime } = options
-    this.#remote = remoteOf(socket)
+    const { connection, runtime } = options
     this.#cancelHandshake = runtime.after(HANDSHAKE_TIMEOUT_MS, () =>
       this.close('handshake-timeout', `the handshake took longer than ${HANDSHAKE_TIMEOUT_MS} ms`),
     )
-    socket.setNoDelay(true)
-    socket.setKeepAlive(true, KEEPALIVE_MS)
-    socket.on('data', (chunk: Uint8Array) => this.#read(chunk))
-    socket.on('error', (error) => this.#fail('connection-failed', error.message))
-    socket.on('end', () => this.#end())
-    socket.on('close', () => this.#fail('connection-closed', 'the connection was closed'))
-    if (socket.connecting) socket.once('connect', () => this.#greet())
-    else this.#greet()
+    connection.attach({
+      opened: () => this.#greet(),
+      received: (chunk) => this.#read(chunk),
+      ended: () => this.#end(),
+      failed: (message) => this.#fail('connection-failed', message),
+      closed: () => {
+        this.#cancelLinger()
+        this.#fail('connection-closed', 'the connection was closed')
+      },
+    })
   }
 
   /** The other side's address as the connection has it; IPv4 in its own notation. */
-  get remote(): { readonly host: string; readonly port: number } {
-    return this.#remote ?? remoteOf(this.#options.socket) ?? { host: this.dialled ?? 'unknown', port: 0 }
+  get remote(): NetworkAddress {
+    return this.#options.connection.remote ?? { host: this.dialled ?? 'unknown', port: 0 }
   }
 
   /** Who the other side claims to be; proved only when `peer` is set. */
@@ -78,18 +77,18 @@ export class GossipLink {
 
   /** Queues an encoded frame; drops the link when the peer leaves too much unread. */
   send(framed: Uint8Array): void {
-    const { socket } = this.#options
-    if (!this.#open || !socket.writable) return
-    socket.write(framed)
-    if (socket.writableLength > MAX_QUEUE_BYTES)
-      this.close('slow-reader', `${socket.writableLength} bytes are waiting to be read`)
+    const { connection } = this.#options
+    if (!this.#open || !connection.writable) return
+    connection.write(framed)
+    if (connection.queuedBytes > MAX_QUEUE_BYTES)
+      this.close('slow-reader', `${connection.queuedBytes} bytes are waiting to be read`)
   }
 
   /** Calls when little is waiting to be sent; never when the link closes first. */
   whenDrained(call: () => void): void {
-    const { socket } = this.#options
-    if (socket.writableLength < LOW_QUEUE_BYTES) call()
-    else socket.once('drain', () => this.#open && call())
+    const { connection } = this.#options
+    if (connection.queuedBytes < LOW_QUEUE_BYTES) call()
+    else connection.onceDrained(() => this.#open && call())
   }
 
   /** Counts a merge as under way until `work` settles; too many stop the reading. */
@@ -104,17 +103,16 @@ export class GossipLink {
   /** Says why, closes, and reports it. Idempotent. */
   close(reason: string, detail: string): void {
     if (!this.#open) return
-    const { socket, runtime } = this.#options
-    if (this.#opened && socket.writable) socket.write(encodeFrame({ type: 'bye', reason }))
-    socket.destroySoon()
-    const cancel = runtime.after(LINGER_MS, () => socket.destroy())
-    socket.once('close', cancel)
+    const { connection, runtime } = this.#options
+    if (this.#opened && connection.writable) connection.write(encodeFrame({ type: 'bye', reason }))
+    this.#cancelLinger = runtime.after(LINGER_MS, () => connection.destroy())
+    connection.close()
     this.#fail(reason, detail)
   }
 
   /** Ends the connection at once. */
   destroy(): void {
-    this.#options.socket.destroy()
+    this.#options.connection.destroy()
   }
 
   #greet(): void {
@@ -126,13 +124,13 @@ export class GossipLink {
   #read(chunk: Uint8Array): void {
     if (!this.#open) return
     this.#backlog = this.#decoder.decode(chunk)
-    this.#options.socket.pause()
+    this.#options.connection.pause()
     this.#takeFrames()
   }
 
   /** Takes what waits of the last chunk, as far as time and merges allow; reads on when nothing is left. */
   #takeFrames(): void {
-    const { socket, runtime } = this.#options
+    const { connection, runtime } = this.#options
     const startMs = runtime.monotonic()
     try {
       while (this.#open && this.#backlog !== undefined) {
@@ -150,7 +148,7 @@ export class GossipLink {
       const error = asMakiError(thrown)
       this.close(error.code === 'MAKI_PROTOCOL' ? 'protocol' : 'internal-error', error.message)
     }
-    if (this.#merges < MAX_MERGES) socket.resume()
+    if (this.#merges < MAX_MERGES) connection.resume()
   }
 
   #handle(frame: Frame): void {
@@ -192,9 +190,4 @@ export class GossipLink {
     this.#cancelHandshake()
     this.#options.closed(this, reason, detail)
   }
-}
-
-function remoteOf(socket: Socket): { host: string; port: number } | undefined {
-  if (socket.remoteAddress === undefined) return undefined
-  return { host: socket.remoteAddress.replace(/^::ffff:/, ''), port: socket.remotePort ?? 0 }
 }

@@ -3,6 +3,7 @@ import type { GossipReplica } from '../ports.ts'
 import type { AwarenessEvents, AwarenessView } from './awareness.ts'
 import type { AwarenessData } from './awareness-entry.ts'
 import type { GossipCounters } from './gossip-messages.ts'
+import type { Network } from './network.ts'
 
 export interface GossipOptions {
   readonly replica: GossipReplica
@@ -10,6 +11,8 @@ export interface GossipOptions {
   readonly cluster: ClusterId
   readonly runtime: Runtime
   readonly log: Log
+  /** Default TCP. */
+  readonly network?: Network
   /** Port 0 takes a free one. */
   readonly listen: { readonly host: string; readonly port: number }
   /** Addresses to dial, `host:port`; more can be given later. */

@@ -1,4 +1,3 @@
-import { connect, createServer, type Server, type Socket } from 'node:net'
 import { type Cancel, Emitter, type MemberKey } from '../../core/index.ts'
 import { chunkBySize } from './anti-entropy.ts'
 import { Awareness, type AwarenessView, isSendersFault } from './awareness.ts'
@@ -9,8 +8,9 @@ import { type GossipCounters, isGossipFrame } from './gossip-messages.ts'
 import type { GossipEvents, GossipOptions, GossipPeer, GossipService } from './gossip-options.ts'
 import { GossipRunner } from './gossip-runner.ts'
 import { chooseLink, type LinkClaim } from './link-choice.ts'
-import { listenTcp } from './listen-tcp.ts'
+import type { Connection, Listener, Network, NetworkAddress } from './network.ts'
 import { Session, type SessionPeer } from './session.ts'
+import { tcpNetwork } from './tcp-network.ts'
 import { encodeFrame, type Frame, type FrameOf, NONCE_BYTES } from './wire.ts'
 
 /** Strangers that may be in the middle of a handshake; more are turned away unheard. */
@@ -30,9 +30,14 @@ const AWARENESS_FRAME_BYTES = 1024 * 1024
  */
 export async function startGossip(options: GossipOptions): Promise<GossipService> {
   for (const address of options.bootstrap) parseDialTarget(address)
-  const server = createServer()
-  await listenTcp(server, options.listen)
-  return new TcpGossip(options, server)
+  const gossip = new NetworkGossip(options)
+  try {
+    await gossip.begin()
+    return gossip
+  } catch (error) {
+    await gossip[Symbol.asyncDispose]()
+    throw error
+  }
 }
 
 interface Peering {
@@ -44,26 +49,24 @@ interface Peering {
   badEntries: number
 }
 
-class TcpGossip implements GossipService {
+class NetworkGossip implements GossipService {
   readonly events = new Emitter<GossipEvents>()
-  readonly address: { host: string; port: number }
   readonly #options: GossipOptions
-  readonly #server: Server
+  readonly #network: Network
   readonly #links = new Map<number, GossipLink>()
   readonly #peerings = new Map<MemberKey, Peering>()
   readonly #awareness: Awareness
   readonly #runner: GossipRunner
   readonly #dialer: Dialer
   readonly #dropped: Record<string, number> = {}
+  #listener: Listener | undefined
   #nextLink = 1
   #cancelTick: Cancel = () => {}
   #stopping: Promise<void> | undefined
 
-  constructor(options: GossipOptions, server: Server) {
+  constructor(options: GossipOptions) {
     this.#options = options
-    this.#server = server
-    const bound = server.address() as { address: string; port: number }
-    this.address = { host: bound.address, port: bound.port }
+    this.#network = options.network ?? tcpNetwork
     this.#awareness = new Awareness(options)
     this.#awareness.events.on('change', (change) => this.events.emit('awareness', change))
     this.#awareness.events.on('cloned', (cloned) => {
@@ -83,10 +86,22 @@ class TcpGossip implements GossipService {
       dial: (address) => this.#dial(address),
       isLinked: (key) => this.#peerings.has(key),
     })
-    server.on('connection', (socket) => this.#accept(socket))
-    server.on('error', (error) => options.log.error('gossip.listener-failed', { message: error.message }))
-    this.#dialer.setAddresses(options.bootstrap)
+  }
+
+  /** Listens first: who cannot be reached does not begin. */
+  async begin(): Promise<void> {
+    const { listen, log, bootstrap } = this.#options
+    this.#listener = await this.#network.listen(
+      listen,
+      (connection) => this.#accept(connection),
+      (error) => log.error('gossip.listener-failed', { message: error.message }),
+    )
+    this.#dialer.setAddresses(bootstrap)
     this.#scheduleTick()
+  }
+
+  get address(): NetworkAddress {
+    return this.#listener?.address ?? this.#options.listen
   }
 
   readonly awareness = {
@@ -114,7 +129,7 @@ class TcpGossip implements GossipService {
   async #stop(): Promise<void> {
     this.#cancelTick()
     this.#dialer.close()
-    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()))
+    const closed = this.#listener?.close()
     const leave = this.#awareness.withdraw(this.#options.runtime.now())
     if (leave !== undefined) this.#spread([leave])
     for (const link of [...this.#links.values()]) {
@@ -137,23 +152,22 @@ class TcpGossip implements GossipService {
     })
   }
 
-  #accept(socket: Socket): void {
+  #accept(connection: Connection): void {
     let handshakes = 0
     for (const link of this.#links.values()) if (link.peer === undefined) handshakes++
     if (handshakes < MAX_HANDSHAKES && this.#stopping === undefined) {
-      this.#open(socket, undefined)
+      this.#open(connection, undefined)
       return
     }
     this.#count('too-many-handshakes')
-    socket.on('error', () => {})
-    socket.destroy()
+    connection.destroy()
   }
 
   #dial(address: string): void {
-    this.#open(connect(parseDialTarget(address)), address)
+    this.#open(this.#network.connect(parseDialTarget(address)), address)
   }
 
-  #open(socket: Socket, dialled: string | undefined): void {
+  #open(connection: Connection, dialled: string | undefined): void {
     const { runtime } = this.#options
     const session = new Session({
       ...this.#options,
@@ -164,7 +178,7 @@ class TcpGossip implements GossipService {
     })
     const link = new GossipLink({
       id: this.#nextLink++,
-      socket,
+      connection,
       dialled,
       session,
       runtime,

@@ -5,6 +5,7 @@ import t from 'tap'
 import type { Runtime } from '../../../core/index.ts'
 import { GossipLink } from '../../../replication/gossip/gossip-link.ts'
 import type { Session, SessionPeer } from '../../../replication/gossip/session.ts'
+import { TcpConnection } from '../../../replication/gossip/tcp-network.ts'
 import { encodeFrame, type Frame } from '../../../replication/gossip/wire.ts'
 
 const hello = encodeFrame({ type: 'bye', reason: 'stands for a hello' })
@@ -57,7 +58,7 @@ t.test('a chunk of many frames lets others have their turn, and loses none', asy
   const all = Promise.withResolvers<void>()
   new GossipLink({
     id: 1,
-    socket: ours,
+    connection: new TcpConnection(ours),
     dialled: undefined,
     session: open,
     runtime: slowRuntime(),
@@ -96,7 +97,7 @@ t.test('frames wait while too many merges do', async (t) => {
   let received = 0
   const link = new GossipLink({
     id: 1,
-    socket: ours,
+    connection: new TcpConnection(ours),
     dialled: undefined,
     session: open,
     runtime: { ...slowRuntime(), monotonic: () => 0 },
