@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 
-/** A package, the command by which we know that it is there, and why it is wanted. */
+/** A package, the command or the file by which we know that it is there, and why it is wanted. */
 const PACKAGES = [
   { name: 'bind9-dnsutils', command: 'dig', reason: 'answers are read by the reference resolver tool' },
   { name: 'knot-dnsutils', command: 'kdig', reason: 'a second, independent reader of answers' },
@@ -11,11 +11,13 @@ const PACKAGES = [
   { name: 'rsync', command: 'rsync', reason: 'the benchmark of `sync` compares with it' },
   { name: 'procps', command: 'ps', reason: 'end-to-end tests look for processes left behind' },
   { name: 'git', command: 'git', reason: 'end-to-end tests work in a fresh clone' },
+  { name: 'gcc', command: 'cc', reason: 'the layer that shows what a power cut leaves is written in C' },
+  { name: 'libc6-dev', file: '/usr/include/stdio.h', reason: 'so is it compiled' },
 ]
 
 /** Installs what is missing when root on Debian or Ubuntu; elsewhere says which tests will be skipped, and why. */
 export function installTestPackages() {
-  const missing = PACKAGES.filter((entry) => !isOnPath(entry.command))
+  const missing = PACKAGES.filter((entry) => !isHere(entry))
   if (missing.length === 0) return
   const names = missing.map((entry) => entry.name)
   const why = missing.map((entry) => `  ${entry.name}: ${entry.reason}`).join('\n')
@@ -27,7 +29,7 @@ export function installTestPackages() {
   say(`Installing what tests need:\n${why}`)
   apt(['update', '-q'])
   const result = apt(['install', '-y', '-q', '--no-install-recommends', ...names])
-  const still = missing.filter((entry) => !isOnPath(entry.command))
+  const still = missing.filter((entry) => !isHere(entry))
   if (still.length === 0) return
   say(`${result.stderr}\nThese packages could not be installed: ${still.map((entry) => entry.name).join(', ')}.
 The tests that need them will be skipped. To try again, type: ${command}`)
@@ -38,6 +40,8 @@ export function apt(args) {
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
   return spawnSync('apt-get', ['-o', 'DPkg::Lock::Timeout=300', ...args], { env, encoding: 'utf8' })
 }
+
+const isHere = ({ command, file }) => (file === undefined ? isOnPath(command) : existsSync(file))
 
 function isOnPath(command) {
   const folders = [...(process.env.PATH ?? '').split(':'), '/usr/sbin', '/usr/local/sbin']
