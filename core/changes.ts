@@ -1,62 +1,34 @@
-import { isIPv6 } from 'node:net'
 import * as v from 'valibot'
-import { type BlobHash, isBlobHash, isId, type MemberKey } from './ids.ts'
-import type { Hostname, NodeName, OwnerName } from './names.ts'
-import { parseHostname, parseNodeName, parseOwnerName } from './names.ts'
+import {
+  blobHash,
+  certificateName,
+  count,
+  functionFields,
+  hostname,
+  memberKey,
+  nodeFields,
+  nodeName,
+  operationId,
+  ownerName,
+  recordType,
+  sealBox,
+  sealEpochKey,
+  sealedValue,
+  text,
+  timeMs,
+  transformFields,
+  ttl,
+  via,
+} from './change-fields.ts'
 
 /**
  * The newest schema of changes that this code knows. A change that is added or gets a new field raises it, with an
- * upcaster in `migrations/`.
+ * upcaster in `migrations/`. Schema 2: seals, certificates, functions and transforms of a release, holds and purges, a
+ * node's announced schema.
  */
-export const SCHEMA = 1
+export const SCHEMA = 2
 
-/** A string that survives a parser unchanged: operations hold names in their canonical form only. */
-function canonical<T extends string>(parse: (text: string) => T, what: string) {
-  return v.custom<T>((input) => {
-    if (typeof input !== 'string') return false
-    try {
-      return parse(input) === input
-    } catch {
-      return false
-    }
-  }, `${what} is expected`)
-}
-
-const text = (max: number) => v.pipe(v.string(), v.maxLength(max))
-const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0))
-const memberKey = v.custom<MemberKey>((input) => typeof input === 'string' && isId(input), 'a public key is expected')
-const blobHash = v.custom<BlobHash>((input) => typeof input === 'string' && isBlobHash(input), 'a SHA-256 is expected')
-const hostname = canonical<Hostname>(parseHostname, 'a host name')
-const nodeName = canonical<NodeName>(parseNodeName, 'a node name')
-/** Checked against the longest apex that could follow it, so that the check needs no context. */
-const ownerName = canonical<OwnerName>((name) => parseOwnerName(name, 'a.invalid' as Hostname), 'an owner name')
-const recordType = v.pipe(v.string(), v.regex(/^([A-Z][A-Z0-9]{0,15}|TYPE[0-9]{1,5})$/, 'a record type is expected'))
-/** Seconds; RFC 2181 section 8 bounds a TTL to 31 bits. */
-const ttl = v.pipe(count, v.maxValue(0x7fff_ffff))
-/** Which project's `sync` wrote the change; absent for a change made by hand. */
-const via = { via: v.optional(v.pipe(text(100), v.minLength(1))) }
-
-const latitude = v.pipe(v.number(), v.finite(), v.minValue(-90), v.maxValue(90))
-const longitude = v.pipe(v.number(), v.finite(), v.minValue(-180), v.maxValue(180))
-
-/** Without a zone (`fe80::1%eth0`): that is a name for an interface of one machine, and no address for others. */
-const publicIpv6 = v.pipe(
-  v.string(),
-  v.check((text) => isIPv6(text) && !text.includes('%'), 'an IPv6 address is expected'),
-)
-
-const nodeFields = {
-  /** Public addresses that visitors and resolvers reach. */
-  addresses: v.strictObject({
-    ipv4: v.nullable(v.pipe(v.string(), v.ipv4())),
-    ipv6: v.nullable(publicIpv6),
-  }),
-  /** Degrees; null when nobody knows. */
-  place: v.nullable(v.strictObject({ latitude, longitude })),
-  nameserver: v.boolean(),
-  /** A drained node keeps its data and gets no visitors. */
-  drained: v.boolean(),
-}
+/** What `node.update` sets. */
 export const NODE_FIELDS = Object.keys(nodeFields) as (keyof typeof nodeFields)[]
 
 /** How far a removal reaches: `retire` lets what the removed wrote concurrently count, `revoke` cuts it (key stolen). */
@@ -79,8 +51,19 @@ const changeSchema = v.variant('kind', [
     domains: v.optional(v.array(hostname)),
   }),
   v.strictObject({ kind: v.literal('operator.remove'), key: memberKey, how: removal }),
-  v.strictObject({ kind: v.literal('node.join'), key: memberKey, name: nodeName, ...nodeFields }),
-  v.strictObject({ kind: v.literal('node.update'), key: memberKey, set: v.partial(v.strictObject(nodeFields)) }),
+  v.strictObject({
+    kind: v.literal('node.join'),
+    key: memberKey,
+    name: nodeName,
+    ...nodeFields,
+    /** The newest schema that its program reads; 1 where it is absent. Since schema 2. */
+    schema: v.optional(v.pipe(count, v.minValue(1))),
+  }),
+  v.strictObject({
+    kind: v.literal('node.update'),
+    key: memberKey,
+    set: v.partial(v.strictObject({ ...nodeFields, schema: v.pipe(count, v.minValue(1)) })),
+  }),
   v.strictObject({ kind: v.literal('node.remove'), key: memberKey, how: removal }),
   v.strictObject({
     kind: v.literal('domain.set'),
@@ -121,8 +104,42 @@ const changeSchema = v.variant('kind', [
     /** The git commit that the files were built from. */
     commit: v.optional(text(64)),
     /** The release that this one restores. */
-    rollbackOf: v.optional(v.custom<string>((input) => typeof input === 'string' && isId(input))),
+    rollbackOf: v.optional(operationId),
+    /** Components that answer requests, by path in the site's folder; they are not published as files. Since schema 2. */
+    functions: v.optional(v.pipe(v.array(v.strictObject(functionFields)), v.maxLength(1000))),
+    /** Components that filter files, in the order in which they are applied. Since schema 2. */
+    transforms: v.optional(v.pipe(v.array(v.strictObject(transformFields)), v.maxLength(100))),
     ...via,
+  }),
+  /** While it holds, `sync` publishes no release of the domain: what was rolled back stays so. */
+  v.strictObject({ kind: v.literal('release.hold'), domain: hostname, hold: v.boolean() }),
+  /** Of the releases that this operation has seen only `keep` may ever be served again; the blobs of the others go. */
+  v.strictObject({ kind: v.literal('release.purge'), domain: hostname, keep: operationId }),
+  /** Names the public half of a key pair that values are sealed to. */
+  v.strictObject({ kind: v.literal('seal.epoch'), epoch: sealEpochKey }),
+  /** Gives a node the private half of an epoch, sealed to the node's own key. */
+  v.strictObject({ kind: v.literal('seal.grant'), epoch: sealEpochKey, node: memberKey, box: sealBox }),
+  v.strictObject({
+    kind: v.literal('certificate.set'),
+    /** What it is known by: one of its names. A later certificate of this name takes its place. */
+    name: certificateName,
+    /** Every DNS name that it is valid for; sorted. */
+    names: v.pipe(v.array(certificateName), v.minLength(1), v.maxLength(1000)),
+    /** PEM (RFC 7468), the end entity's certificate first. */
+    chain: text(200_000),
+    /** The private key in PKCS #8 PEM. */
+    key: sealedValue,
+    notBeforeMs: timeMs,
+    notAfterMs: timeMs,
+  }),
+  v.strictObject({ kind: v.literal('certificate.remove'), name: certificateName }),
+  /** The cluster's account at a certificate authority (RFC 8555). */
+  v.strictObject({
+    kind: v.literal('certificate.account'),
+    /** The authority's directory URL. */
+    directory: text(2000),
+    /** Account URL and key. */
+    account: sealedValue,
   }),
 ])
 
@@ -146,4 +163,27 @@ export function readChange(input: unknown): { change: Change } | { fault: string
   const issue = result.issues[0]
   const path = v.getDotPath(issue)
   return { fault: path === null ? issue.message : `${path}: ${issue.message}` }
+}
+
+/** Kinds that schema 1 did not have. */
+const SINCE_SCHEMA_2: ReadonlySet<ChangeKind> = new Set([
+  'release.hold',
+  'release.purge',
+  'seal.epoch',
+  'seal.grant',
+  'certificate.set',
+  'certificate.remove',
+  'certificate.account',
+])
+
+/**
+ * The oldest schema that can say this change. Authors write it, so that a program of an older version reads all that it
+ * could ever know.
+ */
+export function schemaOf(change: Change): number {
+  if (SINCE_SCHEMA_2.has(change.kind)) return 2
+  if (change.kind === 'release.publish' && (change.functions ?? change.transforms) !== undefined) return 2
+  if (change.kind === 'node.join' && change.schema !== undefined) return 2
+  if (change.kind === 'node.update' && change.set?.schema !== undefined) return 2
+  return 1
 }

@@ -1,6 +1,5 @@
 import type { Change } from './changes.ts'
 import type { Operation } from './operation.ts'
-import type { Stamp } from './stamp.ts'
 import { type Key, keys, type NodeField, type Scope } from './state.ts'
 
 /** What a key is after an operation that touches it. `value` undefined: the operation removes it. */
@@ -15,12 +14,12 @@ export interface Effects {
   readonly removedScopes: ReadonlySet<Scope>
 }
 
-export function compileEffects(operation: Pick<Operation, 'changes' | 'stamp'>): Effects {
+export function compileEffects(operation: Pick<Operation, 'author' | 'changes' | 'stamp'>): Effects {
   const effects = new Map<Key, Effect>()
   const removedScopes = new Set<Scope>()
   for (const change of operation.changes) {
     const via = 'via' in change ? change.via : undefined
-    applyChange(change, operation.stamp, {
+    applyChange(change, operation, {
       set: (key, value) => effects.set(key, { value, via }),
       remove: (key) => effects.set(key, { value: undefined, via }),
       removeScope: (scope) => {
@@ -40,10 +39,10 @@ interface Writer {
   removeScope(scope: Scope): void
 }
 
-function applyChange(change: Change, stamp: Stamp, write: Writer): void {
+function applyChange(change: Change, by: Pick<Operation, 'author' | 'stamp'>, write: Writer): void {
   switch (change.kind) {
     case 'cluster.create':
-      write.set(keys.cluster(), { name: change.name, createdMs: stamp.wallMs, recovery: change.recovery })
+      write.set(keys.cluster(), { name: change.name, createdMs: by.stamp.wallMs, recovery: change.recovery })
       write.set(keys.member(change.recovery), { name: 'recovery', role: 'recovery' })
       write.set(keys.member(change.operator.key), { name: change.operator.name, role: 'operator' })
       return
@@ -59,7 +58,10 @@ function applyChange(change: Change, stamp: Stamp, write: Writer): void {
       write.set(keys.member(change.key), { name: change.name, role: 'node' })
       write.set(keys.node(change.key), { name: change.name })
       write.set(keys.nodeName(change.name), { node: change.key })
-      for (const field of nodeFields) write.set(keys.nodeField(change.key, field), change[field])
+      for (const field of nodeFields) {
+        const value = change[field]
+        if (value !== undefined) write.set(keys.nodeField(change.key, field), value)
+      }
       return
     case 'node.update':
       for (const field of nodeFields) {
@@ -102,9 +104,35 @@ function applyChange(change: Change, stamp: Stamp, write: Writer): void {
       write.set(keys.release(domain), value)
       return
     }
+    case 'release.hold':
+      if (change.hold) write.set(keys.hold(change.domain), true)
+      else write.remove(keys.hold(change.domain))
+      return
+    case 'release.purge':
+      write.set(keys.purge(change.domain), { keep: change.keep })
+      return
+    case 'seal.epoch':
+      write.set(keys.seal(change.epoch), true)
+      return
+    case 'seal.grant':
+      write.set(keys.grant(change.epoch, change.node, by.author), change.box)
+      return
+    case 'certificate.set': {
+      const { kind, ...value } = change
+      write.set(keys.certificate(change.name), value)
+      return
+    }
+    case 'certificate.remove':
+      write.remove(keys.certificate(change.name))
+      return
+    case 'certificate.account': {
+      const { kind, ...value } = change
+      write.set(keys.account(change.directory), value)
+      return
+    }
     default:
       change satisfies never
   }
 }
 
-const nodeFields: readonly NodeField[] = ['addresses', 'place', 'nameserver', 'drained']
+const nodeFields: readonly NodeField[] = ['addresses', 'place', 'nameserver', 'drained', 'schema']

@@ -21,7 +21,7 @@ import {
 } from './state.ts'
 
 /** Raised when the same operations fold to another state than before; replicas compare digests only at equal versions. */
-export const FOLD_VERSION = 1
+export const FOLD_VERSION = 2
 
 /** A key that was written on several sides: listed until an operation that has seen them touches the key. */
 export interface Conflict {

@@ -26,6 +26,8 @@ interface Addition {
 export interface Demands {
   /** True when some change is an operator's alone. */
   readonly operator: boolean
+  /** True when some change is a duty of nodes: certificates and seals. */
+  readonly duty: boolean
   /** Domains that are published to; a deployer needs them all. */
   readonly deploys: readonly Hostname[]
   /** Nodes that are updated; a node may update itself. */
@@ -116,7 +118,7 @@ function exceeds(demands: Demands, grant: Grant, key: MemberKey): string | undef
     case 'operator':
       return undefined
     case 'deployer': {
-      if (demands.operator || demands.updates.length > 0) return 'a deployer may only publish releases'
+      if (demands.operator || demands.duty || demands.updates.length > 0) return 'a deployer may only publish releases'
       const foreign = demands.deploys.find((domain) => !grant.domains.includes(domain))
       return foreign === undefined ? undefined : `its author may not publish to ${foreign}`
     }
@@ -132,12 +134,14 @@ export function compileDemands(changes: readonly Change[]): Demands {
   const deploys: Hostname[] = []
   const updates: MemberKey[] = []
   let operator = false
+  let duty = false
   for (const change of changes) {
-    if (change.kind === 'release.publish') deploys.push(change.domain)
+    if (change.kind.startsWith('release.')) deploys.push((change as { domain: Hostname }).domain)
     else if (change.kind === 'node.update') updates.push(change.key)
+    else if (change.kind.startsWith('certificate.') || change.kind.startsWith('seal.')) duty = true
     else operator = true
   }
-  return { operator, deploys, updates }
+  return { operator, duty, deploys, updates }
 }
 
 /** Undefined for an operation that neither adds nor removes anybody. */

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { type Change, readChange, SCHEMA } from './changes.ts'
+import { type Change, readChange, SCHEMA, schemaOf } from './changes.ts'
 import { decodeMessage, encodeCanonical, isCanonical } from './codec.ts'
 import { MakiError } from './errors.ts'
 import {
@@ -50,6 +50,7 @@ export interface Draft {
   readonly heads: readonly OperationId[]
   readonly changes: readonly Change[]
   readonly message?: string
+  /** The oldest that can say the changes, unless it is given. */
   readonly schema?: number
 }
 
@@ -63,6 +64,10 @@ export const MAX_MESSAGE_LENGTH = 2000
 /** Brings the changes of an older schema up to `SCHEMA`: pure, and total, for they were not checked yet. */
 export type Raise = (schema: number, changes: readonly unknown[]) => readonly unknown[]
 
+/** The oldest schema that can say all of the changes. */
+export const oldestSchema = (changes: readonly Change[]): number =>
+  changes.reduce((schema, change) => Math.max(schema, schemaOf(change)), 1)
+
 /** Signs a draft. `cluster` is undefined only for the operation that creates it, whose draft has no heads. */
 export function createOperation(signer: Signer, cluster: ClusterId | undefined, draft: Draft): Operation {
   const heads = [...new Set(draft.heads)].map(idBytes).sort(Buffer.compare)
@@ -73,7 +78,7 @@ export function createOperation(signer: Signer, cluster: ClusterId | undefined, 
     idBytes(signer.key),
     [draft.stamp.wallMs, draft.stamp.counter],
     heads,
-    draft.schema ?? SCHEMA,
+    draft.schema ?? oldestSchema(draft.changes),
     draft.changes,
     draft.message ?? '',
   ])
@@ -169,7 +174,8 @@ function readChanges(
   const changes: Change[] = []
   for (const [index, input] of inputs.entries()) {
     const read = readChange(input)
-    const fault = 'fault' in read ? read.fault : misplaced(read.change, index, creates)
+    const fault =
+      'fault' in read ? read.fault : (misplaced(read.change, index, creates) ?? premature(written[index], schema))
     if (fault !== undefined) return { changes: [], defect: { kind: 'malformed-change', index, fault } }
     if ('change' in read) changes.push(read.change)
   }
@@ -183,6 +189,12 @@ function misplaced(change: Change, index: number, creates: boolean): string | un
     return 'cluster.create stands only at the start of the first operation'
   if (change.kind !== 'cluster.create' && first) return 'the operation without heads creates a cluster'
   return undefined
+}
+
+/** Programs of that schema could not read what was written, and all have to agree on what it says. */
+function premature(written: unknown, schema: number): string | undefined {
+  const needed = schemaOf(written as Change)
+  return needed > schema ? `schema ${schema} cannot say it, ${needed} can` : undefined
 }
 
 function signedBytes(cluster: ClusterId | undefined, body: Uint8Array): Uint8Array {

@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto'
+import type { CertificateName, SealEpochKey } from './change-fields.ts'
 import type { ChangeOf } from './changes.ts'
 import type { MemberKey, OperationId } from './ids.ts'
 import type { Hostname, NodeName, OwnerName } from './names.ts'
@@ -22,6 +24,14 @@ export const keys = {
   alias: (domain: Hostname, host: Hostname): Key => `domain/${domain}/alias/${host}`,
   record: (domain: Hostname, name: OwnerName, type: string): Key => `domain/${domain}/rrset/${name}/${type}`,
   release: (domain: Hostname): Key => `domain/${domain}/release`,
+  hold: (domain: Hostname): Key => `domain/${domain}/hold`,
+  purge: (domain: Hostname): Key => `domain/${domain}/purge`,
+  seal: (epoch: SealEpochKey): Key => `seal/${epoch}`,
+  /** One for each giver: two that give at once are no conflict. */
+  grant: (epoch: SealEpochKey, node: MemberKey, giver: MemberKey): Key => `seal/${epoch}/grant/${node}/${giver}`,
+  certificate: (name: CertificateName): Key => `certificate/${name}`,
+  /** A directory URL has slashes, so its hash stands for it. */
+  account: (directory: string): Key => `account/${createHash('sha256').update(directory).digest('hex')}`,
   host: (host: Hostname): Key => `host/${host}`,
 }
 
@@ -38,7 +48,7 @@ export const scopeKind = (scope: Scope): string => {
 }
 
 type NodeJoin = ChangeOf<'node.join'>
-export type NodeField = keyof NodeJoin & ('addresses' | 'place' | 'nameserver' | 'drained')
+export type NodeField = keyof NodeJoin & ('addresses' | 'place' | 'nameserver' | 'drained' | 'schema')
 
 export interface ClusterValue {
   readonly name: string
@@ -64,6 +74,12 @@ export interface RecordValue {
   readonly values: readonly string[]
 }
 export type ReleaseValue = Omit<ChangeOf<'release.publish'>, 'kind' | 'domain' | 'via'>
+export type CertificateValue = Omit<ChangeOf<'certificate.set'>, 'kind'>
+export type AccountValue = Omit<ChangeOf<'certificate.account'>, 'kind'>
+/** A value that only nodes can read: the epoch that it is sealed to, and the box. */
+export type Sealed = CertificateValue['key']
+export type FunctionValue = NonNullable<ReleaseValue['functions']>[number]
+export type TransformValue = NonNullable<ReleaseValue['transforms']>[number]
 
 /** A key's value with its provenance. */
 export interface Entry<Value = unknown> {

@@ -23,6 +23,8 @@ export interface NodeView {
   readonly place: { readonly latitude: number; readonly longitude: number } | null
   readonly nameserver: boolean
   readonly drained: boolean
+  /** The newest schema of changes that its program reads, as far as it has said. */
+  readonly schema: number
 }
 
 export interface Release extends ReleaseValue {
@@ -39,6 +41,8 @@ export interface DomainView {
   readonly records: readonly Entry<RecordValue>[]
   /** The winning release, whether or not a node has all of it yet. */
   readonly release: Release | undefined
+  /** `sync` publishes nothing while it is set. */
+  readonly held: boolean
   readonly entry: Entry<DomainValue>
 }
 
@@ -75,6 +79,7 @@ export function findNode(state: State, key: MemberKey): NodeView | undefined {
     place: field<NodeView['place']>('place', null),
     nameserver: field('nameserver', false),
     drained: field('drained', false),
+    schema: field('schema', 1),
   }
 }
 
@@ -96,7 +101,15 @@ export function findDomain(state: State, apex: Hostname): DomainView | undefined
       if (hostOwner(state, host) === apex) aliases.push(host)
     } else if (part.startsWith('rrset/')) records.push(child as Entry<RecordValue>)
   }
-  return { apex, settings: entry.value, aliases, records, release: findRelease(state, apex), entry }
+  return {
+    apex,
+    settings: entry.value,
+    aliases,
+    records,
+    release: findRelease(state, apex),
+    held: state.get(keys.hold(apex)) !== undefined,
+    entry,
+  }
 }
 
 export function findRelease(state: State, domain: Hostname): Release | undefined {

@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import {
+  announcedSchema,
   type Change,
   type ClusterId,
   findNode,
@@ -8,6 +9,7 @@ import {
   MakiError,
   type MemberKey,
   type Runtime,
+  SCHEMA,
 } from '../../core/index.ts'
 import { CONTROL_LIMITS, encodeOperationBatch } from '../../edge/index.ts'
 import { createCluster } from '../client/create-cluster.ts'
@@ -85,7 +87,7 @@ async function joinNodes(
   keys: ReadonlyMap<NodeLayout, MemberKey>,
 ): Promise<readonly string[]> {
   const missing = [...keys].filter(([, key]) => findNode(local.replica.state, key) === undefined)
-  const [first, ...rest] = missing.map(([node, key]) => joinChange(node, key))
+  const [first, ...rest] = missing.map(([node, key]) => joinChange(node, key, announcedSchema(local.replica.state)))
   if (first === undefined) return []
   const signer = await findProfileKey({ dataFolder: folder.operator })
   if (signer === undefined) {
@@ -101,7 +103,8 @@ async function joinNodes(
   return missing.map(([{ name }]) => name)
 }
 
-const joinChange = ({ name, place }: NodeLayout, key: MemberKey): Change => ({
+/** The node runs this very program; nodes of older versions, where there are any, could not read that it says so. */
+const joinChange = ({ name, place }: NodeLayout, key: MemberKey, announced: number): Change => ({
   kind: 'node.join',
   key,
   name,
@@ -109,6 +112,7 @@ const joinChange = ({ name, place }: NodeLayout, key: MemberKey): Change => ({
   place,
   nameserver: true,
   drained: false,
+  ...(announced === SCHEMA ? { schema: SCHEMA } : {}),
 })
 
 /**

@@ -40,6 +40,20 @@ export function describeChange(change: Change): string {
       const commit = change.commit === undefined ? '' : `, commit ${plainLine(change.commit).slice(0, 12)}`
       return `publish ${change.domain} (${size}${commit})`
     }
+    case 'release.hold':
+      return change.hold ? `hold the releases of ${change.domain}` : `let sync publish to ${change.domain} again`
+    case 'release.purge':
+      return `purge the releases of ${change.domain} but ${shortId(change.keep)}`
+    case 'seal.epoch':
+      return `begin the seal epoch ${shortId(change.epoch)}`
+    case 'seal.grant':
+      return `let the node ${shortId(change.node)} open what is sealed to the epoch ${shortId(change.epoch)}`
+    case 'certificate.set':
+      return `set the certificate of ${list(change.names)}, valid until ${formatDate(change.notAfterMs)}`
+    case 'certificate.remove':
+      return `remove the certificate of ${change.name}`
+    case 'certificate.account':
+      return `set the account at ${plainLine(change.directory)}`
     default:
       return change satisfies never
   }
@@ -58,6 +72,8 @@ export function findVia(operation: Pick<Operation, 'changes'>): string | undefin
   for (const change of operation.changes) if ('via' in change && change.via !== undefined) return change.via
   return undefined
 }
+
+const formatDate = (ms: number): string => new Date(ms).toISOString().slice(0, 10)
 
 const REMOVALS = { retire: 'remove', revoke: 'revoke' } as const
 
@@ -81,6 +97,7 @@ function describeNodeFields(set: NodeUpdate): string[] {
     words.push(`place to ${set.place === null ? 'unknown' : `${set.place.latitude}, ${set.place.longitude}`}`)
   if (set.nameserver !== undefined) words.push(`name server to ${set.nameserver ? 'yes' : 'no'}`)
   if (set.drained !== undefined) words.push(`drained to ${set.drained ? 'yes' : 'no'}`)
+  if (set.schema !== undefined) words.push(`schema to ${set.schema}`)
   return words
 }
 

@@ -15,6 +15,7 @@ import {
   type Operation,
   type OperationId,
   type Runtime,
+  requireAnnounced,
   type Side,
   type Signer,
   type Stamp,
@@ -163,6 +164,7 @@ export class Replica implements AsyncDisposable {
       if (this.damaged !== undefined) throw incomplete(this.damaged)
       const followed = this.#ledger.tipsFor(signer.key)
       if (followed.length === 0) throw notPulled(this.cluster)
+      requireAnnounced(this.state, changes)
       const stamps = followed.map(({ stamp }) => stamp)
       const operation = createOperation(signer, this.cluster, {
         stamp: nextStamp(this.#runtime.now(), stamps),

@@ -1,4 +1,5 @@
 import {
+  type CertificateName,
   type Change,
   type ClusterId,
   compareStamps,
@@ -9,6 +10,7 @@ import {
   nextStamp,
   type Operation,
   type OwnerName,
+  type SealEpochKey,
   type Signer,
 } from '../../core/index.ts'
 import type { Random } from './seeds.ts'
@@ -45,7 +47,7 @@ export function randomChange(random: Random, signers: readonly Signer[]): Change
   const name = random.pick(['@', 'www', 'mail'] as OwnerName[])
   const host = random.pick(['www.example.com', 'www.example.org', 'example.net'] as Hostname[])
   const via = random.chance(0.3) ? { via: random.pick(['blog', 'shop']) } : {}
-  switch (random.integer(12)) {
+  switch (random.integer(16)) {
     case 0:
       return { kind: 'domain.remove', domain, ...via }
     case 1:
@@ -70,6 +72,27 @@ export function randomChange(random: Random, signers: readonly Signer[]): Change
       const nodeName = random.pick(['berlin', 'tokyo'] as NodeName[])
       const addresses = { ipv4: `192.0.2.${random.integer(250)}`, ipv6: null }
       return { kind: 'node.join', key, name: nodeName, addresses, place: null, nameserver: true, drained: false }
+    }
+    case 9:
+      return { kind: 'release.hold', domain, hold: random.chance(0.5) }
+    case 10: {
+      const epoch = testSigner(30 + random.integer(2)).key as string as SealEpochKey
+      if (random.chance(0.5)) return { kind: 'seal.epoch', epoch }
+      return { kind: 'seal.grant', epoch, node: random.pick(signers).key, box: random.pick(['AA', 'BB']) }
+    }
+    case 11: {
+      const certificate = random.pick(['example.com', '*.example.com'] as CertificateName[])
+      if (random.chance(0.3)) return { kind: 'certificate.remove', name: certificate }
+      const epoch = testSigner(30).key as string as SealEpochKey
+      const dates = { notBeforeMs: 0, notAfterMs: random.integer(3) }
+      return {
+        kind: 'certificate.set',
+        name: certificate,
+        names: [certificate],
+        chain: '',
+        key: { epoch, box: 'AA' },
+        ...dates,
+      }
     }
     default:
       return { kind: 'record.set', domain, name, type: 'A', ttl: 300, values: [`192.0.2.${random.integer(4)}`], ...via }

@@ -1,11 +1,23 @@
 import t from 'tap'
 import { describeChange, describeOperation } from '../../../cli/output/describe-change.ts'
-import type { BlobHash, Change, Hostname, NodeName, OwnerName } from '../../../core/index.ts'
+import type {
+  BlobHash,
+  CertificateName,
+  Change,
+  Hostname,
+  NodeName,
+  OperationId,
+  OwnerName,
+  SealEpochKey,
+} from '../../../core/index.ts'
 import { CHANGE_KINDS } from '../../../core/index.ts'
 import { testKey } from '../support/test-cluster.ts'
 
 const key = testKey(1).key
 const short = key.slice(0, 10)
+const operation = key as string as OperationId
+const epoch = key as string as SealEpochKey
+const certificate = '*.example.com' as CertificateName
 const domain = 'example.com' as Hostname
 const host = 'www.example.com' as Hostname
 const hash = 'a'.repeat(64) as BlobHash
@@ -62,7 +74,32 @@ const cases: [Change, string][] = [
   ],
   [{ kind: 'record.remove', domain, name: 'www' as OwnerName, type: 'A' }, 'remove www.example.com A'],
   [{ ...release, commit: 'abcdef0123456789' }, 'publish example.com (3 files, 12 kB, commit abcdef012345)'],
-  [{ ...release, rollbackOf: key }, `roll example.com back to release ${short} (3 files, 12 kB)`],
+  [{ ...release, rollbackOf: operation }, `roll example.com back to release ${short} (3 files, 12 kB)`],
+  [{ kind: 'release.hold', domain, hold: true }, 'hold the releases of example.com'],
+  [{ kind: 'release.hold', domain, hold: false }, 'let sync publish to example.com again'],
+  [{ kind: 'release.purge', domain, keep: operation }, `purge the releases of example.com but ${short}`],
+  [{ kind: 'seal.epoch', epoch }, `begin the seal epoch ${short}`],
+  [
+    { kind: 'seal.grant', epoch, node: key, box: 'AA' },
+    `let the node ${short} open what is sealed to the epoch ${short}`,
+  ],
+  [
+    {
+      kind: 'certificate.set',
+      name: certificate,
+      names: [certificate],
+      chain: '',
+      key: { epoch, box: 'AA' },
+      notBeforeMs: 0,
+      notAfterMs: 86_400_000,
+    },
+    'set the certificate of *.example.com, valid until 1970-01-02',
+  ],
+  [{ kind: 'certificate.remove', name: certificate }, 'remove the certificate of *.example.com'],
+  [
+    { kind: 'certificate.account', directory: 'https://ca.example/directory', account: { epoch, box: 'AA' } },
+    'set the account at https://ca.example/directory',
+  ],
 ]
 
 t.test('every kind of change has its words', async (t) => {
