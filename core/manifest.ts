@@ -1,8 +1,8 @@
-import { createHash } from 'node:crypto'
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import { decodeMessage, encodeCanonical, isCanonical } from './codec.ts'
 import { MakiError } from './errors.ts'
 import { type BlobHash, hashBlob, ID_BYTES } from './ids.ts'
+import { frameRaw } from './zstd-frame.ts'
 
 export interface ManifestFile {
   /** Relative to the site's root, `/` between segments, no empty, `.` or `..` segment; any other character may occur. */
@@ -95,10 +95,23 @@ export class Manifest {
   }
 
   encode(): EncodedManifest {
-    const content = encodeCanonical([FORMAT, this.#paths, this.#sizes, this.#hashes])
-    const tree = createHash('sha256').update(content).digest('hex') as BlobHash
+    const content = this.#content()
     const bytes = new Uint8Array(zstdCompressSync(content, { params: { [constants.ZSTD_c_compressionLevel]: 6 } }))
-    return { bytes, hash: hashBlob(bytes), tree }
+    return { bytes, hash: hashBlob(bytes), tree: hashBlob(content) }
+  }
+
+  /**
+   * As `encode`, but not compressed: what a compressor makes differs from one version to the next, and these bytes are
+   * made alike by every node.
+   */
+  encodeStored(): EncodedManifest {
+    const content = this.#content()
+    const bytes = frameRaw(content)
+    return { bytes, hash: hashBlob(bytes), tree: hashBlob(content) }
+  }
+
+  #content(): Uint8Array {
+    return encodeCanonical([FORMAT, this.#paths, this.#sizes, this.#hashes])
   }
 
   get fileCount(): number {
@@ -133,6 +146,28 @@ export class Manifest {
     const hash = this.#hashes.toString('hex', i * ID_BYTES, (i + 1) * ID_BYTES) as BlobHash
     return { path: this.#paths[i] as string, hash, sizeBytes: this.#sizes[i] as number }
   }
+}
+
+/**
+ * The hashes of all files, 32 bytes each, out of a manifest's content (what `zstd` unpacks): without reading a path, so
+ * that a million files cost next to nothing. Undefined for what has another layout; a manifest that `Manifest.decode`
+ * takes always has this one.
+ */
+export function findFileHashes(content: Uint8Array): Uint8Array | undefined {
+  const view = new DataView(content.buffer, content.byteOffset, content.byteLength)
+  // An array of four, then the format, then the array of paths: its length is the number of files (MessagePack).
+  if (content.length < 3 || content[0] !== 0x94 || content[1] !== FORMAT) return undefined
+  const marker = content[2] as number
+  const files = countElements(view, marker)
+  if (files === undefined || files * ID_BYTES > content.length) return undefined
+  return content.subarray(content.length - files * ID_BYTES)
+}
+
+function countElements(view: DataView, marker: number): number | undefined {
+  if (marker >= 0x90 && marker <= 0x9f) return marker & 0x0f
+  if (marker === 0xdc && view.byteLength >= 5) return view.getUint16(3)
+  if (marker === 0xdd && view.byteLength >= 7) return view.getUint32(3)
+  return undefined
 }
 
 /** Throws MAKI_INVALID for a path that could mean another file than the one it names. */
