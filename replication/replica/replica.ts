@@ -115,6 +115,9 @@ export class Replica implements AsyncDisposable {
     return this.#ledger.fold.mergeBase(key)
   }
 
+  /** True when b descends from a; both are folded. */
+  isAncestor = (a: OperationId, b: OperationId): boolean => this.#ledger.fold.isAncestor(a, b)
+
   voids(): readonly { readonly operation: OperationId; readonly reason: string }[] {
     return this.#ledger.fold.voids()
   }
