@@ -4,10 +4,10 @@ import {
   type Demands,
   foldMembership,
   judge,
-  type Member,
   type Members,
   type MembershipOperation,
   readMembership,
+  sameStanding,
 } from './membership.ts'
 import type { Operation } from './operation.ts'
 
@@ -32,6 +32,11 @@ export class Authority {
   isMember(key: MemberKey): boolean {
     const member = this.#members.get(key)
     return member !== undefined && member.cuts.length === 0
+  }
+
+  /** What was recorded, in that order. */
+  get operations(): readonly MembershipOperation[] {
+    return this.#operations
   }
 
   /** Returns the members whose operations have to be judged again. */
@@ -78,13 +83,4 @@ export class Authority {
     }
     return false
   }
-}
-
-function sameStanding(a: Member | undefined, b: Member | undefined): boolean {
-  if (a === undefined || b === undefined) return a === b
-  const standing = (member: Member) => [
-    ...member.cuts.map((cut) => cut.operation + cut.how),
-    ...member.grants.map((grant) => grant.operation),
-  ]
-  return standing(a).join() === standing(b).join()
 }

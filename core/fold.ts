@@ -8,6 +8,7 @@ import { Histories, type Touch, type Toucher, touchedBy } from './histories.ts'
 import type { MemberKey, OperationId } from './ids.ts'
 import { compileDemands, type Demands, type Members, type MembershipOperation, readMembership } from './membership.ts'
 import type { Operation } from './operation.ts'
+import { type Preview, type PreviewDraft, previewDraft } from './preview.ts'
 import { compareOperations, compareStamps, formatStamp, type Stamp } from './stamp.ts'
 import {
   type Entry,
@@ -87,13 +88,12 @@ export class Fold {
     for (const head of operation.heads) this.#heads.delete(head)
     this.#heads.set(operation.id, operation.stamp)
     const { id, author, stamp } = operation
-    const newer = operation.defect?.kind === 'newer-schema'
     const folded: Folded = {
       id,
       author,
       stamp,
       demands,
-      newer,
+      newer: operation.defect?.kind === 'newer-schema',
       fault: readFault(operation),
       counts: false,
       touched: touchedBy(effects),
@@ -195,6 +195,11 @@ export class Fold {
   /** True for a key that was admitted and not removed. */
   isMember(key: MemberKey): boolean {
     return this.#authority.isMember(key)
+  }
+
+  /** What an operation would change about who belongs and what counts; see `previewDraft`. */
+  preview(draft: PreviewDraft): Preview {
+    return previewDraft(draft, { fold: this, membership: this.#authority.operations, by: () => this.#folded.values() })
   }
 
   digest(): Digest {

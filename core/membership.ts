@@ -51,7 +51,8 @@ interface Grant {
 
 /**
  * Seniority, most senior first: operators before deployers and nodes, who admit and remove nobody, so that any operator
- * can promote or remove these; then depth of the chain of additions, stamp, id of the addition.
+ * can promote or remove these; then depth of the chain of additions, stamp, id of the addition. `compareMembers`
+ * settles the rest.
  */
 type Rank = readonly [group: number, depth: number, stamp: Stamp, id: OperationId]
 
@@ -69,9 +70,7 @@ export function foldMembership(operations: readonly MembershipOperation[], isAnc
   const done = new Set<MemberKey>()
   for (const creation of operations) if (isCreation(creation)) admit(members, done, creation, undefined)
   for (;;) {
-    const next = [...members.values()]
-      .filter((member) => !done.has(member.key))
-      .sort((a, b) => compareRanks(a.rank, b.rank))[0]
+    const next = [...members.values()].filter((member) => !done.has(member.key)).sort(compareMembers)[0]
     if (next === undefined) break
     next.cuts = cuts.get(next.key) ?? []
     done.add(next.key)
@@ -145,7 +144,10 @@ export function compileDemands(changes: readonly Change[]): Demands {
 }
 
 /** Undefined for an operation that neither adds nor removes anybody. */
-export function readMembership(operation: Operation, demands: Demands): MembershipOperation | undefined {
+export function readMembership(
+  operation: Pick<Operation, 'id' | 'author' | 'stamp' | 'changes'>,
+  demands: Demands,
+): MembershipOperation | undefined {
   const additions: Addition[] = []
   const removals: { key: MemberKey; how: 'retire' | 'revoke' }[] = []
   for (const change of operation.changes) {
@@ -163,6 +165,20 @@ export function readMembership(operation: Operation, demands: Demands): Membersh
   if (additions.length === 0 && removals.length === 0) return undefined
   return { id: operation.id, author: operation.author, stamp: operation.stamp, additions, removals, demands }
 }
+
+/** True when whatever either of them signed is judged alike. */
+export function sameStanding(a: Member | undefined, b: Member | undefined): boolean {
+  if (a === undefined || b === undefined) return a === b
+  const standing = (member: Member) => [
+    ...member.cuts.map((cut) => cut.operation + cut.how),
+    ...member.grants.map((grant) => grant.operation),
+  ]
+  return standing(a).join() === standing(b).join()
+}
+
+/** Most senior first. Two that one operation admitted have the same rank, so their keys decide. */
+export const compareMembers = (a: Pick<Member, 'key' | 'rank'>, b: Pick<Member, 'key' | 'rank'>): number =>
+  compareRanks(a.rank, b.rank) || (a.key < b.key ? -1 : a.key > b.key ? 1 : 0)
 
 type MutableMember = { -readonly [Field in keyof Member]: Member[Field] }
 

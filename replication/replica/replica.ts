@@ -11,9 +11,11 @@ import {
   MakiError,
   type Member,
   type MemberKey,
+  type Members,
   nextStamp,
   type Operation,
   type OperationId,
+  type Preview,
   type Runtime,
   requireAnnounced,
   type Side,
@@ -28,6 +30,7 @@ import { readOperation } from './read-operation.ts'
 import { incomplete, malformed, notPulled, requireDue, unknownHead } from './replica-errors.ts'
 import { readHistory } from './replica-history.ts'
 import { type ReplicaPage, readPage } from './replica-page.ts'
+import { previewChanges } from './replica-preview.ts'
 import { RoundQueue, type Staged } from './round-queue.ts'
 import { explainOperation, type Standing } from './standing.ts'
 import { type Arrival, verifyArrivals } from './verify.ts'
@@ -92,28 +95,20 @@ export class Replica implements AsyncDisposable {
     return this.#ledger.stamps.has(id)
   }
 
-  digest(): Digest {
-    return this.#ledger.fold.digest()
-  }
+  digest = (): Digest => this.#ledger.fold.digest()
 
   /** The folded operations that no other folded one follows, in total order. */
   heads(): readonly { readonly id: OperationId; readonly stamp: Stamp }[] {
     return this.#ledger.fold.heads()
   }
 
-  conflicts(): readonly Conflict[] {
-    return this.#ledger.fold.conflicts()
-  }
+  conflicts = (): readonly Conflict[] => this.#ledger.fold.conflicts()
 
   /** What stands side by side at a key, greatest first; as `frontier` of the fold. */
-  frontier(key: Key): readonly Side[] {
-    return this.#ledger.fold.frontier(key)
-  }
+  frontier = (key: Key): readonly Side[] => this.#ledger.fold.frontier(key)
 
   /** The operation that the sides of a key have in common; as `mergeBase` of the fold. */
-  mergeBase(key: Key): OperationId | undefined {
-    return this.#ledger.fold.mergeBase(key)
-  }
+  mergeBase = (key: Key): OperationId | undefined => this.#ledger.fold.mergeBase(key)
 
   /** True when b descends from a; both are folded. */
   isAncestor = (a: OperationId, b: OperationId): boolean => this.#ledger.fold.isAncestor(a, b)
@@ -123,14 +118,10 @@ export class Replica implements AsyncDisposable {
   }
 
   /** Folded operations of a newer schema than this code knows. */
-  unknown(): readonly OperationId[] {
-    return this.#ledger.fold.unknown()
-  }
+  unknown = (): readonly OperationId[] => this.#ledger.fold.unknown()
 
   /** Operations that wait for heads that are not here. */
-  pending(): readonly OperationId[] {
-    return this.#ledger.pool.ids()
-  }
+  pending = (): readonly OperationId[] => this.#ledger.pool.ids()
 
   /** Stored operations whose stamp lies too far ahead of the clock here, and what follows them. */
   held(): readonly OperationId[] {
@@ -145,6 +136,16 @@ export class Replica implements AsyncDisposable {
   /** Whoever was ever admitted, with its removals. */
   findMember(key: MemberKey): Member | undefined {
     return this.#ledger.fold.members.get(key)
+  }
+
+  /** Whoever was ever admitted, by key. */
+  get members(): Members {
+    return this.#ledger.fold.members
+  }
+
+  /** What an operation that `author` made here now would change about who belongs and what counts; nothing is written. */
+  preview(author: MemberKey, changes: readonly Change[]): Preview {
+    return previewChanges(this.#ledger, author, changes, this.#runtime.now())
   }
 
   /** The whole state as the delta that builds it from nothing. */
