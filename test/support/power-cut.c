@@ -29,6 +29,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 static char root[PATH_MAX];
@@ -90,6 +91,26 @@ static FILE *create_draft(char *name, size_t size) {
   return draft;
 }
 
+/* Times of files are coarse: what changed so recently may change again without showing it. */
+static const long SETTLED_NANOSECONDS = 50 * 1000 * 1000;
+
+/* A record carries the time of what it records, so that syncfs leaves alone what has not changed since. */
+static int is_recorded(char kind, const struct stat *about) {
+  char name[64];
+  struct stat known;
+  snprintf(name, sizeof name, "%c/%lu", kind, (unsigned long)about->st_ino);
+  return fstatat(record, name, &known, 0) == 0 && known.st_mtim.tv_sec == about->st_mtim.tv_sec &&
+         known.st_mtim.tv_nsec == about->st_mtim.tv_nsec && (kind == 'd' || known.st_size == about->st_size);
+}
+
+static void keep_time(FILE *draft, const struct stat *about) {
+  struct timespec now, times[2] = {about->st_mtim, about->st_mtim};
+  clock_gettime(CLOCK_REALTIME, &now);
+  long age = (now.tv_sec - about->st_mtim.tv_sec) * 1000000000L + now.tv_nsec - about->st_mtim.tv_nsec;
+  if (age < SETTLED_NANOSECONDS) times[1].tv_sec = 0;
+  if (fflush(draft) != 0 || futimens(fileno(draft), times) != 0) die("keep the time");
+}
+
 static void put_draft(FILE *draft, const char *name, char kind, ino_t inode) {
   char to[64];
   snprintf(to, sizeof to, "%c/%lu", kind, (unsigned long)inode);
@@ -120,6 +141,7 @@ static void record_content(int fd) {
     if (fwrite(bytes, 1, length, draft) != (size_t)length) die("copy");
   }
   close(from);
+  keep_time(draft, &about);
   put_draft(draft, name, 'f', about.st_ino);
 }
 
@@ -172,6 +194,7 @@ static void record_names(int folder) {
     fputc(0, draft);
   }
   closedir(names);
+  keep_time(draft, &about);
   put_draft(draft, draft_name, 'd', about.st_ino);
 }
 
@@ -184,12 +207,16 @@ static void record_tree(int folder) {
     if (entry->d_type != DT_REG && entry->d_type != DT_DIR) continue;
     int fd = openat(folder, entry->d_name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0) continue;
+    struct stat about;
+    if (fstat(fd, &about) != 0) die("look at a file");
     if (entry->d_type == DT_DIR) record_tree(fd);
-    else record_content(fd);
+    else if (!is_recorded('f', &about)) record_content(fd);
     close(fd);
   }
   closedir(names);
-  record_names(folder);
+  struct stat about;
+  if (fstat(folder, &about) != 0) die("look at a folder");
+  if (!is_recorded('d', &about)) record_names(folder);
 }
 
 static int sync_one(int fd) {

@@ -1,17 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import {
-  chmodSync,
-  cpSync,
-  existsSync,
-  linkSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Random } from './seeds.ts'
 
@@ -58,26 +46,19 @@ export class PowerCutDisk {
       // Its file operations would pass by the layer.
       UV_USE_IO_URING: '0',
     }
+    for (const name of ['f', 'd', 'pin']) mkdirSync(join(this.#record, name), { recursive: true })
     this.settle()
   }
 
   /** All that is in the folder is durable from now on, as after a clean shutdown of the machine. */
   settle(): void {
-    rmSync(this.#record, { recursive: true, force: true })
-    for (const name of ['f', 'd', 'pin']) mkdirSync(join(this.#record, name), { recursive: true })
-    const recordFolder = (folder: string): void => {
-      const entries: string[] = []
-      for (const { name, kind, inode, path } of listLive(folder)) {
-        entries.push(`${kind}${inode} ${name}\0`)
-        if (kind === 'D') recordFolder(path)
-        else {
-          cpSync(path, join(this.#record, 'f', inode))
-          linkSync(path, join(this.#record, 'pin', inode))
-        }
-      }
-      writeFileSync(join(this.#record, 'd', String(statSync(folder).ino)), entries.join(''), 'latin1')
+    const live = this.#collectLive(this.folder)
+    // Numbers of folders that are gone are given to new ones.
+    for (const inode of readdirSync(join(this.#record, 'd'))) {
+      if (!live.has(inode)) rmSync(join(this.#record, 'd', inode))
     }
-    recordFolder(this.folder)
+    // The layer itself records it: syncfs is asked for all, in a process without the deliberate faults.
+    execFileSync('sync', ['-f', this.folder], { env: { ...process.env, ...this.env, POWER_CUT_IGNORE: '' } })
   }
 
   /**
@@ -86,33 +67,44 @@ export class PowerCutDisk {
    * end, of each folder all its new names or none.
    */
   cut(random?: Random): void {
-    const after = `${this.folder}.after`
-    rmSync(after, { recursive: true, force: true })
-    const live = new Map<string, string>()
-    collectLive(this.folder, live)
-    this.#rebuild(String(statSync(this.folder).ino), this.folder, after, live, random)
-    chmodSync(after, statSync(this.folder).mode)
-    rmSync(this.folder, { recursive: true })
-    renameSync(after, this.folder)
+    this.#restore(this.folder, inodeOf(this.folder), this.#collectLive(this.folder), random)
     this.settle()
   }
 
-  #rebuild(inode: string, now: string | undefined, to: string, live: Map<string, string>, random?: Random): void {
-    mkdirSync(to, { mode: 0o700 })
-    const names = now !== undefined && random?.chance(0.3) === true ? listLive(now) : this.#durableNames(inode)
-    for (const entry of names) {
-      const path = join(to, entry.name)
-      const there = live.get(entry.inode)
-      if (entry.kind === 'D') this.#rebuild(entry.inode, there, path, live, random)
+  /** Makes of a folder, in place, what is left of it. `live` knows where everything was at the moment of the cut. */
+  #restore(folder: string, inode: string, live: ReadonlyMap<string, string>, random: Random | undefined): void {
+    const now = listLive(folder)
+    const origin = live.get(inode)
+    const inMemory = origin === folder && random?.chance(0.3) === true
+    const wanted = inMemory ? now : this.#durableNames(inode)
+    const stays = new Set(wanted.map(({ name, inode }) => `${inode} ${name}`))
+    for (const { name, inode, path } of now) {
+      // What of it is durable in another place is in the record.
+      if (!stays.has(`${inode} ${name}`)) rmSync(path, { recursive: true })
+    }
+    for (const entry of wanted) {
+      const path = join(folder, entry.name)
+      if (entry.kind === 'F') this.#restoreFile(path, entry.inode, random)
       else {
-        const durable = join(this.#record, 'f', entry.inode)
-        const kept = existsSync(durable) ? readFileSync(durable) : Buffer.alloc(0)
-        const pinned = join(this.#record, 'pin', entry.inode)
-        const source = there ?? (existsSync(pinned) ? pinned : undefined)
-        const bytes = random === undefined || source === undefined ? kept : tear(kept, readFileSync(source), random)
-        writeFileSync(path, bytes, { mode: source === undefined ? 0o600 : statSync(source).mode & 0o777 })
+        if (!existsSync(path)) mkdirSync(path, { mode: 0o700 })
+        this.#restore(path, entry.inode, live, random)
       }
     }
+  }
+
+  #restoreFile(path: string, inode: string, random: Random | undefined): void {
+    const durable = join(this.#record, 'f', inode)
+    const pinned = join(this.#record, 'pin', inode)
+    const live = existsSync(path) && inodeOf(path) === inode
+    if (live && isSame(path, durable)) return
+    const source = live ? path : existsSync(pinned) ? pinned : undefined
+    const kept = existsSync(durable) ? readFileSync(durable) : Buffer.alloc(0)
+    const memory = source === undefined ? kept : readFileSync(source)
+    if (live && memory.equals(kept)) return
+    const bytes = random === undefined ? kept : tear(kept, memory, random)
+    const mode = source === undefined ? 0o600 : statSync(source).mode & 0o777
+    rmSync(path, { force: true })
+    writeFileSync(path, bytes, { mode })
   }
 
   #durableNames(inode: string): Entry[] {
@@ -124,6 +116,13 @@ export class PowerCutDisk {
       const name = Buffer.from(line.slice(space + 1), 'latin1').toString()
       return { kind: line[0] === 'D' ? 'D' : 'F', inode: line.slice(1, space), name }
     })
+  }
+
+  /** Where each folder is, by its number. */
+  #collectLive(folder: string, live = new Map<string, string>()): Map<string, string> {
+    live.set(inodeOf(folder), folder)
+    for (const { kind, path } of listLive(folder)) if (kind === 'D') this.#collectLive(path, live)
+    return live
   }
 }
 
@@ -137,15 +136,17 @@ function listLive(folder: string): (Entry & { readonly path: string })[] {
   return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
     if (!entry.isFile() && !entry.isDirectory()) return []
     const path = join(folder, entry.name)
-    return { name: entry.name, kind: entry.isDirectory() ? 'D' : 'F', inode: String(statSync(path).ino), path }
+    return { name: entry.name, kind: entry.isDirectory() ? 'D' : 'F', inode: inodeOf(path), path }
   })
 }
 
-function collectLive(folder: string, live: Map<string, string>): void {
-  for (const { kind, inode, path } of listLive(folder)) {
-    live.set(inode, path)
-    if (kind === 'D') collectLive(path, live)
-  }
+const inodeOf = (path: string): string => String(statSync(path).ino)
+
+/** The record carries the time of what it records when nothing can have changed since. */
+function isSame(path: string, recorded: string): boolean {
+  const known = statSync(recorded, { bigint: true, throwIfNoEntry: false })
+  const found = statSync(path, { bigint: true })
+  return known !== undefined && known.mtimeNs === found.mtimeNs && known.size === found.size
 }
 
 /** What a disk may hold of a file that was `before` when it was last synced and `now` in memory. */
