@@ -1,8 +1,11 @@
-import type { OperationId } from './ids.ts'
+import { NumberList } from './packed-lists.ts'
 import { maxPositions, type Positions, positionAt, raisePosition } from './positions.ts'
 
+const NONE = -1
+
 /**
- * Answers "is a an ancestor of b" in constant time while operations are added in causal order.
+ * Answers "is a an ancestor of b" in constant time while operations are added in causal order. Operations go by their
+ * numbers: the first that is added is 0.
  *
  * The operations are cut into chains, each a line of descent (Jagadish, "A compression technique to materialize
  * transitive closure", 1990). An operation knows, for every other chain, the last position that it descends from. One
@@ -10,67 +13,63 @@ import { maxPositions, type Positions, positionAt, raisePosition } from './posit
  * next fork, so there are about as many chains as there ever were operations concurrent at once.
  */
 export class Ancestry {
-  readonly #places = new Map<OperationId, Place>()
-  /** The place that ends each chain. */
-  readonly #ends: Place[] = []
+  /** Chain of each operation, and its position there. */
+  readonly #chains = new NumberList('uint32')
+  readonly #positions = new NumberList('uint32')
+  /** Last position that an operation descends from, by chain. Exact for all chains but its own. */
+  readonly #below: Positions[] = []
+  /** The operation that ends each chain. */
+  readonly #ends: number[] = []
   /** Chains whose end was merged into another chain: a later operation may continue them. */
   readonly #merged = new Set<number>()
 
-  has(id: OperationId): boolean {
-    return this.#places.has(id)
-  }
-
   get size(): number {
-    return this.#places.size
+    return this.#below.length
   }
 
-  /** Adds an operation after all of its heads. */
-  add(id: OperationId, heads: readonly OperationId[]): void {
-    const places = heads.map((head) => this.#place(head))
-    const known = places
-      .map((place) => raisePosition(place.below, place.chain, place.position))
-      .reduce(maxPositions, undefined)
-    const continued = places.find((place) => this.#ends[place.chain] === place) ?? this.#findMerged(known)
-    for (const place of places) if (this.#ends[place.chain] === place) this.#merged.add(place.chain)
-    const chain = continued?.chain ?? this.#ends.length
-    const only = places.length === 1 ? places[0] : undefined
+  /** Adds the next operation, after all of its heads. */
+  add(heads: readonly number[]): void {
+    const known = this.#knownBelow(heads)
+    let continued = heads.find((head) => this.#ends[this.#chains.at(head)] === head) ?? NONE
+    if (continued === NONE) continued = this.#findMerged(known)
+    for (const head of heads) {
+      const chain = this.#chains.at(head)
+      if (this.#ends[chain] === head) this.#merged.add(chain)
+    }
+    const chain = continued === NONE ? this.#ends.length : this.#chains.at(continued)
     // Along a chain nothing new is learned of others; knowing its own earlier positions as well does no harm.
-    const below = only !== undefined && only === continued ? only.below : known
-    const place: Place = { chain, position: (continued?.position ?? -1) + 1, below }
-    this.#ends[chain] = place
+    const below = heads.length === 1 && heads[0] === continued ? this.#below[continued] : known
+    this.#ends[chain] = this.size
     this.#merged.delete(chain)
-    this.#places.set(id, place)
+    this.#chains.push(chain)
+    this.#positions.push(continued === NONE ? 0 : this.#positions.at(continued) + 1)
+    this.#below.push(below)
   }
 
   /** True when b descends from a. No operation is its own ancestor. */
-  isAncestor(a: OperationId, b: OperationId): boolean {
-    const place = this.#place(a)
-    const later = this.#place(b)
-    if (place.chain === later.chain) return place.position < later.position
-    return (positionAt(later.below, place.chain) ?? -1) >= place.position
+  isAncestor(a: number, b: number): boolean {
+    const chain = this.#chains.at(a)
+    if (chain === this.#chains.at(b)) return this.#positions.at(a) < this.#positions.at(b)
+    return (positionAt(this.#below[b], chain) ?? -1) >= this.#positions.at(a)
   }
 
-  /** A merged chain whose end is among what is known. Few are looked at: a chain too many costs little. */
-  #findMerged(known: Positions): Place | undefined {
+  #knownBelow(heads: readonly number[]): Positions {
+    let known: Positions
+    for (const head of heads) {
+      const below = raisePosition(this.#below[head], this.#chains.at(head), this.#positions.at(head))
+      known = maxPositions(known, below)
+    }
+    return known
+  }
+
+  /** The end of a merged chain that is among what is known. Few are looked at: a chain too many costs little. */
+  #findMerged(known: Positions): number {
     let attempts = 16
     for (const chain of this.#merged) {
-      const end = this.#ends[chain] as Place
-      if (positionAt(known, chain) === end.position) return end
-      if (--attempts === 0) return undefined
+      const end = this.#ends[chain] as number
+      if (positionAt(known, chain) === this.#positions.at(end)) return end
+      if (--attempts === 0) break
     }
-    return undefined
+    return NONE
   }
-
-  #place(id: OperationId): Place {
-    const place = this.#places.get(id)
-    if (place === undefined) throw new Error(`operation ${id} was not added`)
-    return place
-  }
-}
-
-interface Place {
-  readonly chain: number
-  readonly position: number
-  /** Last position that the operation descends from, by chain. Exact for all chains but its own. */
-  readonly below: Positions
 }

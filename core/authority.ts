@@ -11,6 +11,11 @@ import {
 } from './membership.ts'
 import type { Operation } from './operation.ts'
 
+/** Operations that are not recorded yet, by their ids. */
+export interface Staged {
+  get(id: OperationId): Operation | undefined
+}
+
 /** Who belongs, kept up to date as operations that admit and remove are recorded in causal order. */
 export class Authority {
   readonly #isAncestor: (a: OperationId, b: OperationId) => boolean
@@ -39,13 +44,15 @@ export class Authority {
     return this.#operations
   }
 
-  /** Returns the members whose operations have to be judged again. */
-  record(operation: MembershipOperation): ReadonlySet<MemberKey> {
-    this.#operations.push(operation)
-    for (const { key } of operation.additions) {
-      const additions = this.#additions.get(key)
-      if (additions === undefined) this.#additions.set(key, [operation.id])
-      else additions.push(operation.id)
+  /** Records further operations. Returns the members whose operations have to be judged again. */
+  record(operations: readonly MembershipOperation[]): ReadonlySet<MemberKey> {
+    for (const operation of operations) {
+      this.#operations.push(operation)
+      for (const { key } of operation.additions) {
+        const additions = this.#additions.get(key)
+        if (additions === undefined) this.#additions.set(key, [operation.id])
+        else additions.push(operation.id)
+      }
     }
     const before = this.#members
     this.#members = foldMembership(this.#operations, this.#isAncestor)
@@ -62,7 +69,7 @@ export class Authority {
    * True when some operation in the past adds the author, whether or not that one counts: a function of the operation's
    * ancestors alone. Ancestors that are not recorded yet are found in `staged`; each of those was admitted itself.
    */
-  wasAdmitted(operation: Pick<Operation, 'author' | 'heads'>, staged: ReadonlyMap<OperationId, Operation>): boolean {
+  wasAdmitted(operation: Pick<Operation, 'author' | 'heads'>, staged: Staged): boolean {
     const additions = this.#additions.get(operation.author) ?? []
     const seen = new Set<OperationId>()
     const queue = [...operation.heads]

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { encodeCanonical } from './codec.ts'
-import { ID_BYTES, idBytes, type OperationId } from './ids.ts'
+import { ID_BYTES } from './ids.ts'
 import type { Entry, Key } from './state.ts'
 
 /** What two replicas compare: equal ids and equal fold version imply equal state. */
@@ -16,13 +16,18 @@ export interface Digest {
 /** Order-independent digests, brought up to date when they are asked for: a burst of changes to a key is hashed once. */
 export class DigestKeeper {
   readonly #ids = Buffer.alloc(ID_BYTES)
-  readonly #state = Buffer.alloc(ID_BYTES)
-  #newIds: OperationId[] = []
+  readonly #state: Buffer
   /** What the digest holds of a key that has changed since. */
   readonly #stale = new Map<Key, { was: Entry | undefined; is: Entry | undefined }>()
 
-  addOperation(id: OperationId): void {
-    this.#newIds.push(id)
+  /** `state` is the digest of a state that is taken over. */
+  constructor(state = '00'.repeat(ID_BYTES)) {
+    this.#state = Buffer.from(state, 'hex')
+  }
+
+  /** Takes an operation in by the bytes of its id. */
+  addOperation(id: Uint8Array): void {
+    xorInto(this.#ids, id)
   }
 
   replace(was: Entry | undefined, is: Entry | undefined): void {
@@ -33,8 +38,6 @@ export class DigestKeeper {
   }
 
   read(): { ids: string; state: string } {
-    for (const id of this.#newIds) xorInto(this.#ids, idBytes(id))
-    this.#newIds = []
     for (const { was, is } of this.#stale.values()) {
       if (was !== undefined) xorInto(this.#state, hashEntry(was))
       if (is !== undefined) xorInto(this.#state, hashEntry(is))

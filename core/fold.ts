@@ -1,42 +1,41 @@
 import { Ancestry } from './ancestry.ts'
-import { Authority } from './authority.ts'
-import { encodeCanonical } from './codec.ts'
+import { Authority, type Staged } from './authority.ts'
 import { type Digest, DigestKeeper } from './digest.ts'
 import { compileEffects, type Effects } from './effects.ts'
 import { MakiError } from './errors.ts'
-import { Histories, type Touch, type Toucher, touchedBy } from './histories.ts'
+import { Histories, type HistoriesHead } from './histories.ts'
 import type { MemberKey, OperationId } from './ids.ts'
-import { compileDemands, type Demands, type Members, type MembershipOperation, readMembership } from './membership.ts'
+import { compileDemands, type Members, type MembershipOperation, readMembership } from './membership.ts'
 import type { Operation } from './operation.ts'
+import { OperationTable, type OperationTableHead } from './operation-table.ts'
 import { type Preview, type PreviewDraft, previewDraft } from './preview.ts'
-import { compareOperations, compareStamps, formatStamp, type Stamp } from './stamp.ts'
-import {
-  type Entry,
-  type Key,
-  type Scope,
-  type State,
-  type StateDelta,
-  StateTable,
-  scopeKind,
-  scopeOf,
-} from './state.ts'
+import { type Conflict, type Fresh, type Side, Sides } from './sides.ts'
+import { compareStamps, formatStamp, type Stamp } from './stamp.ts'
+import { type Entry, type Key, type Scope, type State, type StateDelta, StateTable } from './state.ts'
+import { touchedScopes } from './touch-counts.ts'
+import { Verdicts, type VoidOperation } from './verdicts.ts'
+
+export type { Conflict, Side } from './sides.ts'
+export type { VoidOperation } from './verdicts.ts'
 
 /** Raised when the same operations fold to another state than before; replicas compare digests only at equal versions. */
 export const FOLD_VERSION = 2
 
-/** A key that was written on several sides: listed until an operation that has seen them touches the key. */
-export interface Conflict {
-  readonly key: Key
-  readonly winner: Side
-  readonly losers: readonly Side[]
+/** A fold as it can be written down: `head` is plain enough for MessagePack, the lists are views of what never changes. */
+export interface PackedFold {
+  readonly head: PackedFoldHead
+  readonly lists: readonly Uint8Array[]
 }
 
-export interface Side {
-  readonly operation: OperationId
-  readonly author: MemberKey
-  readonly stamp: Stamp
-  /** Undefined where this side removed the key. */
-  readonly value: unknown
+interface PackedFoldHead {
+  readonly operations: OperationTableHead
+  readonly histories: HistoriesHead
+  /** How many of the lists belong to `operations`. */
+  readonly operationLists: number
+  readonly membership: readonly MembershipOperation[]
+  readonly touches: StateDelta['touches']
+  /** Digest of the state. */
+  readonly state: string
 }
 
 /**
@@ -46,16 +45,38 @@ export interface Side {
  * A key's value is the greatest operation of its *frontier*: the counted operations that touch the key, or remove its
  * scope, and that no other such operation descends from. So an operation refolds the keys that it touches and nothing
  * else; only one that changes who counts looks at others.
+ *
+ * Inside, operations go by the numbers that the table gave them; whole operations are not kept.
  */
 export class Fold {
+  readonly #operations: OperationTable
   readonly #ancestry = new Ancestry()
-  readonly #folded = new Map<OperationId, Folded>()
-  readonly #heads = new Map<OperationId, Stamp>()
-  readonly #histories = new Histories((a, b) => this.#ancestry.isAncestor(a, b))
-  readonly #conflicts = new Map<Key, Conflict>()
-  readonly #authority = new Authority((a, b) => this.#ancestry.isAncestor(a, b))
+  readonly #heads = new Set<number>()
+  readonly #histories: Histories
+  readonly #sides: Sides
+  readonly #authority = new Authority((a, b) => this.isAncestor(a, b))
+  readonly #verdicts: Verdicts
   readonly #table = new StateTable()
-  readonly #digests = new DigestKeeper()
+  readonly #digests: DigestKeeper
+
+  /** Empty, or from a fold that this version of the code has packed: equal to it in all that it answers. */
+  constructor(packed?: PackedFold) {
+    const { head, lists } = packed ?? { head: undefined, lists: [] }
+    this.#operations = new OperationTable(head?.operations, lists.slice(0, head?.operationLists))
+    this.#verdicts = new Verdicts(this.#operations, this.#authority)
+    this.#histories = new Histories(
+      {
+        isAncestor: (a, b) => this.#ancestry.isAncestor(a, b),
+        counts: (operation) => this.#verdicts.counts(operation),
+        compare: (a, b) => this.#operations.compare(a, b),
+      },
+      head?.histories,
+      lists.slice(head?.operationLists),
+    )
+    this.#sides = new Sides(this.#operations, this.#ancestry, this.#histories)
+    this.#digests = new DigestKeeper(head?.state)
+    if (head !== undefined) this.#unpack(head)
+  }
 
   get state(): State & { snapshot(): StateDelta } {
     return this.#table
@@ -65,60 +86,59 @@ export class Fold {
     return this.#authority.members
   }
 
+  /** How many operations were added. */
+  get size(): number {
+    return this.#operations.size
+  }
+
   has(id: OperationId): boolean {
-    return this.#folded.has(id)
+    return this.#operations.ids.has(id)
   }
 
   /** The operations that no other added one follows, in total order. */
   heads(): readonly { readonly id: OperationId; readonly stamp: Stamp }[] {
-    return [...this.#heads].map(([id, stamp]) => ({ id, stamp })).sort(compareOperations)
+    return this.#operations.sort(this.#heads).map((operation) => {
+      return { id: this.#operations.idOf(operation), stamp: this.#operations.stampOf(operation) }
+    })
+  }
+
+  /** All that were added, newest first in total order, as of the first step. */
+  *newestFirst(): Generator<{ readonly id: OperationId; readonly stamp: Stamp }, void, void> {
+    const numbers = Uint32Array.from({ length: this.size }, (_, number) => number)
+    for (const number of numbers.sort((a, b) => this.#operations.compare(b, a)))
+      yield { id: this.#operations.idOf(number), stamp: this.#operations.stampOf(number) }
   }
 
   /** True when b descends from a; both must have been added. */
   isAncestor(a: OperationId, b: OperationId): boolean {
-    return this.#ancestry.isAncestor(a, b)
+    return this.#ancestry.isAncestor(this.#operations.numberOf(a), this.#operations.numberOf(b))
   }
 
   /** Adds an operation after all of its heads; adding it again is nothing. Returns what changed in the state. */
   add(operation: Operation): StateDelta {
-    if (this.#folded.has(operation.id)) return { entries: [], touches: [] }
+    if (this.has(operation.id)) return { entries: [], touches: [] }
     const demands = compileDemands(operation.changes)
     const effects = compileEffects(operation)
-    this.#ancestry.add(operation.id, operation.heads)
-    for (const head of operation.heads) this.#heads.delete(head)
-    this.#heads.set(operation.id, operation.stamp)
-    const { id, author, stamp } = operation
-    const folded: Folded = {
-      id,
-      author,
-      stamp,
-      demands,
-      newer: operation.defect?.kind === 'newer-schema',
-      fault: readFault(operation),
-      counts: false,
-      touched: touchedBy(effects),
-      reason: undefined,
-    }
-    this.#folded.set(id, folded)
-    this.#digests.addOperation(id)
+    const number = this.#operations.add(operation, demands, readFault(operation))
+    this.#follow(number)
+    this.#digests.addOperation(this.#operations.ids.bytesAt(number))
 
     const dirty = new Set<Key>()
     const membership = readMembership(operation, demands)
-    if (membership !== undefined) this.#refoldMembership(membership, dirty)
-    this.#judge(folded)
-    this.#histories.record(folded, effects)
-    for (const key of this.#histories.keysOf(folded)) dirty.add(key)
-    return this.#publish(dirty, this.#countTouches(effects))
+    if (membership !== undefined) this.#refoldMembership(membership, number, dirty)
+    this.#verdicts.judge(number, operation.id)
+    this.#histories.record(number, effects)
+    for (const key of this.#histories.keysOf(number)) dirty.add(key)
+    return this.#publish(dirty, this.#countTouches(effects), { number, operation, effects })
   }
 
   /**
    * Throws MAKI_OPERATION_REFUSED, as a function of the operation and its ancestors alone, when its author was never added in
    * its past or its stamp is not after those of its heads. The heads must have been added, or be in `staged`.
    */
-  check(operation: Operation, staged: ReadonlyMap<OperationId, Operation> = new Map()): void {
+  check(operation: Operation, staged: Staged = new Map()): void {
     for (const head of operation.heads) {
-      const stamp = staged.get(head)?.stamp ?? this.#folded.get(head)?.stamp
-      if (stamp === undefined) throw new Error(`operation ${head} was not added`)
+      const stamp = staged.get(head)?.stamp ?? this.#operations.stampOf(this.#operations.numberOf(head))
       if (compareStamps(stamp, operation.stamp) >= 0) {
         throw refused(
           `its stamp ${formatStamp(operation.stamp)} is not after that of operation ${head}, which it follows`,
@@ -130,47 +150,41 @@ export class Fold {
     }
   }
 
-  /** True when what `author` writes after this operation passes `check`. */
-  admits(author: MemberKey, head: OperationId, staged: ReadonlyMap<OperationId, Operation>): boolean {
-    return this.#authority.wasAdmitted({ author, heads: [head] }, staged)
-  }
-
   /** Why an added operation does not count; undefined when it does. */
   voidReason(id: OperationId): string | undefined {
-    const folded = this.#folded.get(id)
-    return folded === undefined || folded.newer ? undefined : folded.reason
+    const number = this.#operations.ids.indexOf(id)
+    return number === undefined ? undefined : this.#verdicts.voidReason(number)
   }
 
   /** In total order. */
-  voids(): readonly { readonly operation: OperationId; readonly reason: string }[] {
-    const list: { operation: OperationId; stamp: Stamp; id: string; reason: string }[] = []
-    for (const { id, stamp, reason, newer } of this.#folded.values()) {
-      if (reason !== undefined && !newer) list.push({ operation: id, id, stamp, reason })
-    }
-    return list.sort(compareOperations).map(({ operation, reason }) => ({ operation, reason }))
+  voids(): readonly VoidOperation[] {
+    return this.#verdicts.voids()
   }
 
   /** True for an added operation of a newer schema than this code knows. */
   isUnknown(id: OperationId): boolean {
-    return this.#folded.get(id)?.newer === true
+    const number = this.#operations.ids.indexOf(id)
+    return number !== undefined && this.#operations.isNewer(number)
   }
 
   /** Added operations of a newer schema than this code knows, in total order. */
   unknown(): readonly OperationId[] {
-    return [...this.#folded.values()]
-      .filter((folded) => folded.newer)
-      .sort(compareOperations)
-      .map(({ id }) => id)
+    return this.#verdicts.unknown()
   }
 
   /** By key. */
   conflicts(): readonly Conflict[] {
-    return [...this.#conflicts.values()].sort((a, b) => (a.key < b.key ? -1 : 1))
+    return this.#sides.conflicts()
   }
 
   /** Counted operations that touch the key or remove its scope, in total order. */
   touching(key: Key): readonly OperationId[] {
-    return this.#histories.touching(key).map(({ id }) => id)
+    return this.#sides.touching(key)
+  }
+
+  /** Every key of a scope that was ever written, by an operation that counts or not; in no order. */
+  keysIn(scope: Scope): Iterable<Key> {
+    return this.#histories.keysIn(scope)
   }
 
   /**
@@ -178,7 +192,7 @@ export class Fold {
    * none for a key that no counted operation touches.
    */
   frontier(key: Key): readonly Side[] {
-    return this.#histories.frontier(key).map(sideOf)
+    return this.#sides.frontier(key)
   }
 
   /**
@@ -186,10 +200,7 @@ export class Fold {
    * an ancestor of every operation in its frontier. Undefined where there is none.
    */
   mergeBase(key: Key): OperationId | undefined {
-    const frontier = this.#histories.frontier(key)
-    if (frontier.length === 0) return undefined
-    const isBelowAll = (id: OperationId) => frontier.every(({ by }) => this.#ancestry.isAncestor(id, by.id))
-    return this.#histories.touching(key).findLast(({ id }) => isBelowAll(id))?.id
+    return this.#sides.findBase(key)
   }
 
   /** True for a key that was admitted and not removed. */
@@ -199,49 +210,74 @@ export class Fold {
 
   /** What an operation would change about who belongs and what counts; see `previewDraft`. */
   preview(draft: PreviewDraft): Preview {
-    return previewDraft(draft, { fold: this, membership: this.#authority.operations, by: () => this.#folded.values() })
+    return previewDraft(draft, {
+      fold: this,
+      membership: this.#authority.operations,
+      by: (authors) => this.#verdicts.by(authors),
+    })
   }
 
   digest(): Digest {
-    return { version: FOLD_VERSION, count: this.#folded.size, ...this.#digests.read() }
+    return { version: FOLD_VERSION, count: this.size, ...this.#digests.read() }
+  }
+
+  /** The fold as of now, for the constructor of a later one; later additions leave it as it is. */
+  pack(): PackedFold {
+    const operations = this.#operations.pack()
+    const histories = this.#histories.pack()
+    const head: PackedFoldHead = {
+      operations: operations.head,
+      histories: histories.head,
+      operationLists: operations.lists.length,
+      membership: [...this.#authority.operations],
+      touches: this.#table.snapshot().touches,
+      state: this.#digests.read().state,
+    }
+    return { head, lists: [...operations.lists, ...histories.lists] }
+  }
+
+  /** Works out again what follows from what was packed, membership first. */
+  #unpack(head: PackedFoldHead): void {
+    for (let number = 0; number < this.size; number++) {
+      this.#follow(number)
+      this.#digests.addOperation(this.#operations.ids.bytesAt(number))
+    }
+    this.#authority.record(head.membership)
+    for (let number = 0; number < this.size; number++) this.#verdicts.judge(number)
+    this.#histories.relink()
+    const entries: [Key, Entry][] = []
+    for (const key of this.#histories.keys()) {
+      const entry = this.#sides.settle(key)
+      if (entry !== undefined) entries.push([key, entry])
+    }
+    this.#table.apply({ entries, touches: head.touches })
+  }
+
+  #follow(number: number): void {
+    const heads = this.#operations.headsOf(number)
+    this.#ancestry.add(heads)
+    for (const head of heads) this.#heads.delete(head)
+    this.#heads.add(number)
   }
 
   /** Admits and removes, and judges again whatever it may concern; collects the keys of operations whose verdict turned. */
-  #refoldMembership(operation: MembershipOperation, dirty: Set<Key>): void {
-    const turned = this.#authority.record(operation)
-    for (const folded of this.#folded.values()) {
-      if (!turned.has(folded.author) || !this.#judge(folded)) continue
-      for (const key of this.#histories.reconsider(folded)) dirty.add(key)
+  #refoldMembership(membership: MembershipOperation, added: number, dirty: Set<Key>): void {
+    for (const number of this.#operations.by(this.#authority.record([membership]))) {
+      if (number === added || !this.#verdicts.judge(number)) continue
+      for (const key of this.#histories.reconsider(number)) dirty.add(key)
     }
   }
 
-  /** Returns whether the operation's verdict turned. */
-  #judge(folded: Folded): boolean {
-    folded.reason = folded.fault ?? this.#authority.judge(folded, folded.demands)
-    const counts = folded.reason === undefined
-    const turned = counts !== folded.counts
-    folded.counts = counts
-    return turned
+  #countTouches(effects: Effects): StateDelta['touches'] {
+    return Array.from(touchedScopes(effects), (scope) => [scope, this.#table.touches(scope) + 1] as const)
   }
 
-  #countTouches(effects: Effects): (readonly [Scope, number])[] {
-    const scopes = new Set<Scope>(effects.removedScopes)
-    for (const key of effects.keys.keys()) {
-      const scope = scopeOf(key)
-      scopes.add(scope)
-      // Who gets a host name changes every zone that it lies in, also one that loses it.
-      if (scopeKind(scope) === 'host') for (const zone of zonesAround(scope)) scopes.add(zone)
-    }
-    for (const scope of [...scopes]) scopes.add(scopeKind(scope))
-    return [...scopes].map((scope) => [scope, this.#table.touches(scope) + 1] as const)
-  }
-
-  #publish(dirty: ReadonlySet<Key>, touches: StateDelta['touches']): StateDelta {
+  #publish(dirty: ReadonlySet<Key>, touches: StateDelta['touches'], fresh: Fresh): StateDelta {
     const entries: [Key, Entry | null][] = []
     for (const key of dirty) {
-      const entry = this.#settle(key)
       const present = this.#table.get(key)
-      if (entry?.operation === present?.operation && entry?.value === present?.value) continue
+      const entry = this.#sides.settle(key, present, fresh)
+      if (entry?.operation === present?.operation) continue
       entries.push([key, entry ?? null])
       this.#digests.replace(present, entry)
     }
@@ -249,33 +285,6 @@ export class Fold {
     this.#table.apply(delta)
     return delta
   }
-
-  /** The present value of a key; lists the conflict where there is one. */
-  #settle(key: Key): Entry | undefined {
-    const [winner, ...others] = this.#histories.frontier(key)
-    const losers = others.filter((touch) => !sameValue(touch.value, winner?.value))
-    if (winner === undefined || losers.length === 0) this.#conflicts.delete(key)
-    else this.#conflicts.set(key, { key, winner: sideOf(winner), losers: losers.map(sideOf) })
-    if (winner?.value === undefined) return undefined
-    const { id: operation, author, stamp } = winner.by
-    const via = winner.via === undefined ? {} : { via: winner.via }
-    return { key, value: winner.value, operation, author, stamp, ...via }
-  }
-}
-
-/** What the fold keeps of an operation. */
-interface Folded extends Toucher {
-  readonly demands: Demands
-  readonly newer: boolean
-  /** Why its changes cannot be read at all. */
-  readonly fault: string | undefined
-  reason: string | undefined
-}
-
-/** `host/www.example.com` lies in the domains www.example.com and example.com. */
-function zonesAround(host: Scope): Scope[] {
-  const labels = host.slice('host/'.length).split('.')
-  return labels.slice(0, -1).map((_, i) => `domain/${labels.slice(i).join('.')}`)
 }
 
 function readFault(operation: Operation): string | undefined {
@@ -283,16 +292,6 @@ function readFault(operation: Operation): string | undefined {
   if (defect === undefined) return undefined
   if (defect.kind === 'newer-schema') return `it has schema ${defect.schema}, which this version does not know`
   return `change ${defect.index} is malformed: ${defect.fault}`
-}
-
-function sameValue(a: unknown, b: unknown): boolean {
-  if (a === b) return true
-  if (a === undefined || b === undefined) return false
-  return Buffer.compare(encodeCanonical(a), encodeCanonical(b)) === 0
-}
-
-function sideOf({ by, value }: Touch): Side {
-  return { operation: by.id, author: by.author, stamp: by.stamp, value }
 }
 
 function refused(why: string): MakiError {

@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto'
-import { base32nopad } from '@scure/base'
+import { decodeBase32, encodeBase32 } from './base32.ts'
 import { MakiError } from './errors.ts'
+
+export { encodeBase32 }
 
 declare const brand: unique symbol
 /** A string that was checked once, at the border, and is trusted from there on. */
@@ -17,14 +19,6 @@ export type BlobHash = Brand<string, 'BlobHash'>
 
 export const ID_BYTES = 32
 const BASE32_256_BITS = /^[a-z2-7]{51}[aq]$/
-
-export function encodeBase32(bytes: Uint8Array): string {
-  return base32nopad.encode(bytes).toLowerCase()
-}
-
-function decodeId(text: string): Uint8Array {
-  return base32nopad.decode(text.toUpperCase())
-}
 
 function formatId(bytes: Uint8Array, what: string): string {
   if (bytes.length !== ID_BYTES)
@@ -48,7 +42,7 @@ export const parseClusterId = (text: string): ClusterId => parseId(text, 'a clus
 export const parseMemberKey = (text: string): MemberKey => parseId(text, 'a public key') as MemberKey
 export const operationIdFrom = (bytes: Uint8Array): OperationId => formatId(bytes, 'an operation id') as OperationId
 export const memberKeyFrom = (bytes: Uint8Array): MemberKey => formatId(bytes, 'a public key') as MemberKey
-export const idBytes = (id: OperationId | ClusterId | MemberKey): Uint8Array => decodeId(id)
+export const idBytes = (id: OperationId | ClusterId | MemberKey): Uint8Array => decodeBase32(id)
 
 const HEX_256_BITS = /^[0-9a-f]{64}$/
 export const isBlobHash = (text: string): text is BlobHash => HEX_256_BITS.test(text)

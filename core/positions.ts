@@ -8,8 +8,8 @@ type Branch = readonly (Branch | number | undefined)[]
 
 const BITS = 5
 const WIDTH = 1 << BITS
-/** 32 to the fifth: more chains than operations that fit in memory. */
-const LEVELS = 5
+/** The top branch is as wide as it takes: 32 slots for 32,768 chains, a few hundred for as many as fit in memory. */
+const LEVELS = 3
 
 export function positionAt(positions: Positions, index: number): number | undefined {
   let branch: Branch | undefined = positions
@@ -32,7 +32,8 @@ export function maxPositions(a: Positions, b: Positions): Positions {
 }
 
 function slotOf(index: number, level: number): number {
-  return (index >>> (level * BITS)) & (WIDTH - 1)
+  const slot = index >>> (level * BITS)
+  return level === LEVELS - 1 ? slot : slot & (WIDTH - 1)
 }
 
 function raiseIn(branch: Branch | undefined, index: number, position: number, level: number): Branch {

@@ -41,7 +41,8 @@ export interface PreviewSource {
   by(authors: ReadonlySet<MemberKey>): Iterable<PreviewOperation>
 }
 
-interface PreviewOperation {
+/** An added operation as a preview judges it. */
+export interface PreviewOperation {
   readonly id: OperationId
   readonly author: MemberKey
   readonly stamp: Stamp
