@@ -28,6 +28,8 @@ export interface OperationStore extends AsyncDisposable {
   /** From sequence number `from` in order of arrival, at most `limit`. */
   list(from: number, limit: number): Promise<readonly OperationRecord[]>
   read(id: OperationId): Promise<Uint8Array | undefined>
+  /** Sequence number of a kept operation, by which `list` finds it. */
+  sequence(id: OperationId): number | undefined
   /** Waits for appends under way. Idempotent. */
   close(): Promise<void>
 }
@@ -70,9 +72,13 @@ export interface GossipReplica {
   has(id: OperationId): boolean
   /** Yjs state vector of the transport document. */
   stateVector(): Uint8Array
-  /** Yjs V1 update with what a peer at `stateVector` lacks. Throws MAKI_PROTOCOL when that is no state vector. */
-  diff(stateVector: Uint8Array): Uint8Array
-  /** Takes the operations out of a Yjs V1 update, verifies and stores them, then applies the update to the document. */
+  /**
+   * Yjs V1 updates of some megabyte each with what a peer at `stateVector` lacks at the moment of the call, to be merged
+   * in their order; none when it lacks nothing. They are read when they are asked for. Throws MAKI_PROTOCOL, by the call
+   * itself, when that is no state vector.
+   */
+  diff(stateVector: Uint8Array): AsyncGenerator<Uint8Array, void, void>
+  /** Takes the operations out of a Yjs V1 update, verifies and stores them, then enters them into the document. */
   mergeUpdate(update: Uint8Array, origin?: number): Promise<MergeReport>
   mergeOperations(operations: readonly Uint8Array[], origin?: number): Promise<MergeReport>
   readOperations(ids: readonly OperationId[]): Promise<readonly Uint8Array[]>

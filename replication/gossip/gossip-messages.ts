@@ -35,6 +35,13 @@ export type GossipInput =
   /** The replica has something new; `origin` is the link that said it. */
   | { readonly kind: 'update'; readonly update: Uint8Array; readonly origin: LinkId | undefined }
   | { readonly kind: 'operations-read'; readonly link: LinkId; readonly operations: readonly Uint8Array[] }
+  /** The next part of the answer to a state vector; undefined: nothing was lacking. `more`: others follow. */
+  | {
+      readonly kind: 'diff-read'
+      readonly link: LinkId
+      readonly update: Uint8Array | undefined
+      readonly more: boolean
+    }
   /** Time passes; to be given about every second. */
   | { readonly kind: 'tick' }
 
@@ -48,11 +55,16 @@ export type GossipEffect =
    * bounds the memory that a long answer takes.
    */
   | { readonly kind: 'read-operations'; readonly link: LinkId; readonly ids: readonly OperationId[] }
+  /**
+   * What a peer with this state vector lacks, to be given back part by part as `diff-read`, each once the link has sent
+   * most of what it was given; the last one always. At most one is under way for a link.
+   */
+  | { readonly kind: 'diff'; readonly link: LinkId; readonly vector: Uint8Array }
   /** The peer's inventory equals ours at this moment. */
   | { readonly kind: 'agreed'; readonly link: LinkId }
   | { readonly kind: 'drop'; readonly link: LinkId; readonly reason: DropReason; readonly detail: string }
 
-export type DropReason = 'protocol' | 'refused-operations' | 'silent'
+export type DropReason = 'protocol' | 'refused-operations' | 'flood' | 'silent'
 
 /** What gossip counted since it began; for metrics. */
 export interface GossipCounters {

@@ -74,6 +74,9 @@ export class GossipRunner {
           }),
         )
         return
+      case 'diff':
+        this.#answer(link, replica.diff(effect.vector))
+        return
       case 'agreed':
         this.#options.agreed(link)
         return
@@ -83,6 +86,19 @@ export class GossipRunner {
       default:
         effect satisfies never
     }
+  }
+
+  /** One part is read ahead, so that the last one is known as such. A link that closes leaves the rest unread. */
+  #answer(link: GossipLink, updates: AsyncGenerator<Uint8Array, void, void>, ahead?: Uint8Array): void {
+    link.whenDrained(() =>
+      this.#track(link, async () => {
+        const update = ahead ?? (await updates.next()).value ?? undefined
+        const following = update === undefined ? undefined : ((await updates.next()).value ?? undefined)
+        const more = following !== undefined
+        this.feed({ kind: 'diff-read', link: link.id, update, more })
+        if (more && this.#options.findLink(link.id) === link) this.#answer(link, updates, following)
+      }),
+    )
   }
 
   #merge(link: GossipLink, cause: MergeCause, start: () => Promise<MergeReport>): void {

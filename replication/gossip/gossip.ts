@@ -1,8 +1,9 @@
 import { asMakiError, type OperationId } from '../../core/index.ts'
 import type { GossipReplica, MergeReport } from '../ports.ts'
+import { parseStateVector } from '../replica/update-reader.ts'
 import { chunkBySize, compareIds, decodeIds, differingBuckets, encodeIds } from './anti-entropy.ts'
 import type { DropReason, GossipCounters, GossipEffect, GossipFrame, GossipInput, LinkId } from './gossip-messages.ts'
-import { encodeSyncMessage, isEmptyUpdate, parseSyncMessage } from './sync-message.ts'
+import { encodeSyncMessage, isEmptyUpdate, parseSyncMessage, type SyncMessage } from './sync-message.ts'
 import { type FrameOf, MAX_IDS } from './wire.ts'
 
 /** Mean time between two rounds of anti-entropy: what push lost is repaired in a few of them. A round is some 100 bytes. */
@@ -11,12 +12,19 @@ export const ANTI_ENTROPY_MS = 3000
 export const LINK_SILENCE_MS = 30_000
 /** Entries that a replica refuses are a bug or an attack. A few may come from a peer that is older than we are. */
 const MAX_REFUSED = 16
-/** A larger difference travels as operations by id, at the pace of the reader. */
+/** Ours have one or two; what a peer put into a larger one is asked for by id, at the pace of the reader. */
 const MAX_UPDATE_BYTES = 16 * 1024 * 1024
 const OPERATIONS_FRAME_BYTES = 1024 * 1024
 const OPERATIONS_FRAME_COUNT = 1000
-/** Answers to state vectors that a link gets between two ticks: each encodes up to the whole document for a few bytes. */
+/** Answers to state vectors that a link gets between two ticks: each looks through the document for a few bytes. */
 const MAX_ANSWERS = 16
+/**
+ * Frames of a link that told nothing new, beside as many as others told us something: each thing comes by each link once,
+ * and the first of them is the one that is new. So many more are a flood.
+ */
+const MAX_IDLE_FRAMES = 10_000
+/** Taken off that number at each tick: what one second of them costs is no harm. */
+const IDLE_FRAMES_A_TICK = 100
 /** Read from the store at once; at 1 MB each, the worst case is what one link can make us hold. */
 const READ_BATCH = 32
 
@@ -26,8 +34,12 @@ interface Link {
   refused: number
   /** State vectors answered since the last tick. */
   answers: number
-  /** A sync step 1 was sent and not answered: a gap meanwhile asks for nothing more. */
+  /** A sync step 1 was sent and not answered to the end: a gap meanwhile asks for nothing more. */
   asking: boolean
+  /** The answer to a state vector is under way; another vector meanwhile is answered by it. */
+  answering: boolean
+  /** Frames that told nothing new, less what is allowed. */
+  idle: number
   /** The last round of anti-entropy found other vectors; a second time in a row, the inventories are compared as well. */
   differed: boolean
   /** Asked for by id since the last round, at most MAX_IDS; not asked for again before the next. */
@@ -87,12 +99,19 @@ export class Gossip {
       case 'operations-read':
         link.reading = false
         return [...sendOperations(link, input.operations), ...this.#read(link)]
+      case 'diff-read': {
+        link.answering = input.more
+        const update = input.update ?? EMPTY_UPDATE
+        // Only the last part answers the question; the peer asks nothing again before it.
+        return [send(link, encodeSync({ kind: input.more ? 'update' : 'step2', update }))]
+      }
       default:
         return input satisfies never
     }
   }
 
   #push(update: Uint8Array, origin: LinkId | undefined): GossipEffect[] {
+    for (const link of this.#links.values()) link.idle = Math.max(0, link.idle - 1)
     const links = [...this.#links.keys()].filter((id) => id !== origin)
     if (links.length === 0) return []
     this.counters.updatesPushed += links.length
@@ -100,7 +119,7 @@ export class Gossip {
     const frame: GossipFrame =
       update.length > MAX_UPDATE_BYTES
         ? { type: 'table', table: this.#replica.inventory.table() }
-        : { type: 'sync', message: encodeSyncMessage({ kind: 'update', update }) }
+        : encodeSync({ kind: 'update', update })
     return [{ kind: 'send', links, frame }]
   }
 
@@ -108,6 +127,7 @@ export class Gossip {
     const effects: GossipEffect[] = []
     for (const link of [...this.#links.values()]) {
       link.answers = 0
+      link.idle = Math.max(0, link.idle - IDLE_FRAMES_A_TICK)
       const silentMs = nowMs - link.heardMs
       if (silentMs > LINK_SILENCE_MS)
         effects.push(...this.#drop(link, 'silent', `nothing was heard for ${silentMs} ms`))
@@ -167,18 +187,17 @@ export class Gossip {
   }
 
   #answer(link: Link, vector: Uint8Array): GossipEffect[] {
+    parseStateVector(vector)
     // Who is left without an answer compares again in a round of anti-entropy.
-    if (++link.answers > MAX_ANSWERS) return []
-    const update = this.#replica.diff(vector)
-    if (update.length > MAX_UPDATE_BYTES) return [send(link, { type: 'table', table: this.#replica.inventory.table() })]
-    return [send(link, { type: 'sync', message: encodeSyncMessage({ kind: 'step2', update }) })]
+    if (link.answering || ++link.answers > MAX_ANSWERS) return []
+    link.answering = true
+    return [{ kind: 'diff', link: link.id, vector }]
   }
 
   #ask(link: Link): GossipEffect[] {
     if (link.asking) return []
     link.asking = true
-    const message = encodeSyncMessage({ kind: 'step1', vector: this.#replica.stateVector() })
-    return [send(link, { type: 'sync', message })]
+    return [send(link, encodeSync({ kind: 'step1', vector: this.#replica.stateVector() }))]
   }
 
   /** Equal vectors do not prove equal sets: two processes may have written into the same slot of the document. */
@@ -206,6 +225,11 @@ export class Gossip {
       link.refused += report.refused.length
       if (link.refused > MAX_REFUSED) return this.#drop(link, 'refused-operations', report.refused[0] as string)
     }
+    if (report.added.length > 0) {
+      // What a long answer still brings needs not be asked for by id.
+      link.differed = false
+    } else if (report.missing.length === 0 && !report.gap && ++link.idle > MAX_IDLE_FRAMES)
+      return this.#drop(link, 'flood', `${MAX_IDLE_FRAMES} frames in a row told nothing new`)
     if (report.gap) {
       this.counters.gaps++
       // A gap in the answer itself would be asked for ever; anti-entropy goes by ids then.
@@ -246,12 +270,19 @@ export class Gossip {
   }
 }
 
+/** The V1 update that says nothing: no structs, no deletions. */
+const EMPTY_UPDATE = new Uint8Array([0, 0])
+
+const encodeSync = (message: SyncMessage): GossipFrame => ({ type: 'sync', message: encodeSyncMessage(message) })
+
 const newLink = (id: LinkId, nowMs: number): Link => ({
   id,
   heardMs: nowMs,
   refused: 0,
   answers: 0,
   asking: false,
+  answering: false,
+  idle: 0,
   differed: false,
   requested: new Set(),
   outbox: new Set(),

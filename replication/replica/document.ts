@@ -1,180 +1,228 @@
-import * as Y from 'yjs'
-import { isId, MakiError, type OperationId, type Runtime } from '../../core/index.ts'
-import type { OperationRecord } from '../ports.ts'
-import { checkUpdateShape, checkVectorShape } from './update-shape.ts'
+import type { OperationId, Runtime } from '../../core/index.ts'
+import { SlotList } from './slot-list.ts'
+import type { DeletedRange, ReadSlot } from './update-reader.ts'
+import { encodeStateVector } from './update-writer.ts'
 
-/** The one shared type of the document: a Y.Map from operation id to operation bytes. */
-const MAP = 'operations'
+/**
+ * What all peers together may enter beside the first slot of each operation. Honest ones leave a few: an operation that
+ * two nodes took from one laptop, the last of a node that crashed, and all that a node has after it lost its index.
+ */
+const COPIES_BASE = 65_536
+const COPIES_PER_OPERATION = 16
+/** A copy takes four bytes; one under a new client takes a stream of its own. */
+const NEW_CLIENT_WEIGHT = 64
 
-/** What an update brings, as told by its bytes alone. */
-export interface Inspection {
-  /** Sets of an id that stand by themselves; the bytes are plain copies, not verified. */
-  readonly entries: readonly OperationRecord[]
-  /** Entries whose value is gone, and ranges that the update deletes. */
-  readonly deletions: number
-  /** What no replica of ours writes, in words; an update with any is not to be applied. */
-  readonly foreign: readonly string[]
+/** A slot as it is kept: a place, and which operation of the store stands there. */
+export interface Place {
+  readonly client: number
+  readonly clock: number
+  /** In the store. */
+  readonly sequence: number
 }
 
-/** What applying an update did. */
-export interface Applied {
-  /** `gap`: it builds on what is not here. What could not be integrated was dropped, not kept. */
-  readonly outcome: 'applied' | 'gap'
-  /** Whether the document holds entries that it did not hold before. */
-  readonly advanced: boolean
-  /** Ids that had a value and have none now. */
-  readonly deleted: readonly OperationId[]
-  /** Ids whose value is now another. */
+/** What became of slots that a peer sent. */
+export interface Entered {
+  /** Not here before, in order. */
+  readonly taken: readonly Place[]
+  /** What those weigh that are further slots of operations that had one. */
+  readonly copies: number
+  /** Slots that build on what is not here. */
+  readonly gap: boolean
+  /** Slots that could not be taken, whoever sends them; in words. */
+  readonly foreign: readonly string[]
+  /** Operations that stand in a slot where another stands here. */
   readonly replaced: readonly OperationId[]
 }
 
+/** Clocks of one client, from the first up to `end`. */
+export interface Part {
+  readonly client: number
+  readonly from: number
+  readonly end: number
+}
+
+interface Stream {
+  readonly client: number
+  readonly slots: SlotList
+}
+
 /**
- * The Yjs document that carries operations between nodes. It is transport: what it holds is never read back, and what a
- * peer deletes or replaces in it is told and left so. Every method that takes a peer's bytes throws nothing but
- * MAKI_PROTOCOL.
- *
- * Yjs facts relied on: V1 updates (V2 aliases the receive buffer); `set` keeps a reference, so values are copied; an
- * entry that was never set before has no origin, which is all that we write and accept.
+ * The Yjs document that carries operations between nodes, without its bytes: which operation of the store each client
+ * set at each clock, in some ten bytes an operation. It is transport: what it holds is never read back. A stream of a
+ * client ends before the first slot whose operation is not in the store; what others know beyond travels by id.
  */
 export class Document {
-  readonly #doc = new Y.Doc()
-  readonly #map: Y.Map<Uint8Array>
+  /** Under which this process writes. */
+  readonly client: number
+  readonly #streams: Stream[] = []
+  readonly #byClient = new Map<number, number>()
+  /** By sequence number: one more than the index of the stream whose slot Yjs would let stand; 0 without a slot. */
+  #holders = new Uint32Array(64)
+  #operations = 0
+  #copies = 0
+  #vector: Uint8Array | undefined
+  /** Sequence numbers whose deletion was told, one bit each. */
+  #told = new Uint8Array(0)
 
   /** Writes under a fresh 53-bit client id: 32 bits collide among 10,000 processes. */
   constructor(runtime: Pick<Runtime, 'randomBytes'>) {
-    this.#doc.clientID = drawClientId(runtime)
-    this.#map = this.#doc.getMap(MAP)
+    this.client = drawClientId(runtime)
   }
 
-  /** Entries that have a value. */
+  /** Operations that have a slot. */
   get size(): number {
-    return this.#map.size
+    return this.#operations
   }
 
-  /** True for an id that ever had an entry here, also one that was deleted since. */
-  has(id: OperationId): boolean {
-    return this.#map._map.has(id)
+  /** Slots beyond the first of an operation, weighed by what they take. */
+  get copies(): number {
+    return this.#copies
   }
 
-  /** Sets what has no entry yet. Returns the update that tells of it; undefined when there was nothing to set. */
-  put(records: readonly OperationRecord[]): Uint8Array | undefined {
-    const fresh = records.filter(({ id }) => !this.has(id))
-    if (fresh.length === 0) return undefined
-    let update: Uint8Array | undefined
-    const take = (written: Uint8Array) => {
-      update = written
+  /** Whether an operation of the store has a slot. */
+  has(sequence: number): boolean {
+    return (this.#holders[sequence] ?? 0) !== 0
+  }
+
+  /** Gives each of these operations that has none a slot of ours. */
+  put(sequences: readonly number[]): readonly Place[] {
+    const places: Place[] = []
+    for (const sequence of sequences) {
+      if (this.has(sequence)) continue
+      const place = { client: this.client, clock: this.#clock(this.client), sequence }
+      this.#append(place)
+      places.push(place)
     }
-    this.#doc.on('update', take)
-    try {
-      this.#doc.transact(() => {
-        for (const { id, bytes } of fresh) if (!this.has(id)) this.#map.set(id, new Uint8Array(bytes))
-      })
-    } finally {
-      this.#doc.off('update', take)
-    }
-    return update
+    return places
   }
 
-  /** Takes an update apart without applying it. */
-  inspect(update: Uint8Array): Inspection {
-    checkUpdateShape(update)
-    const { structs, ds } = decode(() => Y.decodeUpdate(update), 'update')
-    const entries: OperationRecord[] = []
-    const foreign: string[] = []
-    let deletions = 0
-    for (const ranges of ds.clients.values()) deletions += ranges.length
-    for (const struct of structs) {
-      if (struct instanceof Y.Skip) continue
-      const fault = this.#findFault(struct)
-      if (fault !== undefined) foreign.push(fault)
-      else if (struct instanceof Y.Item && struct.content instanceof Y.ContentBinary) {
-        entries.push({ id: struct.parentSub as OperationId, bytes: struct.content.content })
-      } else deletions++
-    }
-    return { entries, deletions, foreign }
+  /** Takes back a slot of an earlier process. False when it does not follow what is here; nothing is done then. */
+  restore(place: Place): boolean {
+    if (place.clock !== this.#clock(place.client)) return false
+    this.#append(place)
+    return true
   }
 
-  /** Integrates an update that was inspected and found without fault. */
-  apply(update: Uint8Array): Applied {
-    const { store } = this.#doc
-    const deleted: OperationId[] = []
+  /** Takes what a peer entered, as far as each operation is in the store. `sequenceOf` says where. */
+  enter(slots: readonly ReadSlot[], sequenceOf: (id: OperationId) => number | undefined): Entered {
+    const taken: Place[] = []
+    const foreign = new Set<string>()
     const replaced: OperationId[] = []
-    try {
-      return this.#doc.transact((transaction) => {
-        const before = countStructs(transaction.beforeState)
-        decode(() => Y.applyUpdate(this.#doc, update), 'update')
-        const gap = store.pendingStructs !== null || store.pendingDs !== null
-        this.#collectFaults(transaction, deleted, replaced)
-        const advanced = countStructs(Y.decodeStateVector(this.stateVector())) > before
-        return { outcome: gap ? ('gap' as const) : ('applied' as const), advanced, deleted, replaced }
-      })
-    } finally {
-      // Kept, they would grow with every later update (findings/core.md, e2) and travel on to others.
-      store.pendingStructs = null
-      store.pendingDs = null
+    const copiesBefore = this.#copies
+    let gap = false
+    for (const { client, clock, id, bytes } of slots) {
+      const next = this.#clock(client)
+      const sequence = sequenceOf(id)
+      if (clock < next) {
+        if (this.at(client, clock) !== sequence && sequence !== undefined) replaced.push(id)
+      } else if (client === this.client) foreign.add('an entry under the client id of this replica')
+      else if (clock > next) gap = true
+      else if (sequence === undefined) {
+        if (bytes === undefined) foreign.add('an entry whose value is gone')
+        else gap = true
+      } else if (this.#isFull(client, sequence)) foreign.add('more copies of operations than a cluster makes')
+      else {
+        const place = { client, clock, sequence }
+        this.#append(place)
+        taken.push(place)
+      }
     }
+    return { taken, copies: this.#copies - copiesBefore, gap, foreign: [...foreign], replaced }
   }
 
+  /**
+   * The operations whose standing entry is in these ranges, each told once in the life of this process. A Yjs document
+   * deletes by itself what two clients set, but for one entry: that is no deletion.
+   */
+  noteDeleted(ranges: readonly DeletedRange[]): readonly number[] {
+    const deleted: number[] = []
+    // Yjs joins ranges that touch: together they never cover more than there is.
+    let room = this.#operations + this.#copies
+    for (const { client, clock, length } of ranges) {
+      const end = Math.min(clock + length, this.#clock(client))
+      for (let at = clock; at < end && room > 0; at++, room--) {
+        const sequence = this.at(client, at) as number
+        if (this.#isTold(sequence)) continue
+        const holder = this.#streams[(this.#holders[sequence] as number) - 1] as Stream
+        if (holder.client !== client || holder.slots.indexOf(sequence) !== at) continue
+        this.#tell(sequence)
+        deleted.push(sequence)
+      }
+    }
+    return deleted
+  }
+
+  /** Yjs state vector. */
   stateVector(): Uint8Array {
-    return Y.encodeStateVector(this.#doc)
+    this.#vector ??= encodeStateVector(this.#streams.map(({ client, slots }) => [client, slots.length]))
+    return this.#vector
   }
 
-  /** Update with what a replica at `stateVector` lacks. */
-  diff(stateVector: Uint8Array): Uint8Array {
-    checkVectorShape(stateVector)
-    return decode(() => Y.encodeStateAsUpdate(this.#doc, stateVector), 'state vector')
+  /** Which operation stands there; undefined beyond the end of a client's stream. */
+  at(client: number, clock: number): number | undefined {
+    const stream = this.#byClient.get(client)
+    return stream === undefined ? undefined : this.#streams[stream]?.slots.at(clock)
   }
 
-  /** Everything, as one update. */
-  snapshot(): Uint8Array {
-    return Y.encodeStateAsUpdate(this.#doc)
+  /** The part of each client's stream that a replica with these clocks lacks. */
+  lacking(clocks: ReadonlyMap<number, number>): readonly Part[] {
+    const parts: Part[] = []
+    for (const { client, slots } of this.#streams) {
+      const from = clocks.get(client) ?? 0
+      if (from < slots.length) parts.push({ client, from, end: slots.length })
+    }
+    return parts
   }
 
-  #findFault(struct: Y.AbstractStruct): string | undefined {
-    if (!(struct instanceof Y.Item)) return 'a collected range'
-    // Yjs would change our client id, to one of 32 bits, when another seems to use it.
-    if (struct.id.client === this.#doc.clientID && struct.id.clock >= Y.getState(this.#doc.store, struct.id.client))
-      return 'an entry under the client id of this replica'
-    if (struct.origin !== null || struct.rightOrigin !== null) return 'an entry that follows another'
-    // As decoded the parent is the name of a root type, or an id; its declared type knows only integrated ones.
-    if ((struct.parent as unknown) !== MAP) return 'an entry outside the map of operations'
-    if (struct.parentSub === null || !isId(struct.parentSub)) return 'an entry whose key is no operation id'
-    const { content } = struct
-    if (content instanceof Y.ContentBinary) return undefined
-    if (content instanceof Y.ContentDeleted && content.len === 1) return undefined
-    return `an entry of type ${content.constructor.name}`
+  #clock(client: number): number {
+    const stream = this.#byClient.get(client)
+    return stream === undefined ? 0 : (this.#streams[stream] as Stream).slots.length
   }
 
-  /** Before Yjs drops the values of what the transaction deleted. Equal bytes set twice are no event. */
-  #collectFaults(transaction: Y.Transaction, deleted: OperationId[], replaced: OperationId[]): void {
-    const known = transaction.beforeState
-    Y.iterateDeletedStructs(transaction, transaction.deleteSet, (struct) => {
-      if (!(struct instanceof Y.Item) || struct.parentSub === null) return
-      if (struct.id.clock >= (known.get(struct.id.client) ?? 0)) return
-      if (!(struct.content instanceof Y.ContentBinary)) return
-      const id = struct.parentSub as OperationId
-      const present = this.#map.get(id)
-      if (present === undefined) deleted.push(id)
-      else if (Buffer.compare(present, struct.content.content) !== 0) replaced.push(id)
-    })
+  #isFull(client: number, sequence: number): boolean {
+    if (!this.has(sequence)) return false
+    const weight = this.#byClient.has(client) ? 1 : NEW_CLIENT_WEIGHT
+    return this.#copies + weight > COPIES_BASE + COPIES_PER_OPERATION * this.#operations
+  }
+
+  #append({ client, sequence }: Place): void {
+    let index = this.#byClient.get(client)
+    const isNew = index === undefined
+    if (index === undefined) {
+      index = this.#streams.push({ client, slots: new SlotList() }) - 1
+      this.#byClient.set(client, index)
+    }
+    ;(this.#streams[index] as Stream).slots.push(sequence)
+    this.#vector = undefined
+    if (sequence >= this.#holders.length) this.#growHolders(sequence)
+    const holder = this.#holders[sequence] as number
+    if (holder === 0) this.#operations++
+    else this.#copies += isNew ? NEW_CLIENT_WEIGHT : 1
+    // Of entries that follow nothing, Yjs lets that of the greatest client stand.
+    if (holder === 0 || (this.#streams[holder - 1] as Stream).client < client) this.#holders[sequence] = index + 1
+  }
+
+  #growHolders(sequence: number): void {
+    const larger = new Uint32Array(Math.ceil((sequence + 1) * 1.5))
+    larger.set(this.#holders)
+    this.#holders = larger
+  }
+
+  #isTold(sequence: number): boolean {
+    return ((this.#told[sequence >> 3] ?? 0) & (1 << (sequence & 7))) !== 0
+  }
+
+  #tell(sequence: number): void {
+    if (sequence >> 3 >= this.#told.length) {
+      const larger = new Uint8Array((this.#holders.length >> 3) + 1)
+      larger.set(this.#told)
+      this.#told = larger
+    }
+    this.#told[sequence >> 3] = (this.#told[sequence >> 3] as number) | (1 << (sequence & 7))
   }
 }
 
 function drawClientId(runtime: Pick<Runtime, 'randomBytes'>): number {
   const view = new DataView(runtime.randomBytes(8).buffer)
   return (view.getUint32(0) & 0x1f_ffff) * 2 ** 32 + view.getUint32(4)
-}
-
-const countStructs = (vector: ReadonlyMap<number, number>): number => {
-  let count = 0
-  for (const clock of vector.values()) count += clock
-  return count
-}
-
-function decode<T>(read: () => T, what: string): T {
-  try {
-    return read()
-  } catch (cause) {
-    throw new MakiError('MAKI_PROTOCOL', `a peer sent bytes that are no Yjs ${what}`, { cause })
-  }
 }

@@ -1,20 +1,22 @@
-import { asMakiError, type Log, MakiError, type Operation, type OperationId, type Runtime } from '../../core/index.ts'
-import type { GossipReplica, InventoryView, MergeReport, OperationRecord } from '../ports.ts'
-import type { Document, Inspection } from './document.ts'
-import { readSnapshot, writeSnapshot } from './document-file.ts'
+import { asMakiError, type Log, type Operation, type OperationId, type Runtime } from '../../core/index.ts'
+import type { GossipReplica, InventoryView, MergeReport, OperationStore } from '../ports.ts'
+import { CopyAllowance } from './copy-allowance.ts'
+import { Document, type Entered, type Place } from './document.ts'
+import { readDiff, readPlaces } from './document-diff.ts'
+import { DocumentLog } from './document-log.ts'
 import { Replica, type ReplicaOptions } from './replica.ts'
+import { Turns } from './turns.ts'
+import { parseStateVector, parseUpdate, type ReadUpdate } from './update-reader.ts'
+import { encodeInParts, type FilledSlot } from './update-writer.ts'
 
 export interface SharedReplicaOptions extends ReplicaOptions {
   readonly runtime: Runtime
-  /** Where the document's snapshot lies; it can be lost at any time. Undefined: in memory only. */
+  /** File with the document's index; it can be lost at any time. Undefined: in memory only. */
   readonly snapshot: string | undefined
 }
 
-/** A snapshot is written when so many operations, or this part of all, came since the last. */
-const SNAPSHOT_MIN_OPERATIONS = 256
-const SNAPSHOT_PART = 0.05
-/** Put into the document in one transaction on start. */
-const PUT_STEP = 1000
+/** As many operations without a slot are entered on start: the last ones before a crash. More are a lost index. */
+const MAX_ENTERED_ON_START = 1024
 
 type UpdateListener = (update: Uint8Array, origin: number | undefined) => void
 
@@ -24,41 +26,45 @@ export interface DocumentFaults {
   readonly replaced: number
 }
 
-/** A node's replica: the operations with the Yjs document that carries them between nodes. */
+/**
+ * A node's replica: the operations with the Yjs document that carries them between nodes. The bytes are in the store
+ * alone; the document is an index of it.
+ */
 export class SharedReplica implements GossipReplica, AsyncDisposable {
   readonly replica: Replica
   readonly #document: Document
-  readonly #snapshot: string | undefined
+  readonly #store: OperationStore
   readonly #log: Log
   readonly #listeners = new Set<UpdateListener>()
   /** Operations of updates that are being stored; the update itself will bring them into the document. */
   readonly #arriving = new Map<OperationId, number>()
+  /** Updates of one link build on one another: they are entered in the order in which they came. */
+  readonly #turns = new Turns()
+  readonly #copies = new CopyAllowance()
+  readonly #unsubscribe: () => void
+  #file: DocumentLog | undefined
   #faults: DocumentFaults = { deleted: 0, replaced: 0 }
-  #countAtSnapshot = 0
-  #writing: Promise<void> | undefined
-  #unsubscribe: () => void
 
-  private constructor(replica: Replica, document: Document, { snapshot, log }: SharedReplicaOptions) {
+  private constructor(replica: Replica, { store, runtime, log }: SharedReplicaOptions) {
     this.replica = replica
-    this.#document = document
-    this.#snapshot = snapshot
+    this.#store = store
     this.#log = log
+    this.#document = new Document(runtime)
     this.#unsubscribe = replica.events.on('stored', ({ operations, origin }) => this.#publish(operations, origin))
   }
 
-  /** Opens the replica and loads the document; a document that is missing or broken is built from the store. */
+  /**
+   * Opens the replica and the document's index. Where that is lost, the operations stay without a slot: peers tell
+   * theirs in a sync, and what none of them has travels by id, to who enters it anew. To enter all of them here would
+   * give every operation of the cluster a second slot on every node.
+   */
   static async open(options: SharedReplicaOptions): Promise<SharedReplica> {
-    // Yjs is loaded where a node runs: commands, which import this folder too, do without it.
-    const { Document } = await import('./document.ts')
-    const replica = await Replica.open(options)
-    const document = new Document(options.runtime)
-    const shared = new SharedReplica(replica, document, options)
+    const shared = new SharedReplica(await Replica.open(options), options)
     try {
-      await shared.#load()
+      await shared.#load(options.snapshot)
       return shared
     } catch (error) {
-      shared.#unsubscribe()
-      await replica[Symbol.asyncDispose]()
+      await shared[Symbol.asyncDispose]()
       throw error
     }
   }
@@ -79,34 +85,36 @@ export class SharedReplica implements GossipReplica, AsyncDisposable {
     return this.#document.stateVector()
   }
 
-  diff(stateVector: Uint8Array): Uint8Array {
-    return this.#document.diff(stateVector)
+  diff(stateVector: Uint8Array): AsyncGenerator<Uint8Array, void, void> {
+    return readDiff(this.#document, this.#document.lacking(parseStateVector(stateVector)), this.#store)
   }
 
+  /** As the port says. A stream of the document ends before the first entry whose operation is not stored. */
   async mergeUpdate(update: Uint8Array, origin?: number): Promise<MergeReport> {
-    let inspection: Inspection
+    let read: ReadUpdate
     try {
-      inspection = this.#document.inspect(update)
+      read = parseUpdate(update)
     } catch (error) {
       return { added: [], known: 0, missing: [], refused: [asMakiError(error).message], gap: false }
     }
-    const ids = inspection.entries.map(({ id }) => id)
-    for (const id of ids) this.#arriving.set(id, (this.#arriving.get(id) ?? 0) + 1)
+    const arrivals = read.slots.flatMap(({ id, bytes }) => (bytes === undefined ? [] : [{ bytes, claimed: id }]))
+    for (const { claimed } of arrivals) this.#arriving.set(claimed, (this.#arriving.get(claimed) ?? 0) + 1)
+    const turn = this.#turns.take(origin)
     try {
-      const arrivals = inspection.entries.map(({ id, bytes }) => ({ bytes, claimed: id }))
       const report = await this.replica.mergeArrivals(arrivals, origin)
-      const refused = [...inspection.foreign, ...report.refused]
+      await turn.come
+      const refused = [...read.foreign, ...report.refused]
+      if (origin !== undefined && this.#copies.isSpent(origin, this.#store.count)) refused.push(TOO_MANY_COPIES)
       if (refused.length > 0) return { ...report, refused }
-      // The document only ever holds what is stored, and so has passed every check: what waits comes again in a sync step.
-      if (!ids.every((id) => this.replica.has(id))) return { ...report, gap: true }
-      return this.#apply(update, report, origin)
+      const { foreign, gap } = await this.#enter(update, read, origin)
+      return { ...report, refused: foreign, gap }
     } finally {
-      for (const id of ids) {
-        const times = this.#arriving.get(id) ?? 1
-        if (times === 1) this.#arriving.delete(id)
-        else this.#arriving.set(id, times - 1)
+      turn.end()
+      for (const { claimed } of arrivals) {
+        const times = this.#arriving.get(claimed) ?? 1
+        if (times === 1) this.#arriving.delete(claimed)
+        else this.#arriving.set(claimed, times - 1)
       }
-      this.#considerSnapshot()
     }
   }
 
@@ -128,90 +136,81 @@ export class SharedReplica implements GossipReplica, AsyncDisposable {
     return () => this.#listeners.delete(listener)
   }
 
-  /** Waits for what is under way and writes the snapshot. The store stays open. */
+  /** Waits for what is under way. The store stays open. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.replica[Symbol.asyncDispose]()
     this.#unsubscribe()
-    await this.#writing
-    if (this.replica.count !== this.#countAtSnapshot) await this.#writeSnapshot()
+    await this.#turns.idle()
+    await this.#file?.idle()
   }
 
-  #apply(update: Uint8Array, report: MergeReport, origin: number | undefined): MergeReport {
-    try {
-      const { outcome, advanced, deleted, replaced } = this.#document.apply(update)
-      if (deleted.length > 0 || replaced.length > 0) {
-        const { deleted: before, replaced: replacedBefore } = this.#faults
-        this.#faults = { deleted: before + deleted.length, replaced: replacedBefore + replaced.length }
-        this.#log.warn('document.fault', { origin, deleted: deleted.length, replaced: replaced.length })
-      }
-      if (advanced && outcome === 'applied') this.#emit(update, origin)
-      return { ...report, gap: outcome === 'gap' }
-    } catch (error) {
-      return { ...report, refused: [asMakiError(error).message] }
+  /** Enters what is stored, tells of it, and of what should not be in it. */
+  async #enter(update: Uint8Array, read: ReadUpdate, origin: number | undefined): Promise<Entered> {
+    const entered = this.#document.enter(read.slots, (id) => this.#store.sequence(id))
+    const { taken, copies, replaced } = entered
+    this.#file?.append(taken)
+    if (origin !== undefined) this.#copies.note(origin, copies)
+    const deleted = this.#document.noteDeleted(read.deleted)
+    if (deleted.length > 0 || replaced.length > 0) {
+      const { deleted: before, replaced: replacedBefore } = this.#faults
+      this.#faults = { deleted: before + deleted.length, replaced: replacedBefore + replaced.length }
+      this.#log.warn('document.fault', { origin, deleted: deleted.length, replaced: replaced.length })
     }
+    if (taken.length === 0) return entered
+    const isClean = taken.length === read.slots.length && read.deleted.length === 0
+    if (isClean && read.slots.every(({ bytes }) => bytes !== undefined)) this.#emit(update, origin)
+    else await this.#emitPlaces(taken, origin)
+    return entered
   }
 
   /** Puts into the document what came by another way than an update. */
   #publish(operations: readonly Operation[], origin: number | undefined): void {
-    const update = this.#document.put(operations.filter(({ id }) => !this.#arriving.has(id)))
-    if (update !== undefined) this.#emit(update, origin)
-    this.#considerSnapshot()
+    const bySequence = new Map<number, Operation>()
+    for (const operation of operations) {
+      const sequence = this.#store.sequence(operation.id)
+      if (sequence !== undefined && !this.#arriving.has(operation.id)) bySequence.set(sequence, operation)
+    }
+    const places = this.#document.put([...bySequence.keys()])
+    this.#file?.append(places)
+    const slots = places.map(({ client, clock, sequence }): FilledSlot => {
+      const { id, bytes } = bySequence.get(sequence) as Operation
+      return { client, clock, id, bytes }
+    })
+    for (const update of encodeInParts(slots)) this.#emit(update, origin)
   }
 
-  #considerSnapshot(): void {
-    // What is arriving is stored but not in the document yet.
-    if (this.#snapshot === undefined || this.#arriving.size > 0) return
-    const added = this.replica.count - this.#countAtSnapshot
-    if (added < Math.max(SNAPSHOT_MIN_OPERATIONS, this.replica.count * SNAPSHOT_PART)) return
-    this.#writing ??= this.#writeSnapshot().finally(() => {
-      this.#writing = undefined
-    })
+  async #emitPlaces(places: readonly Place[], origin: number | undefined): Promise<void> {
+    const slots: FilledSlot[] = []
+    for await (const slot of readPlaces(places, this.#store)) slots.push(slot)
+    for (const update of encodeInParts(slots)) this.#emit(update, origin)
   }
 
   #emit(update: Uint8Array, origin: number | undefined): void {
     for (const listener of [...this.#listeners]) listener(update, origin)
   }
 
-  async #load(): Promise<void> {
-    const snapshot = this.#snapshot === undefined ? undefined : await readSnapshot(this.#snapshot)
-    if (snapshot !== undefined) await this.#loadSnapshot(snapshot)
-    this.#countAtSnapshot = this.#document.size
-    const lacking = [...this.replica.ids()].filter((id) => !this.#document.has(id))
-    for (let from = 0; from < lacking.length; from += PUT_STEP) {
-      const records: OperationRecord[] = []
-      for (const id of lacking.slice(from, from + PUT_STEP)) {
-        const bytes = await this.replica.readBytes(id)
-        if (bytes !== undefined) records.push({ id, bytes })
-      }
-      this.#document.put(records)
-    }
+  async #load(path: string | undefined): Promise<void> {
+    const document = this.#document
+    const { id, count } = this.#store
+    if (path !== undefined) await this.#loadFile(path, id, count)
+    const lacking: number[] = []
+    for (let sequence = 0; sequence < count && lacking.length <= MAX_ENTERED_ON_START; sequence++)
+      if (!document.has(sequence)) lacking.push(sequence)
+    if (lacking.length <= MAX_ENTERED_ON_START) this.#file?.append(document.put(lacking))
+    else this.#log.warn('document.incomplete', { operations: count - document.size })
   }
 
-  /** Taken in as from a peer: what the store lost to damage comes back from it. */
-  async #loadSnapshot(snapshot: Uint8Array): Promise<void> {
+  async #loadFile(path: string, storeId: string, count: number): Promise<void> {
+    const failed = (error: unknown) => this.#log.warn('document.index.failed', { error: asMakiError(error) })
+    const restore = (place: Place) => place.sequence < count && this.#document.restore(place)
     try {
-      const { entries, foreign } = this.#document.inspect(snapshot)
-      if (foreign[0] !== undefined) throw new MakiError('MAKI_PROTOCOL', `the snapshot holds ${foreign[0]}`)
-      this.#document.apply(snapshot)
-      const unknown = entries.filter(({ id }) => !this.replica.has(id))
-      if (unknown.length === 0) return
-      const { added, refused } = await this.replica.mergeArrivals(
-        unknown.map(({ id, bytes }) => ({ bytes, claimed: id })),
-      )
-      this.#log.warn('document.recovered', { added: added.length, refused: refused.length })
+      const { log, found } = await DocumentLog.open(path, storeId, restore, failed)
+      this.#file = log
+      if (!found && count > 0) this.#log.info('document.index.lost', { operations: count })
     } catch (error) {
-      this.#log.warn('document.rebuilt', { error: asMakiError(error) })
-    }
-  }
-
-  async #writeSnapshot(): Promise<void> {
-    if (this.#snapshot === undefined) return
-    const count = this.replica.count
-    try {
-      await writeSnapshot(this.#snapshot, this.#document.snapshot())
-      this.#countAtSnapshot = count
-    } catch (error) {
-      this.#log.warn('document.snapshot.failed', { error })
+      failed(error)
     }
   }
 }
+
+const TOO_MANY_COPIES = 'more copies of operations than a member makes'

@@ -205,6 +205,10 @@ class OpenStore implements LevelStore {
     return intact(await this.#database.get(recordKey(sequence)).catch(failedRead)).bytes
   }
 
+  sequence(id: OperationId): number | undefined {
+    return this.#index.get(id)
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#writer.idle().then(() => this.#owned.disposeAsync())
     return this.#closing

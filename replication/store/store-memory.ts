@@ -44,6 +44,10 @@ class MemoryStore implements OperationStore {
     return sequence === undefined ? undefined : this.#records[sequence]?.bytes
   }
 
+  sequence(id: OperationId): number | undefined {
+    return this.#index.get(id)
+  }
+
   async close(): Promise<void> {
     this.#closed = true
   }

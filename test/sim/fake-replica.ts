@@ -1,8 +1,13 @@
 import { createHash } from 'node:crypto'
 import * as Y from 'yjs'
-import { decodeMessage, encodeCanonical, MakiError, type OperationId, operationIdFrom } from '../../core/index.ts'
+import { decodeMessage, encodeCanonical, type OperationId, operationIdFrom } from '../../core/index.ts'
 import type { GossipReplica, MergeReport } from '../../replication/ports.ts'
 import { Inventory } from '../../replication/replica/inventory.ts'
+import { parseStateVector, parseUpdate } from '../../replication/replica/update-reader.ts'
+import { encodeUpdate } from '../../replication/replica/update-writer.ts'
+
+/** Entries in a part of an answer: few, so that most answers have several parts. */
+const DIFF_SLOTS = 8
 
 /** Bytes that the fake takes for an operation: `[text, heads]`. A text that starts with `bad` is refused. */
 export function fakeOperation(
@@ -52,12 +57,26 @@ export class FakeReplica implements GossipReplica {
     return Y.encodeStateVector(this.doc)
   }
 
-  diff(vector: Uint8Array): Uint8Array {
-    try {
-      return Y.encodeStateAsUpdate(this.doc, vector)
-    } catch (cause) {
-      throw new MakiError('MAKI_PROTOCOL', 'that is no state vector', { cause })
-    }
+  async *#parts(vector: Uint8Array): AsyncGenerator<Uint8Array, void, void> {
+    yield* this.diffNow(vector)
+  }
+
+  diff(vector: Uint8Array): AsyncGenerator<Uint8Array, void, void> {
+    parseStateVector(vector)
+    return this.#parts(vector)
+  }
+
+  /** What Yjs itself would answer, in parts of a few entries. */
+  diffNow(vector: Uint8Array): Uint8Array[] {
+    const { slots, foreign } = parseUpdate(Y.encodeStateAsUpdate(this.doc, vector))
+    if (foreign[0] !== undefined) throw new Error(`the document holds ${foreign[0]}`)
+    const filled = slots.map(({ client, clock, id, bytes }) => {
+      // Yjs forgets the bytes of an entry when another client set the same id.
+      return { client, clock, id, bytes: bytes ?? (this.operations.get(id) as Uint8Array) }
+    })
+    return Array.from({ length: Math.ceil(filled.length / DIFF_SLOTS) }, (_, i) =>
+      encodeUpdate(filled.slice(i * DIFF_SLOTS, (i + 1) * DIFF_SLOTS)),
+    )
   }
 
   async mergeUpdate(update: Uint8Array, origin?: number): Promise<MergeReport> {
@@ -150,8 +169,12 @@ export class FakeReplica implements GossipReplica {
 
   #write(entries: [OperationId, Uint8Array][], origin: number | undefined): void {
     const before = Y.encodeStateVector(this.doc)
+    const map = this.doc.getMap('operations')
+    // A second entry of ours would follow the first, which no replica writes.
+    const fresh = entries.filter(([id]) => !map._map.has(id))
+    if (fresh.length === 0) return
     this.doc.transact(() => {
-      for (const [id, bytes] of entries) this.doc.getMap('operations').set(id, bytes)
+      for (const [id, bytes] of fresh) map.set(id, bytes)
     })
     this.#emit(Y.encodeStateAsUpdate(this.doc, before), origin)
   }

@@ -210,6 +210,16 @@ export class GossipSimulation {
           this.#feed(index, { kind: 'operations-read', link: effect.link, operations })
         })
         return
+      case 'diff': {
+        const parts = replica.diffNow(effect.vector)
+        const read = (at: number) => {
+          const more = at + 1 < parts.length
+          this.#feed(index, { kind: 'diff-read', link: effect.link, update: parts[at], more })
+          if (more) later(diskMs, () => read(at + 1))
+        }
+        later(diskMs, () => read(0))
+        return
+      }
       case 'agreed':
         return
       case 'drop': {

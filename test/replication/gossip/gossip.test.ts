@@ -84,10 +84,10 @@ t.test('an operation whose slot in the document was taken arrives all the same',
   t.ok(sim.converged())
   sim.partition((index) => (index === 0 ? 0 : 1))
   const squatter = new FakeReplica(7)
-  squatter.mergeUpdateNow(sim.node(0).replica.diff(new Uint8Array([0])))
+  for (const update of sim.node(0).replica.diffNow(new Uint8Array([0]))) squatter.mergeUpdateNow(update)
   squatter.doc.clientID = sim.node(0).replica.doc.clientID
   const own = squatter.commit('the squatter writes into the next slot of node 0')
-  sim.node(1).replica.mergeUpdateNow(squatter.diff(sim.node(1).replica.stateVector()))
+  for (const update of squatter.diffNow(sim.node(1).replica.stateVector())) sim.node(1).replica.mergeUpdateNow(update)
   const victim = sim.node(0).replica.commit('acknowledged by node 0')
   sim.runUntil(8000)
   t.same(sim.node(0).replica.stateVector(), sim.node(1).replica.stateVector(), 'the state vectors see nothing')
@@ -96,7 +96,7 @@ t.test('an operation whose slot in the document was taken arrives all the same',
   for (const { replica } of sim.nodes) t.ok(replica.has(victim) && replica.has(own), 'both are everywhere')
 })
 
-t.test('a flood of state vectors is answered a few times a second', async (t) => {
+t.test('a flood of state vectors is answered a few times a second, and one answer at a time', async (t) => {
   const replica = new FakeReplica(1)
   replica.commit('one')
   const gossip = new Gossip(replica, () => 0)
@@ -106,16 +106,47 @@ t.test('a flood of state vectors is answered a few times a second', async (t) =>
     { type: 'sync', message: encodeSyncMessage({ kind: 'step1', vector }) },
     { type: 'digest', vector, root: new Uint8Array(32) },
   ]
+  const ask = (i: number) =>
+    gossip
+      .handle({ kind: 'frame', link: 1, frame: flood[i % 2] as GossipFrame }, 0)
+      .filter((effect) => effect.kind === 'diff').length
   const answers = () => {
-    const effects = Array.from({ length: 200 }, (_, i) =>
-      gossip.handle({ kind: 'frame', link: 1, frame: flood[i % 2] as GossipFrame }, 0),
-    )
-    return framesOf(effects.flat()).filter((frame) => syncKind(frame) === 'step2').length
+    let started = 0
+    for (let i = 0; i < 200; i++) {
+      const count = ask(i)
+      started += count
+      t.equal(ask(i) * count, 0, 'none while one is under way')
+      const part = { kind: 'diff-read', link: 1, update: new Uint8Array([0, 0]) } as const
+      t.equal(syncKind(framesOf(gossip.handle({ ...part, more: true }, 0))[0]), 'update')
+      t.equal(ask(i), 0)
+      t.equal(syncKind(framesOf(gossip.handle({ ...part, more: false }, 0))[0]), 'step2')
+    }
+    return started
   }
   t.equal(answers(), 16)
   t.equal(answers(), 0)
   gossip.handle({ kind: 'tick' }, 0)
   t.equal(answers(), 16)
+})
+
+t.test('a peer that says again and again what is known is dropped; an honest one never', async (t) => {
+  const gossip = new Gossip(new FakeReplica(1), () => 0)
+  gossip.handle({ kind: 'link-up', link: 1, peer }, 0)
+  gossip.handle({ kind: 'link-up', link: 2, peer }, 0)
+  const known = { kind: 'merged', cause: 'update', report: { ...report, known: 1 } } as const
+  let untroubled = true
+  for (let i = 0; i < 50_000; i++) {
+    gossip.handle({ kind: 'update', update: new Uint8Array([1]), origin: 2 }, 0)
+    untroubled &&= gossip.handle({ ...known, link: 1 }, 0).length === 0
+  }
+  t.ok(untroubled, 'whoever is the second to tell a thing')
+  let count = 0
+  for (let dropped = false; !dropped; count++) {
+    const effects = gossip.handle({ ...known, link: 1 }, 0)
+    dropped = effects.some((effect) => effect.kind === 'drop' && effect.reason === 'flood')
+    if (count > 20_000) break
+  }
+  t.equal(count, 10_000)
 })
 
 t.test('what a crowd wrote in one round is not pushed whole where no link would take it', async (t) => {
@@ -132,18 +163,16 @@ t.test('what a crowd wrote in one round is not pushed whole where no link would 
   }
 })
 
-t.test('a set that is too large for one update comes by id, in frames of bounded size', async (t) => {
+t.test('buckets that differ bring what both lack, in frames of bounded size', async (t) => {
   const full = new FakeReplica(1)
   for (let i = 0; i < 20; i++) full.commit(`large ${i} ${'x'.repeat(900_000)}`)
   const gossip = new Gossip(full, () => 0)
   gossip.handle({ kind: 'link-up', link: 1, peer }, 0)
   const empty = new FakeReplica(2)
-  const step1 = encodeSyncMessage({ kind: 'step1', vector: empty.stateVector() })
-  const [table] = framesOf(gossip.handle({ kind: 'frame', link: 1, frame: { type: 'sync', message: step1 } }, 0))
-  t.equal(table?.type, 'table')
   const other = new Gossip(empty, () => 0)
   other.handle({ kind: 'link-up', link: 1, peer }, 0)
-  const buckets = framesOf(other.handle({ kind: 'frame', link: 1, frame: table as GossipFrame }, 0))
+  const table: GossipFrame = { type: 'table', table: full.inventory.table() }
+  const buckets = framesOf(other.handle({ kind: 'frame', link: 1, frame: table }, 0))
   t.ok(buckets.length > 0 && buckets.every((frame) => frame.type === 'bucket'))
   let effects = buckets.flatMap((frame) => gossip.handle({ kind: 'frame', link: 1, frame }, 0))
   let reads = 0

@@ -3,7 +3,9 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import * as Y from 'yjs'
 import { type Operation, silentLog } from '../../../core/index.ts'
-import { createMemoryStore, type OperationStore, SharedReplica } from '../../../replication/index.ts'
+import { createMemoryStore, type MergeReport, type OperationStore, SharedReplica } from '../../../replication/index.ts'
+import { parseUpdate } from '../../../replication/replica/update-reader.ts'
+import { encodeUpdate } from '../../../replication/replica/update-writer.ts'
 import { randomHistory, testSigner } from '../../support/histories.ts'
 import { createRandom, seeds } from '../../support/seeds.ts'
 import { cluster, createChain, follow, recordChange } from '../chain.ts'
@@ -22,10 +24,21 @@ function open(
 }
 const bytesOf = (operations: readonly Operation[]) => operations.map(({ bytes }) => bytes)
 
-async function exchange(a: SharedReplica, b: SharedReplica) {
-  const there = await a.mergeUpdate(b.diff(a.stateVector()), 1)
-  const back = await b.mergeUpdate(a.diff(b.stateVector()), 2)
-  return [there, back]
+/** Merges all at once, as they come by a link. */
+async function pull(to: SharedReplica, from: SharedReplica, origin?: number): Promise<MergeReport[]> {
+  const reports: Promise<MergeReport>[] = []
+  for await (const update of from.diff(to.stateVector())) reports.push(to.mergeUpdate(update, origin))
+  return Promise.all(reports)
+}
+
+async function exchange(a: SharedReplica, b: SharedReplica): Promise<MergeReport[]> {
+  return [...(await pull(a, b, 1)), ...(await pull(b, a, 2))]
+}
+
+/** The whole of a small document. */
+async function readDocument(node: SharedReplica): Promise<Uint8Array> {
+  const updates = await Array.fromAsync(node.diff(new Uint8Array([0])))
+  return updates.length === 1 ? (updates[0] as Uint8Array) : Y.mergeUpdates(updates)
 }
 
 for (const seed of seeds(15)) {
@@ -95,7 +108,7 @@ t.test('an update heard twice is passed on once', async (t) => {
   const a = await open(t)
   const b = await open(t)
   await a.replica.submit(bytesOf(createChain(3)))
-  const update = a.diff(b.stateVector())
+  const update = await readDocument(a)
   let told = 0
   b.onUpdate(() => told++)
   const [first, second] = await Promise.all([b.mergeUpdate(update, 1), b.mergeUpdate(update, 2)])
@@ -135,7 +148,7 @@ t.test('bytes that are no update are a fault of the sender, not of ours', async 
   const node = await open(t)
   const report = await node.mergeUpdate(new Uint8Array([1, 2, 3, 4, 5, 6]))
   t.equal(report.refused.length, 1)
-  t.throws(() => node.diff(new Uint8Array([255, 255])), { code: 'MAKI_PROTOCOL' })
+  t.throws(() => node.diff(new Uint8Array([255, 255])), { code: 'MAKI_PROTOCOL' }, 'by the call itself')
 })
 
 t.test('an update whose operations wait for heads is a gap, and comes again with a sync step', async (t) => {
@@ -143,15 +156,15 @@ t.test('an update whose operations wait for heads is a gap, and comes again with
   const a = await open(t)
   const b = await open(t)
   await a.mergeOperations(bytesOf(chain))
-  const vector = a.stateVector()
   const next = await a.replica.commit(cluster.operator, [recordChange(7)])
   const doc = new Y.Doc()
   doc.getMap('operations').set(next.id, new Uint8Array(next.bytes))
   const report = await b.mergeUpdate(Y.encodeStateAsUpdate(doc))
   t.match(report, { gap: true, added: [], missing: [chain[2]!.id], refused: [] })
-  t.match(await b.mergeUpdate(a.diff(vector)), { gap: true })
-  t.match(await b.mergeUpdate(a.diff(b.stateVector())), { gap: false, missing: [] })
+  t.same(b.stateVector(), new Uint8Array([0]))
+  t.match(await pull(b, a), [{ gap: false, missing: [], refused: [] }])
   t.same(b.replica.digest(), a.replica.digest())
+  t.same(b.stateVector(), a.stateVector())
 })
 
 t.test('deletions are counted, told with their link, and change nothing of what is stored', async (t) => {
@@ -159,7 +172,7 @@ t.test('deletions are counted, told with their link, and change nothing of what 
   const node = await open(t, { log })
   await node.mergeOperations(bytesOf(createChain(3)))
   const doc = new Y.Doc()
-  Y.applyUpdate(doc, node.diff(new Uint8Array([0])))
+  Y.applyUpdate(doc, await readDocument(node))
   const vector = Y.encodeStateVector(doc)
   doc.getMap('operations').delete(cluster.creation.id)
   await node.mergeUpdate(Y.encodeStateAsUpdate(doc, vector), 3)
@@ -169,7 +182,7 @@ t.test('deletions are counted, told with their link, and change nothing of what 
   t.same(await node.readOperations([cluster.creation.id, testSigner(1).key as never]), [cluster.creation.bytes])
 })
 
-t.test('the document comes back from its snapshot, and from the store where there is none', async (t) => {
+t.test('the index comes back from its file; what was stored last without it is entered anew', async (t) => {
   const snapshot = join(t.testdir({}), 'document')
   const store = createMemoryStore(new FakeRuntime(99))
   const chain = createChain(40)
@@ -178,24 +191,76 @@ t.test('the document comes back from its snapshot, and from the store where ther
   const vector = first.stateVector()
   await first[Symbol.asyncDispose]()
   const second = await open(t, { store, snapshot })
-  t.same(second.stateVector(), vector, 'nothing is put again')
+  t.same(second.stateVector(), vector, 'nothing is entered again')
   await second.mergeOperations(bytesOf(chain.slice(30)))
-  // No close: as after a crash, the snapshot lacks the last ten.
+  await second[Symbol.asyncDispose]()
+  const whole = await readFile(snapshot)
   const third = await open(t, { store, snapshot })
   t.equal(Y.decodeStateVector(third.stateVector()).size, 2)
+  await third[Symbol.asyncDispose]()
 
-  const whole = await readFile(snapshot)
-  for (const content of [Buffer.alloc(0), whole.subarray(0, 50), Buffer.concat([whole, Buffer.from([1])])]) {
+  const flipped = Buffer.from(whole)
+  flipped[whole.length - 3] = (flipped[whole.length - 3] as number) ^ 4
+  const cut = whole.subarray(0, whole.length - 1)
+  const log = recordLog()
+  for (const content of [Buffer.alloc(0), whole.subarray(0, 50), cut, flipped, Buffer.from('MKD1'.padEnd(99))]) {
     await writeFile(snapshot, content)
-    const node = await open(t, { store, snapshot })
+    const node = await open(t, { store, snapshot, log })
     const fresh = await open(t)
     await exchange(node, fresh)
     t.same(fresh.replica.digest(), node.replica.digest())
     t.equal(fresh.replica.count, chain.length)
+    await node[Symbol.asyncDispose]()
   }
+  t.equal(log.events.filter(([event]) => event === 'document.index.lost').length, 2, 'of nothing is left')
 })
 
-t.test('what the store lost comes back from the snapshot', async (t) => {
+for (const seed of seeds(10)) {
+  t.test(`an index that is cut anywhere makes no replica differ (SEED=${seed})`, async (t) => {
+    const random = createRandom(seed)
+    const snapshot = join(t.testdir({}), 'document')
+    const store = createMemoryStore(new FakeRuntime(seed))
+    const other = await open(t)
+    await other.mergeOperations([cluster.creation.bytes])
+    for (let life = 0; life < 5; life++) {
+      const node = await open(t, { store, snapshot })
+      for (let i = 0; i < 5; i++) {
+        if (random.chance(0.7)) await exchange(node, other)
+        const writer = random.pick([node, other])
+        if (writer.replica.count > 0) await writer.replica.commit(cluster.operator, [recordChange(random.integer(99))])
+      }
+      await node[Symbol.asyncDispose]()
+      const content = await readFile(snapshot)
+      if (random.chance(0.7)) await writeFile(snapshot, content.subarray(0, random.integer(content.length)))
+    }
+    const node = await open(t, { store, snapshot })
+    const fresh = await open(t)
+    for (let round = 0; round < 2; round++)
+      for (const a of [node, other, fresh])
+        for (const b of [node, other, fresh])
+          if (a !== b) for (const report of await exchange(a, b)) t.notOk(report.gap)
+    for (const one of [other, fresh]) {
+      t.same(one.replica.digest(), node.replica.digest())
+      t.same(one.stateVector(), node.stateVector())
+    }
+  })
+}
+
+t.test('a large set whose index is lost is not entered anew: peers tell it their slots', async (t) => {
+  const log = recordLog()
+  const chain = createChain(1100)
+  const other = await open(t)
+  await other.mergeOperations(bytesOf(chain))
+  const store = createMemoryStore(new FakeRuntime(97))
+  await store.append(chain)
+  const node = await open(t, { store, log })
+  t.match(log.events, [['document.incomplete', { operations: 1100 }]])
+  t.same(node.stateVector(), new Uint8Array([0]))
+  for (const report of await pull(node, other)) t.match(report, { added: [], refused: [], gap: false })
+  t.same(node.stateVector(), other.stateVector())
+})
+
+t.test('what the store lost does not come back from the index, but from a peer', async (t) => {
   const snapshot = join(t.testdir({}), 'document')
   const chain = createChain(20)
   const first = await open(t, { snapshot })
@@ -204,20 +269,49 @@ t.test('what the store lost comes back from the snapshot', async (t) => {
   const store = createMemoryStore(new FakeRuntime(98))
   await store.append([...chain.slice(0, 5), ...chain.slice(9)])
   const second = await open(t, { store, snapshot })
-  t.same(second.replica.digest(), first.replica.digest())
+  t.equal(second.replica.count, 16)
+  const other = await open(t)
+  await other.mergeOperations(bytesOf(chain))
+  await exchange(second, other)
   t.equal(store.count, 20)
-  t.same(second.stateVector(), first.stateVector())
+  t.same(second.replica.digest(), other.replica.digest())
 })
 
-t.test('a snapshot is written on the way, after 256 operations', async (t) => {
-  const snapshot = join(t.testdir({}), 'document')
-  const chain = createChain(300)
-  const node = await open(t, { snapshot })
-  await node.mergeOperations(bytesOf(chain.slice(0, 200)))
-  await t.rejects(readFile(snapshot))
-  await node.mergeOperations(bytesOf(chain.slice(200, 260)))
-  await node[Symbol.asyncDispose]()
-  const doc = new Y.Doc()
-  Y.applyUpdate(doc, new Uint8Array((await readFile(snapshot)).subarray(36)))
-  t.equal(doc.getMap('operations').size, 260)
+t.test('a long answer comes in parts that are merged side by side', async (t) => {
+  const chain = createChain(6)
+  const text = 'x'.repeat(60_000)
+  const a = await open(t)
+  await a.mergeOperations(bytesOf(chain))
+  for (let i = 0; i < 60; i++) await a.replica.commit(cluster.operator, [recordChange(i)], text.slice(0, 900))
+  const b = await open(t)
+  const updates = await Array.fromAsync(a.diff(b.stateVector()))
+  // Cut further, as a larger document would be.
+  const parts = updates.flatMap((update) => {
+    const { slots } = parseUpdate(update)
+    const filled = slots.map((slot) => ({ ...slot, bytes: slot.bytes as Uint8Array }))
+    return Array.from({ length: Math.ceil(filled.length / 5) }, (_, i) => encodeUpdate(filled.slice(i * 5, i * 5 + 5)))
+  })
+  t.ok(parts.length > 10)
+  for (const report of await Promise.all(parts.map((part) => b.mergeUpdate(part, 1))))
+    t.match(report, { gap: false, refused: [] })
+  t.same(b.stateVector(), a.stateVector())
+  t.same(b.replica.digest(), a.replica.digest())
+})
+
+t.test('a member that copies operations without end is refused, and others are not', async (t) => {
+  const node = await open(t)
+  await node.mergeOperations(bytesOf(createChain(3)))
+  const { id, bytes } = cluster.creation
+  let refused = ''
+  let clock = 0
+  for (; refused === '' && clock < 40_000; clock += 500) {
+    const slots = Array.from({ length: 500 }, (_, i) => ({ client: 5, clock: clock + i, id, bytes }))
+    refused = (await node.mergeUpdate(encodeUpdate(slots), 7)).refused[0] ?? ''
+  }
+  t.match(refused, /more copies/)
+  t.ok(clock > 16_000 && clock < 18_500, `after ${clock}`)
+  const honest = await open(t)
+  await honest.mergeOperations(bytesOf(createChain(5)))
+  for (const report of await pull(node, honest, 8)) t.match(report, { refused: [], gap: false })
+  t.equal(node.replica.count, 5)
 })

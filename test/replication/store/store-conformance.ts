@@ -15,6 +15,7 @@ export function testStore(name: string, open: (t: Test) => Promise<OperationStor
     t.match(store.id, /^[a-z2-7]{26}$/)
     t.not(store.id, other.id)
     t.equal(await store.read(chain[0]!.id), undefined)
+    t.equal(store.sequence(chain[0]!.id), undefined)
   })
 
   for (const seed of seeds(10)) {
@@ -38,7 +39,13 @@ export function testStore(name: string, open: (t: Test) => Promise<OperationStor
       )
       t.same(await store.list(chain.length, 5), [])
       t.same(await store.list(0, 0), [])
-      for (const { id, bytes } of random.shuffle(chain).slice(0, 10)) t.same(await store.read(id), bytes)
+      for (const { id, bytes } of random.shuffle(chain).slice(0, 10)) {
+        t.same(await store.read(id), bytes)
+        t.equal(
+          store.sequence(id),
+          chain.findIndex((operation) => operation.id === id),
+        )
+      }
     })
   }
 

@@ -1,0 +1,144 @@
+import { appendFile, open, readFile, rename, rm } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { crc32 } from 'node:zlib'
+import * as decoding from 'lib0/decoding'
+import * as encoding from 'lib0/encoding'
+import { syncDirectory } from '../store/store-files.ts'
+import type { Place } from './document.ts'
+
+/** `MKI1`, then the id of the store whose sequence numbers these are (26). */
+const MAGIC = 'MKI1'
+/** Before each batch: bytes that follow, and their CRC-32; both 4 bytes big-endian. */
+const BATCH_HEADER_BYTES = 8
+const MAX_BATCH_BYTES = 64 * 1024 * 1024
+
+/** Slots of one client whose clocks, and whose sequence numbers, follow one another. */
+interface Run {
+  readonly client: number
+  readonly clock: number
+  readonly sequence: number
+  length: number
+}
+
+/**
+ * The document's places on disk: appended to when the last write is done, never synced. What a power cut takes from its
+ * end, or a fault from anywhere in it, costs a sync with a peer and nothing else.
+ */
+export class DocumentLog {
+  readonly #path: string
+  #waiting: Place[] = []
+  #writing: Promise<void> | undefined
+  readonly #onFailed: (error: unknown) => void
+  #failed = false
+
+  private constructor(path: string, failed: (error: unknown) => void) {
+    this.#path = path
+    this.#onFailed = failed
+  }
+
+  /**
+   * Opens the log after `restore` took each place that it holds, until one is refused; what follows is forgotten. Of another
+   * store, or damaged at its start, it was not `found`. `failed` is called once when nothing can be written any more.
+   * Throws what the disk does.
+   */
+  static async open(
+    path: string,
+    storeId: string,
+    restore: (place: Place) => boolean,
+    failed: (error: unknown) => void,
+  ): Promise<{ readonly log: DocumentLog; readonly found: boolean }> {
+    const content = await readFile(path).catch(() => Buffer.alloc(0))
+    const found = content.subarray(0, MAGIC.length + storeId.length).equals(Buffer.from(MAGIC + storeId))
+    const runs = found ? readRuns(content.subarray(MAGIC.length + storeId.length)) : []
+    const kept: Run[] = []
+    taking: for (const { client, clock, sequence, length } of runs) {
+      for (let i = 0; i < length; i++) {
+        const place = { client, clock: clock + i, sequence: sequence + i }
+        if (!restore(place)) break taking
+        addPlace(kept, place)
+      }
+    }
+    await rewrite(path, Buffer.concat([Buffer.from(MAGIC + storeId), encodeBatch(kept)]))
+    return { log: new DocumentLog(path, failed), found }
+  }
+
+  /** Lets places follow those before, in the background. */
+  append(places: readonly Place[]): void {
+    if (this.#failed || places.length === 0) return
+    for (const place of places) this.#waiting.push(place)
+    this.#writing ??= this.#write()
+  }
+
+  /** Resolves when all is written that was given. Nothing stays open. */
+  async idle(): Promise<void> {
+    while (this.#writing !== undefined) await this.#writing
+  }
+
+  async #write(): Promise<void> {
+    try {
+      while (this.#waiting.length > 0) {
+        const runs: Run[] = []
+        for (const place of this.#waiting.splice(0)) addPlace(runs, place)
+        await appendFile(this.#path, encodeBatch(runs))
+      }
+    } catch (error) {
+      // What came after would not follow what is there.
+      this.#failed = true
+      this.#waiting = []
+      this.#onFailed(error)
+    } finally {
+      this.#writing = undefined
+    }
+  }
+}
+
+function addPlace(runs: Run[], { client, clock, sequence }: Place): void {
+  const last = runs.at(-1)
+  const follows =
+    last?.client === client && last.clock + last.length === clock && last.sequence + last.length === sequence
+  if (follows) last.length++
+  else runs.push({ client, clock, sequence, length: 1 })
+}
+
+function encodeBatch(runs: readonly Run[]): Uint8Array {
+  const encoder = encoding.createEncoder()
+  for (const { client, clock, sequence, length } of runs)
+    for (const number of [client, clock, sequence, length]) encoding.writeVarUint(encoder, number)
+  const body = encoding.toUint8Array(encoder)
+  const batch = new Uint8Array(BATCH_HEADER_BYTES + body.length)
+  const view = new DataView(batch.buffer)
+  view.setUint32(0, body.length)
+  view.setUint32(4, crc32(body))
+  batch.set(body, BATCH_HEADER_BYTES)
+  return batch
+}
+
+/** Up to the first batch that is not what was written. */
+function* readRuns(content: Buffer): Generator<Run, void, void> {
+  for (let at = 0; at + BATCH_HEADER_BYTES <= content.length; ) {
+    const length = content.readUInt32BE(at)
+    const body = content.subarray(at + BATCH_HEADER_BYTES, at + BATCH_HEADER_BYTES + length)
+    if (length > MAX_BATCH_BYTES || body.length < length || crc32(body) !== content.readUInt32BE(at + 4)) return
+    const decoder = decoding.createDecoder(body)
+    while (decoding.hasContent(decoder)) {
+      const [client, clock, sequence, count] = [0, 0, 0, 0].map(() => decoding.readVarUint(decoder))
+      yield { client, clock, sequence, length: count } as Run
+    }
+    at += BATCH_HEADER_BYTES + length
+  }
+}
+
+/** Whole or not at all. */
+async function rewrite(path: string, content: Uint8Array): Promise<void> {
+  const temporary = `${path}.new`
+  try {
+    await using file = await open(temporary, 'w', 0o600)
+    await file.writeFile(content)
+    await file.sync()
+  } catch (error) {
+    await rm(temporary, { force: true }).catch(() => {})
+    throw error
+  }
+  await rename(temporary, path)
+  await syncDirectory(dirname(path))
+}
