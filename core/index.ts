@@ -1,5 +1,6 @@
 export { announcedSchema, requireAnnounced } from './announced-schema.ts'
 export { type CertificateName, parseCertificateName, type SealEpochKey } from './change-fields.ts'
+export { type ChangeForOptions, changeFor } from './change-for.ts'
 export * from './changes.ts'
 export * from './codec.ts'
 export type { Digest } from './digest.ts'
@@ -7,7 +8,10 @@ export { compileEffects, type Effect, type Effects } from './effects.ts'
 export * from './emitter.ts'
 export * from './errors.ts'
 export * from './fold.ts'
+export type { FoldView } from './fold-view.ts'
+export { IdTable } from './id-table.ts'
 export * from './ids.ts'
+export { findKeyParts, type KeyParts, parseKey } from './key-parts.ts'
 export * from './keys.ts'
 export * from './manifest.ts'
 export { compareMembers, type Member, type Members } from './membership.ts'
@@ -21,4 +25,15 @@ export * from './rendezvous.ts'
 export * from './seals.ts'
 export * from './stamp.ts'
 export * from './state.ts'
+export { compileUndo } from './undo.ts'
+export {
+  findWriterWithout,
+  listUndoKeys,
+  type SkippedKey,
+  type SkipReason,
+  type UndoFold,
+  type UndoPlan,
+  type Written,
+} from './undo-plan.ts'
+export { requireUndoable } from './undoable.ts'
 export * from './views.ts'
