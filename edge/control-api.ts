@@ -55,6 +55,8 @@ export interface ClusterStatus {
   /** Operations of a newer schema than this node knows. */
   readonly unknown: readonly OperationId[]
   readonly conflicts: readonly ConflictSummary[]
+  /** What the store of this node lost, until it has compared with another node; absent when it is whole. */
+  readonly damaged?: { readonly readable: number; readonly lost: number }
 }
 
 export interface ConflictSummary {

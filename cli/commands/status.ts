@@ -17,6 +17,8 @@ interface StatusResult {
   readonly void: readonly { readonly operation: OperationId; readonly reason: string }[]
   readonly unknown: readonly OperationId[]
   readonly conflicts: readonly ConflictSummary[]
+  /** What the store of the node that answered lost and has not pulled again yet. */
+  readonly damaged?: { readonly readable: number; readonly lost: number }
   /** Own operations on this computer that no node has yet. */
   readonly waiting: readonly OperationId[]
 }
@@ -61,10 +63,13 @@ export default class Status extends MakiCommand<StatusResult> {
   }
 }
 
-type Findings = Pick<StatusResult, 'nodes' | 'conflicts'>
+type Findings = Pick<StatusResult, 'nodes' | 'conflicts' | 'damaged'>
 
-const isHealthy = ({ nodes, conflicts }: Findings): boolean =>
-  nodes.every(({ up }) => up) && new Set(nodes.map(({ digest }) => digest)).size <= 1 && conflicts.length === 0
+const isHealthy = ({ nodes, conflicts, damaged }: Findings): boolean =>
+  damaged === undefined &&
+  nodes.every(({ up }) => up) &&
+  new Set(nodes.map(({ digest }) => digest)).size <= 1 &&
+  conflicts.length === 0
 
 /** What this computer knows by itself: which nodes there are, not how they are. */
 function readCopy(client: ClusterClient): Omit<StatusResult, 'answeredBy' | 'exchangedAt' | 'waiting'> {
@@ -130,6 +135,13 @@ function listFindings(status: StatusResult, style: Style): string[] {
     ({ key, winner, losers }) =>
       `${style.warn('conflict')} at ${plainLine(key)}: ${shortId(winner)} won over ${losers.map(shortId).join(', ')}`,
   )
+  if (status.damaged !== undefined) {
+    const { readable, lost } = status.damaged
+    const what = `its store was damaged: ${count(lost, 'operation')} lost, ${readable} kept`
+    lines.push(
+      `${style.bad('damaged')} ${status.answeredBy ?? 'this computer'}: ${what}; it signs nothing before it has compared with another node`,
+    )
+  }
   for (const { operation, reason } of status.void)
     lines.push(`${style.warn('void')} ${shortId(operation)}: ${plainLine(reason)}`)
   const amounts: [readonly unknown[], string][] = [

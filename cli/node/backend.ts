@@ -62,6 +62,7 @@ export class NodeBackend implements ControlBackend {
         winner: winner.operation,
         losers: losers.map(({ operation }) => operation),
       })),
+      ...(replica.damaged === undefined ? {} : { damaged: replica.damaged }),
     }
   }
 
