@@ -1,5 +1,7 @@
+import { announcedSchema } from './announced-schema.ts'
 import type { SealEpochKey } from './change-fields.ts'
-import type { MemberKey, OperationId } from './ids.ts'
+import { idBytes, type MemberKey, type OperationId } from './ids.ts'
+import type { Members } from './membership.ts'
 import { compareOperations, type Stamp } from './stamp.ts'
 import {
   type AccountValue,
@@ -32,13 +34,49 @@ export interface SealedPlace {
   readonly sealed: Sealed
 }
 
-/** Greatest first. A grant of an epoch that nobody began is none. */
+/** The X25519 public key that names an epoch, 32 bytes. */
+export const epochBytes = (epoch: SealEpochKey): Uint8Array => idBytes(epoch as string as MemberKey)
+
+/** The schema in which seals are said: while a node reads only older ones, nobody can seal. */
+export const SEAL_SCHEMA = 2
+
+/** False while some node's program could not read what is sealed. */
+export const canSeal = (state: State): boolean => announcedSchema(state) >= SEAL_SCHEMA
+
+/**
+ * Points of small order on Curve25519 and its twist, and their other spellings (RFC 7748 section 6.1; the list of libsodium's
+ * `has_small_order`): whatever is sealed to one of them fails. In hexadecimal, the unused top bit cleared.
+ */
+const WEAK_KEYS: ReadonlySet<string> = new Set([
+  '0000000000000000000000000000000000000000000000000000000000000000',
+  '0100000000000000000000000000000000000000000000000000000000000000',
+  'e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800',
+  '5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157',
+  'ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
+  'edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
+  'eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
+])
+
+/** True for a key that no private key belongs to: an epoch of that name serves nobody. */
+export function isWeakEpoch(epoch: SealEpochKey): boolean {
+  const bytes = Buffer.from(epochBytes(epoch))
+  bytes[31] = (bytes[31] as number) & 0x7f
+  return WEAK_KEYS.has(bytes.toString('hex'))
+}
+
+/**
+ * Greatest first. A grant of an epoch that nobody began is none.
+ *
+ * Who knows the private half got it through a chain of grants from who began it. When a grant in that chain does not count any
+ * more (its giver was revoked), the first such giver is itself named by one that counts, or began the epoch, which then is none.
+ * So whoever knows the key is a recipient, or some recipient is no member any more.
+ */
 export function listSealEpochs(state: State): readonly SealEpoch[] {
   const epochs: (SealEpoch & { id: OperationId })[] = []
   for (const id of state.ids('seal')) {
     const key = id as SealEpochKey
     const begun = state.get(keys.seal(key))
-    if (begun === undefined) continue
+    if (begun === undefined || isWeakEpoch(key)) continue
     const recipients = new Set([begun.author])
     for (const grant of listGrants(state, key)) recipients.add(grant.node).add(grant.giver)
     epochs.push({ key, operation: begun.operation, id: begun.operation, stamp: begun.stamp, recipients })
@@ -62,22 +100,41 @@ export function listGrants(state: State, epoch: SealEpochKey): readonly SealGran
   })
 }
 
-/**
- * What new values are sealed to: the greatest epoch that nobody but nodes of the cluster can open. Undefined when there
- * is none: a node has to begin one. `isMember` is the fold's: a removed key never returns, whatever the state says.
- */
-export function findSealEpoch(state: State, isMember: (key: MemberKey) => boolean): SealEpoch | undefined {
-  const nodes = liveNodes(state, isMember)
-  return listSealEpochs(state).find((epoch) => [...epoch.recipients].every((key) => nodes.has(key)))
+/** What has to be known of a cluster to say who may open what; a replica or a fold. */
+export interface SealView {
+  readonly state: State
+  readonly members: Members
+  isAncestor(a: OperationId, b: OperationId): boolean
 }
 
-/** Nodes of the cluster that cannot open an epoch yet. */
-export function listUngranted(
-  state: State,
-  epoch: SealEpoch,
-  isMember: (key: MemberKey) => boolean,
-): readonly MemberKey[] {
-  return [...liveNodes(state, isMember)].filter((key) => !epoch.recipients.has(key)).sort()
+/**
+ * What new values are sealed to: the greatest epoch that nobody but nodes of the cluster can open, now or later. Undefined when
+ * there is none: a node has to begin one.
+ *
+ * That no removed node was given it is not enough: elsewhere, one that has not heard of the removal may be giving it at this
+ * moment. So the epoch has to descend from every removal of a node; then whoever knows the epoch knows of the removal.
+ */
+export function findSealEpoch(view: SealView): SealEpoch | undefined {
+  const nodes = liveNodes(view)
+  const removals = listRemovals(view.members)
+  return listSealEpochs(view.state).find(
+    (epoch) =>
+      [...epoch.recipients].every((key) => nodes.has(key)) &&
+      removals.every((cuts) => cuts.some((cut) => view.isAncestor(cut, epoch.operation))),
+  )
+}
+
+/** The epochs that a node has to be able to open: what new values are sealed to, and what present values are. */
+export function listNeededEpochs(view: SealView): readonly SealEpoch[] {
+  const present = findSealEpoch(view)
+  const used = new Set(listSealed(view.state).map(({ sealed }) => sealed.epoch))
+  return listSealEpochs(view.state).filter(({ key }) => key === present?.key || used.has(key))
+}
+
+/** Nodes of the cluster that were not given an epoch yet. Sorted. */
+export function listUngranted(view: SealView, epoch: SealEpochKey): readonly MemberKey[] {
+  const granted = new Set(listGrants(view.state, epoch).map(({ node }) => node))
+  return [...liveNodes(view)].filter((key) => !granted.has(key)).sort()
 }
 
 /** Every value of the state that is sealed, by key and purpose. */
@@ -98,14 +155,14 @@ export function listSealed(state: State): readonly SealedPlace[] {
 }
 
 /** Sealed values that somebody outside the cluster may be able to open: to be replaced at their source. */
-export function listExposed(state: State, isMember: (key: MemberKey) => boolean): readonly SealedPlace[] {
-  const nodes = liveNodes(state, isMember)
+export function listExposed(view: SealView): readonly SealedPlace[] {
+  const nodes = liveNodes(view)
   const safe = new Set(
-    listSealEpochs(state)
+    listSealEpochs(view.state)
       .filter(({ recipients }) => [...recipients].every((key) => nodes.has(key)))
       .map(({ key }) => key),
   )
-  return listSealed(state).filter(({ sealed }) => !safe.has(sealed.epoch))
+  return listSealed(view.state).filter(({ sealed }) => !safe.has(sealed.epoch))
 }
 
 /**
@@ -122,10 +179,19 @@ export const sealPurpose = {
 const listKind = <Value>(state: State, kind: string): readonly Entry<Value>[] =>
   state.ids(kind).flatMap((id) => state.scope(`${kind}/${id}`) as readonly Entry<Value>[])
 
-function liveNodes(state: State, isMember: (key: MemberKey) => boolean): ReadonlySet<MemberKey> {
+/** Keys of the nodes that belong to the cluster. A removed key never returns, whatever the state says of it. */
+export function liveNodes({ state, members }: Pick<SealView, 'state' | 'members'>): ReadonlySet<MemberKey> {
+  const isMember = (key: MemberKey) => members.get(key)?.cuts.length === 0
   return new Set(
     listNodes(state)
       .map(({ key }) => key)
       .filter(isMember),
   )
+}
+
+/** For each key that was a node once and is no member any more, the operations that removed it. */
+function listRemovals(members: Members): readonly (readonly OperationId[])[] {
+  return [...members.values()]
+    .filter(({ grants, cuts }) => cuts.length > 0 && grants.some(({ role }) => role === 'node'))
+    .map(({ cuts }) => cuts.map(({ operation }) => operation))
 }

@@ -1,0 +1,10 @@
+export { type DutyView, planSealDuties, type SealDuty } from './duty.ts'
+export { MAX_SEALED_BYTES } from './padding.ts'
+export { createEpoch, type EpochSecret, openGrant, openValue, type SealPlace, sealGrant, sealValue } from './seal.ts'
+export {
+  SealKeeper,
+  type SealKeeperEvents,
+  type SealKeeperOptions,
+  type SealPeers,
+  type SealReplica,
+} from './seal-keeper.ts'

@@ -1,0 +1,87 @@
+import * as crypto from 'node:crypto'
+import t from 'tap'
+import { createSigner, type MemberKey, memberKeyFrom } from '../../../core/index.ts'
+import {
+  exportPublicKey,
+  type HpkeContext,
+  importPrivateKey,
+  openHpke,
+  sealHpke,
+} from '../../../replication/seals/hpke.ts'
+import { memberOpenKey, memberSealKey } from '../../../replication/seals/member-opener.ts'
+import { MAX_SEALED_BYTES, pad, unpad } from '../../../replication/seals/padding.ts'
+import { createRandom, seeds } from '../../support/seeds.ts'
+
+const hex = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, 'hex'))
+const toHex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
+
+/** RFC 9180 appendix A.2.1, sequence number 0. */
+const VECTOR = {
+  info: hex('4f6465206f6e2061204772656369616e2055726e'),
+  ephemeral: hex('f4ec9b33b792c372c1d2c2063507b684ef925b8c75a42dbcbf57d63ccd381600'),
+  encapsulated: '1afa08d3dec047a643885163f1180476fa7ddb54c6a8029ea33f95796bf2ac4a',
+  publicKey: hex('4310ee97d88cc1f088a5576c77ab0cf5c3ac797f3d95139c6c84b5429c59662a'),
+  privateKey: hex('8057991eef8f1f1af18f4a9491d16a1ce333f695d4db8e38da75975c4478e0fb'),
+  plaintext: hex('4265617574792069732074727574682c20747275746820626561757479'),
+  aad: hex('436f756e742d30'),
+  ciphertext: '1c5250d8034ec2b784ba2cfd69dbdb8af406cfe3ff938e131f0def8c8b60b4db21993c62ce81883d2dd1b51a28',
+}
+const context: HpkeContext = { info: VECTOR.info, aad: VECTOR.aad }
+
+t.test('the vector of RFC 9180, appendix A.2.1', async (t) => {
+  t.equal(toHex(exportPublicKey(importPrivateKey(VECTOR.privateKey))), toHex(VECTOR.publicKey))
+  const sealed = sealHpke(VECTOR.publicKey, VECTOR.plaintext, context, VECTOR.ephemeral)
+  t.equal(toHex(sealed), VECTOR.encapsulated + VECTOR.ciphertext)
+  t.equal(toHex(openHpke(importPrivateKey(VECTOR.privateKey), sealed, context)), toHex(VECTOR.plaintext))
+})
+
+t.test('the DHKEM of OpenSSL agrees', async (t) => {
+  const privateKey = importPrivateKey(VECTOR.privateKey)
+  const shared = crypto.decapsulate(privateKey, Buffer.from(VECTOR.encapsulated, 'hex'))
+  t.equal(toHex(new Uint8Array(shared)), '0bbe78490412b4bbea4812666f7916932b828bba79942424abb65244930d69a7')
+})
+
+for (const seed of seeds(20)) {
+  t.test(`what is changed in any way does not open, seed ${seed}`, async (t) => {
+    const random = createRandom(seed)
+    const privateKey = importPrivateKey(random.bytes(32))
+    const plaintext = random.bytes(random.integer(300))
+    const sealed = sealHpke(exportPublicKey(privateKey), plaintext, context, random.bytes(32))
+    t.same(openHpke(privateKey, sealed, context), plaintext)
+    const flipped = sealed.slice()
+    const at = random.integer(sealed.length)
+    // The top bit of an X25519 key is not used, and the KEM binds it all the same.
+    flipped[at] = (flipped[at] as number) ^ (1 << random.integer(8))
+    t.throws(() => openHpke(privateKey, flipped, context), `bit in byte ${at}`)
+    t.throws(() => openHpke(privateKey, sealed.subarray(0, random.integer(sealed.length)), context))
+    t.throws(() => openHpke(importPrivateKey(random.bytes(32)), sealed, context))
+    t.throws(() => openHpke(privateKey, sealed, { ...context, aad: random.bytes(3) }))
+    t.throws(() => openHpke(privateKey, sealed, { ...context, info: random.bytes(3) }))
+  })
+
+  t.test(`a member's key opens what was sealed to its public half, seed ${seed}`, async (t) => {
+    const random = createRandom(seed)
+    const secret = random.bytes(32)
+    const { key } = createSigner(secret)
+    t.equal(toHex(exportPublicKey(memberOpenKey(secret))), toHex(memberSealKey(key)))
+  })
+
+  t.test(`padding comes off and says little, seed ${seed}`, async (t) => {
+    const random = createRandom(seed)
+    const value = random.bytes(random.integer(random.pick([10, 252, 3000, MAX_SEALED_BYTES])))
+    const padded = pad(value)
+    t.same(unpad(padded), value)
+    t.ok(value.length > 252 || padded.length === 256)
+    t.ok(padded.length <= Math.max(256, (value.length + 4) * 1.12))
+    const cut = padded.slice(0, random.integer(Math.min(padded.length, value.length + 4)))
+    t.throws(() => unpad(cut), { code: 'MAKI_INVALID' })
+  })
+}
+
+t.test('keys that nobody has are refused', async (t) => {
+  t.throws(() => sealHpke(new Uint8Array(32), VECTOR.plaintext, context, VECTOR.ephemeral))
+  const one = new Uint8Array(32)
+  one[0] = 1
+  t.throws(() => memberSealKey(memberKeyFrom(one) as MemberKey), { code: 'MAKI_INVALID' })
+  t.throws(() => pad(new Uint8Array(MAX_SEALED_BYTES + 1)), { code: 'MAKI_TOO_LARGE' })
+})
