@@ -3,11 +3,12 @@ import { Authority, type Staged } from './authority.ts'
 import { type Digest, DigestKeeper } from './digest.ts'
 import { compileEffects, type Effects } from './effects.ts'
 import { MakiError } from './errors.ts'
-import { Histories, type HistoriesHead } from './histories.ts'
+import { Histories } from './histories.ts'
 import type { MemberKey, OperationId } from './ids.ts'
 import { compileDemands, type Members, type MembershipOperation, readMembership } from './membership.ts'
 import type { Operation } from './operation.ts'
-import { OperationTable, type OperationTableHead } from './operation-table.ts'
+import { OperationTable } from './operation-table.ts'
+import type { PackedFold, PackedFoldHead } from './packed-fold.ts'
 import { type Preview, type PreviewDraft, previewDraft } from './preview.ts'
 import { type Conflict, type Fresh, type Side, Sides } from './sides.ts'
 import { compareStamps, formatStamp, type Stamp } from './stamp.ts'
@@ -15,28 +16,12 @@ import { type Entry, type Key, type Scope, type State, type StateDelta, StateTab
 import { touchedScopes } from './touch-counts.ts'
 import { Verdicts, type VoidOperation } from './verdicts.ts'
 
+export type { PackedFold } from './packed-fold.ts'
 export type { Conflict, Side } from './sides.ts'
 export type { VoidOperation } from './verdicts.ts'
 
 /** Raised when the same operations fold to another state than before; replicas compare digests only at equal versions. */
 export const FOLD_VERSION = 2
-
-/** A fold as it can be written down: `head` is plain enough for MessagePack, the lists are views of what never changes. */
-export interface PackedFold {
-  readonly head: PackedFoldHead
-  readonly lists: readonly Uint8Array[]
-}
-
-interface PackedFoldHead {
-  readonly operations: OperationTableHead
-  readonly histories: HistoriesHead
-  /** How many of the lists belong to `operations`. */
-  readonly operationLists: number
-  readonly membership: readonly MembershipOperation[]
-  readonly touches: StateDelta['touches']
-  /** Digest of the state. */
-  readonly state: string
-}
 
 /**
  * The state as a pure function of a set of operations: whatever the order they were added in (heads first), the same
@@ -89,6 +74,11 @@ export class Fold {
   /** How many operations were added. */
   get size(): number {
     return this.#operations.size
+  }
+
+  /** The operations that were added, in that order. */
+  ids(): Iterable<OperationId> {
+    return this.#operations.ids
   }
 
   has(id: OperationId): boolean {

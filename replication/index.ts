@@ -29,6 +29,7 @@ export type {
   OperationStore,
   StoreDamage,
 } from './ports.ts'
+export type { CheckpointOptions } from './replica/checkpoints.ts'
 export { Inventory } from './replica/inventory.ts'
 export { readOperation } from './replica/read-operation.ts'
 export { Replica, type ReplicaEvents, type ReplicaOptions } from './replica/replica.ts'
@@ -37,3 +38,4 @@ export { type DocumentFaults, SharedReplica, type SharedReplicaOptions } from '.
 export type { Standing } from './replica/standing.ts'
 export { type LevelStore, type LevelStoreOptions, openLevelStore } from './store/level-store.ts'
 export { createMemoryStore } from './store/store-memory.ts'
+export { StoreScrub } from './store/store-scrub.ts'

@@ -29,6 +29,10 @@ export class HeldOperations {
     return this.#operations.has(id)
   }
 
+  get(id: OperationId): Operation | undefined {
+    return this.#operations.get(id)
+  }
+
   ids(): readonly OperationId[] {
     return [...this.#operations.keys()]
   }

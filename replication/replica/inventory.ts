@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { ID_BYTES, idBytes, type OperationId } from '../../core/index.ts'
+import { ID_BYTES, IdTable, type OperationId } from '../../core/index.ts'
 import type { InventoryView } from '../ports.ts'
 import { IdSum } from '../store/id-sum.ts'
 
@@ -8,30 +8,31 @@ const ENTRY_BYTES = 4 + ID_BYTES
 
 /** The set of ids, kept so that adding one costs the same however many there are. */
 export class Inventory implements InventoryView {
-  readonly #buckets = Array.from({ length: INVENTORY_BUCKETS }, () => ({
-    sum: new IdSum(),
-    ids: new Set<OperationId>(),
-  }))
-  #size = 0
+  readonly #ids = new IdTable()
+  readonly #sums = Array.from({ length: INVENTORY_BUCKETS }, () => new IdSum())
   /** Undefined while the set changed since it was computed. */
   #root: Uint8Array | undefined
 
   get size(): number {
-    return this.#size
+    return this.#ids.size
   }
 
   has(id: OperationId): boolean {
-    return this.#bucket(idBytes(id)[0] as number).ids.has(id)
+    return this.#ids.has(id)
+  }
+
+  /** In the order in which they were added. */
+  ids(): Iterable<OperationId> {
+    return this.#ids
   }
 
   /** Adding an id again is nothing. */
   add(id: OperationId): void {
-    const bytes = idBytes(id)
-    const bucket = this.#bucket(bytes[0] as number)
-    if (bucket.ids.has(id)) return
-    bucket.ids.add(id)
-    bucket.sum.addBytes(bytes)
-    this.#size++
+    const { size } = this.#ids
+    const number = this.#ids.add(id)
+    if (number < size) return
+    const bytes = this.#ids.bytesAt(number)
+    this.#sums[bytes[0] as number]?.addBytes(bytes)
     this.#root = undefined
   }
 
@@ -43,7 +44,7 @@ export class Inventory implements InventoryView {
   table(): Uint8Array {
     const table = new Uint8Array(INVENTORY_BUCKETS * ENTRY_BYTES)
     const view = new DataView(table.buffer)
-    for (const [i, { sum }] of this.#buckets.entries()) {
+    for (const [i, sum] of this.#sums.entries()) {
       view.setUint32(i * ENTRY_BYTES, sum.count)
       table.set(sum.xor, i * ENTRY_BYTES + 4)
     }
@@ -52,12 +53,12 @@ export class Inventory implements InventoryView {
 
   /** Sorted; throws a RangeError for anything but 0 to 255. */
   bucket(index: number): readonly OperationId[] {
-    return [...this.#bucket(index).ids].sort()
-  }
-
-  #bucket(index: number) {
-    const bucket = this.#buckets[index]
-    if (bucket === undefined) throw new RangeError(`an inventory has no bucket ${index}`)
-    return bucket
+    if (this.#sums[index] === undefined) throw new RangeError(`an inventory has no bucket ${index}`)
+    const bytes = this.#ids.bytes()
+    const ids: OperationId[] = []
+    for (let number = 0; number < this.#ids.size; number++) {
+      if (bytes[number * ID_BYTES] === index) ids.push(this.#ids.at(number))
+    }
+    return ids.sort()
   }
 }

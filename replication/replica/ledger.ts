@@ -1,11 +1,10 @@
 import {
   asMakiError,
+  type Change,
   type ClusterId,
-  compareOperations,
   type Emitter,
   Fold,
   type Log,
-  MAX_HEADS,
   MakiError,
   type MemberKey,
   type Operation,
@@ -15,12 +14,14 @@ import {
   type StateDelta,
 } from '../../core/index.ts'
 import type { OperationRecord, OperationStore } from '../ports.ts'
+import { type CheckpointOptions, Checkpoints } from './checkpoints.ts'
 import { HeldOperations } from './held-operations.ts'
 import { Inventory } from './inventory.ts'
 import { PendingPool } from './pending-pool.ts'
 import { readOperation } from './read-operation.ts'
 import type { Round, Staged } from './round-queue.ts'
 import { mergeDeltas } from './state-deltas.ts'
+import { chooseTips, type Tip } from './tips.ts'
 
 export interface LedgerEvents {
   /** Operations became durable here, by one call; `origin` is what was given to it. Before they are folded. */
@@ -34,6 +35,8 @@ export interface LedgerOptions {
   readonly cluster: ClusterId
   readonly runtime: Pick<Runtime, 'now' | 'after'>
   readonly log: Log
+  /** Where the fold is kept for the next start; undefined: nowhere. */
+  readonly checkpoint?: CheckpointOptions | undefined
 }
 
 /** What became of operations from a peer, added up over the steps of a merge. */
@@ -54,16 +57,23 @@ const LOAD_STEP = 1000
  * each after all of its heads, then durable together, then folded.
  */
 export class Ledger {
-  readonly fold = new Fold()
+  /** Set once more by `load`, where there is a checkpoint. */
+  fold = new Fold()
+  /** Of every stored operation, in order of arrival. */
   readonly inventory = new Inventory()
   readonly pool = new PendingPool()
   readonly held: HeldOperations
-  /** Of every stored operation. */
-  readonly stamps = new Map<OperationId, Stamp>()
   readonly #options: LedgerOptions
   readonly #events: Emitter<LedgerEvents>
-  /** Staged or held: not folded, but all that they follow is folded or in here. */
-  readonly #unfolded = new Map<OperationId, Operation>()
+  readonly #checkpoints: Checkpoints | undefined
+  /** Checked as one of several that are handed in together; not staged yet. */
+  readonly #reserved = new Map<OperationId, Operation>()
+  /** In the present round: stored and folded, or held, when that is settled. */
+  readonly #staged = new Map<OperationId, Operation>()
+  /** What can be followed although it is not folded: reserved, staged or held. */
+  readonly #unfolded = {
+    get: (id: OperationId) => this.#reserved.get(id) ?? this.#staged.get(id) ?? this.held.get(id),
+  }
   /** What a new operation follows: the fold's heads, with what this round staged. */
   #tips: Map<OperationId, Stamp> | undefined
 
@@ -72,32 +82,54 @@ export class Ledger {
     this.#options = options
     this.#events = events
     this.held = new HeldOperations(options.runtime, onDue)
+    this.#checkpoints = options.checkpoint && new Checkpoints(options.checkpoint, options)
   }
 
   /** Takes in everything that the store holds. Throws MAKI_STORE_DAMAGED when that is not of this cluster. */
   async load(): Promise<void> {
     const { store } = this.#options
-    for (let from = 0; from < store.count; from += LOAD_STEP) {
-      const staged: Staged[] = []
-      for (const record of await store.list(from, LOAD_STEP)) {
-        const operation = this.#restore(record)
-        this.stamps.set(operation.id, operation.stamp)
-        this.inventory.add(operation.id)
-        const missing = this.missingHeads(operation)
-        if (missing.length === 0) this.stage(operation, staged, true)
-        else this.pool.add(operation, missing, true)
+    this.fold = (await this.#checkpoints?.load()) ?? this.fold
+    const folded = new Map<number, OperationId>()
+    for (const id of this.fold.ids()) folded.set(store.sequence(id) as number, id)
+    for (let sequence = 0; sequence < store.count; ) {
+      const id = folded.get(sequence)
+      if (id === undefined) {
+        const from = sequence++
+        while (sequence < store.count && sequence - from < LOAD_STEP && !folded.has(sequence)) sequence++
+        this.#loadRecords(await store.list(from, sequence - from))
+      } else {
+        this.inventory.add(id)
+        sequence++
       }
-      this.#foldDue(staged.map(({ operation }) => operation))
     }
     this.#tips = undefined
+    this.#checkpoints?.consider(this.fold)
+  }
+
+  /** Waits for a checkpoint that is being written, and stops the timer. */
+  async close(): Promise<void> {
+    this.held.close()
+    await this.#checkpoints?.idle()
+  }
+
+  #loadRecords(records: readonly OperationRecord[]): void {
+    const staged: Staged[] = []
+    for (const record of records) {
+      const operation = this.#restore(record)
+      this.inventory.add(operation.id)
+      const missing = this.missingHeads(operation)
+      if (missing.length === 0) this.stage(operation, staged, true)
+      else this.pool.add(operation, missing, true)
+    }
+    this.#foldDue(staged.map(({ operation }) => operation))
   }
 
   isHere(id: OperationId): boolean {
-    return this.stamps.has(id) || this.#unfolded.has(id)
+    return this.inventory.has(id) || this.#unfolded.get(id) !== undefined
   }
 
   missingHeads(operation: Operation): OperationId[] {
-    return operation.heads.filter((head) => !this.fold.has(head) && !this.#unfolded.has(head))
+    return operation.heads.filter((head) => !this.fold.has(head) && this.#unfolded.get(head) === undefined)
   }
 
   /** Throws MAKI_OPERATION_REFUSED for an operation, none of whose heads is missing, that no replica may take. */
@@ -115,26 +147,19 @@ export class Ledger {
     }
   }
 
-  /**
-   * What an operation of `author` made now follows, with stamps: all tips, or the 16 greatest, among them one that
-   * admits the author. Else a member that forks could keep a newer one from writing.
-   */
-  tipsFor(author: MemberKey): readonly { readonly id: OperationId; readonly stamp: Stamp }[] {
-    const tips = Array.from(this.#openTips(), ([id, stamp]) => ({ id, stamp })).sort(compareOperations)
-    const greatest = tips.slice(-MAX_HEADS)
-    const admits = ({ id }: { id: OperationId }) => this.fold.admits(author, id, this.#unfolded)
-    if (tips.length <= MAX_HEADS || greatest.some(admits)) return greatest
-    const own = tips.findLast(admits)
-    return own === undefined ? greatest : [own, ...greatest.slice(1)]
+  /** What an operation of `author` with these changes follows when it is made now; see `chooseTips`. */
+  tipsFor(author: MemberKey, changes: readonly Change[]): readonly Tip[] {
+    const tips = Array.from(this.#openTips(), ([id, stamp]) => ({ id, stamp }))
+    return chooseTips(tips, { fold: this.fold, unfolded: this.#unfolded }, author, changes)
   }
 
   /** Lets others be checked as followers of this one before it is staged. */
   reserve(operation: Operation): void {
-    this.#unfolded.set(operation.id, operation)
+    this.#reserved.set(operation.id, operation)
   }
 
   release(operation: Operation): void {
-    this.#unfolded.delete(operation.id)
+    this.#reserved.delete(operation.id)
   }
 
   /** Puts a checked operation into the round, and what waited for it. */
@@ -147,7 +172,8 @@ export class Ledger {
         this.#options.log.warn('operation.refused', { operation: id, fault })
         continue
       }
-      this.#unfolded.set(id, next.operation)
+      this.#reserved.delete(id)
+      this.#staged.set(id, next.operation)
       staged.push(next)
       if (!this.held.mustWait(next.operation)) {
         const tips = this.#openTips()
@@ -188,15 +214,12 @@ export class Ledger {
     try {
       if (fresh.length > 0) await this.#options.store.append(fresh)
     } catch (error) {
-      for (const { id } of fresh) this.#unfolded.delete(id)
+      for (const { id } of fresh) this.#staged.delete(id)
       throw error
     } finally {
       this.#tips = undefined
     }
-    for (const { id, stamp } of fresh) {
-      this.stamps.set(id, stamp)
-      this.inventory.add(id)
-    }
+    for (const { id } of fresh) this.inventory.add(id)
     try {
       for (const job of round.jobs) {
         const operations = job.staged.filter(({ stored }) => !stored).map(({ operation }) => operation)
@@ -206,6 +229,7 @@ export class Ledger {
       // Also when a listener throws: what is stored and not folded would let nothing follow it.
       const change = this.#foldDue(staged.map(({ operation }) => operation))
       if (change.operations.length > 0) this.#events.emit('change', change)
+      this.#checkpoints?.consider(this.fold)
     }
   }
 
@@ -213,12 +237,12 @@ export class Ledger {
     const operations: Operation[] = []
     const deltas: StateDelta[] = []
     for (const operation of [...this.held.takeDue(), ...arrived]) {
+      this.#staged.delete(operation.id)
       if (this.held.mustWait(operation)) {
         this.held.add(operation)
         continue
       }
       deltas.push(this.fold.add(operation))
-      this.#unfolded.delete(operation.id)
       operations.push(operation)
     }
     this.held.schedule()

@@ -37,6 +37,10 @@ export class PendingPool {
     return this.#waiting.has(id)
   }
 
+  get(id: OperationId): Operation | undefined {
+    return this.#waiting.get(id)?.operation
+  }
+
   ids(): readonly OperationId[] {
     return [...this.#waiting.keys()]
   }

@@ -7,14 +7,26 @@ export async function* readHistory(
   read: (id: OperationId) => Promise<Operation | undefined>,
   key?: Key,
 ): AsyncGenerator<Operation, void, void> {
-  const ids =
-    key === undefined
-      ? Array.from(ledger.stamps, ([id, stamp]) => ({ id, stamp }))
-          .sort(compareOperations)
-          .map(({ id }) => id)
-      : [...ledger.fold.touching(key)]
-  for (const id of ids.reverse()) {
+  const ids = key === undefined ? listStored(ledger) : [...ledger.fold.touching(key)].reverse()
+  for (const id of ids) {
     const operation = await read(id)
     if (operation !== undefined) yield operation
   }
+}
+
+/** Few are not folded: those that are held, or wait for heads that were lost. */
+function* listStored({ fold, inventory, held, pool }: Ledger): Generator<OperationId, void, void> {
+  const waiting = [...held.ids(), ...pool.ids()].flatMap((id) => {
+    const operation = held.get(id) ?? pool.get(id)
+    return operation === undefined || !inventory.has(id) ? [] : [operation]
+  })
+  waiting.sort(compareOperations)
+  for (const folded of fold.newestFirst()) {
+    for (let next = waiting.at(-1); next !== undefined && compareOperations(next, folded) > 0; next = waiting.at(-1)) {
+      yield next.id
+      waiting.pop()
+    }
+    yield folded.id
+  }
+  for (const { id } of waiting.reverse()) yield id
 }

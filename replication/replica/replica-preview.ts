@@ -3,7 +3,7 @@ import type { Ledger } from './ledger.ts'
 
 /** What an operation of `author` with these changes would change, made now by `commit`; nothing is written. */
 export function previewChanges(ledger: Ledger, author: MemberKey, changes: readonly Change[], nowMs: number): Preview {
-  const followed = ledger.tipsFor(author)
+  const followed = ledger.tipsFor(author, changes)
   const stamps = followed.map(({ stamp }) => stamp)
   return ledger.fold.preview({
     author,

@@ -6,6 +6,7 @@ import {
   createOperation,
   type Digest,
   Emitter,
+  type FoldView,
   type Key,
   type Log,
   MakiError,
@@ -25,9 +26,11 @@ import {
   type StateDelta,
 } from '../../core/index.ts'
 import type { InventoryView, MergeReport, OperationStore, StoreDamage } from '../ports.ts'
+import type { CheckpointOptions } from './checkpoints.ts'
+import { stageHandedIn } from './handed-in.ts'
 import { type Intake, Ledger, type LedgerEvents } from './ledger.ts'
 import { readOperation } from './read-operation.ts'
-import { incomplete, malformed, notPulled, requireDue, unknownHead } from './replica-errors.ts'
+import { incomplete, malformed, notPulled, requireDue } from './replica-errors.ts'
 import { readHistory } from './replica-history.ts'
 import { type ReplicaPage, readPage } from './replica-page.ts'
 import { previewChanges } from './replica-preview.ts'
@@ -41,6 +44,8 @@ export interface ReplicaOptions {
   readonly cluster: ClusterId
   readonly runtime: Pick<Runtime, 'now' | 'after'>
   readonly log: Log
+  /** Where the fold is kept for the next start; undefined: nowhere, and a start folds all again. */
+  readonly checkpoint?: CheckpointOptions | undefined
 }
 
 export type ReplicaEvents = LedgerEvents
@@ -77,6 +82,10 @@ export class Replica implements AsyncDisposable {
     return replica
   }
 
+  get fold(): FoldView {
+    return this.#ledger.fold
+  }
+
   get state(): State {
     return this.#ledger.fold.state
   }
@@ -87,12 +96,12 @@ export class Replica implements AsyncDisposable {
 
   /** How many operations are stored. */
   get count(): number {
-    return this.#ledger.stamps.size
+    return this.#ledger.inventory.size
   }
 
   /** True for a stored operation, folded or not. */
   has(id: OperationId): boolean {
-    return this.#ledger.stamps.has(id)
+    return this.#ledger.inventory.has(id)
   }
 
   digest = (): Digest => this.#ledger.fold.digest()
@@ -166,7 +175,7 @@ export class Replica implements AsyncDisposable {
   commit(signer: Signer, changes: readonly Change[], message?: string): Promise<Operation> {
     return this.#run((stage) => {
       if (this.damaged !== undefined) throw incomplete(this.damaged)
-      const followed = this.#ledger.tipsFor(signer.key)
+      const followed = this.#ledger.tipsFor(signer.key, changes)
       if (followed.length === 0) throw notPulled(this.cluster)
       requireAnnounced(this.state, changes)
       const stamps = followed.map(({ stamp }) => stamp)
@@ -197,32 +206,15 @@ export class Replica implements AsyncDisposable {
     const [fault] = verified.refused
     if (fault !== undefined) throw new MakiError('MAKI_OPERATION_INVALID', fault)
     return await this.#run((stage) => {
-      const known = [...verified.known]
-      const fresh: Operation[] = []
-      try {
-        for (const operation of verified.operations.toSorted(compareOperations)) {
-          if (this.#ledger.isHere(operation.id)) known.push(operation.id)
-          else {
-            this.#checkHandedIn(operation)
-            this.#ledger.reserve(operation)
-            fresh.push(operation)
-          }
-        }
-      } catch (error) {
-        for (const operation of fresh) this.#ledger.release(operation)
-        throw error
-      }
-      this.#ledger.stageAll(fresh, stage)
-      return { accepted: fresh.map(({ id }) => id), known }
+      const { accepted, known } = stageHandedIn(this.#ledger, verified.operations, this.#runtime.now(), stage)
+      return { accepted, known: [...verified.known, ...known] }
     })
   }
 
   /** Takes what a peer sent: stores all that is right, whatever else comes with it. Rejects only when the store fails. */
   merge(operations: readonly Uint8Array[], origin?: number): Promise<MergeReport> {
-    return this.mergeArrivals(
-      operations.map((bytes) => ({ bytes })),
-      origin,
-    )
+    const arrivals = operations.map((bytes) => ({ bytes }))
+    return this.mergeArrivals(arrivals, origin)
   }
 
   /** As `merge`, for bytes that stood under an id. */
@@ -252,7 +244,7 @@ export class Replica implements AsyncDisposable {
 
   /** Of every stored operation, in order of arrival. */
   ids(): Iterable<OperationId> {
-    return this.#ledger.stamps.keys()
+    return this.#ledger.inventory.ids()
   }
 
   /** At most `limit` stored operations in order of arrival, after a cursor of this store; else from the start. */
@@ -279,7 +271,7 @@ export class Replica implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true
     await this.#queue.idle()
-    this.#ledger.held.close()
+    await this.#ledger.close()
   }
 
   async #run<T>(plan: (stage: Staged[]) => T, origin?: number): Promise<T> {
@@ -289,12 +281,5 @@ export class Replica implements AsyncDisposable {
 
   #verify(arrivals: readonly Arrival[]) {
     return verifyArrivals(arrivals, this.cluster, { has: (id) => this.has(id), read: (id) => this.#store.read(id) })
-  }
-
-  #checkHandedIn(operation: Operation): void {
-    const [missing] = this.#ledger.missingHeads(operation)
-    if (missing !== undefined) throw unknownHead(operation, missing)
-    this.#ledger.check(operation)
-    requireDue(operation, this.#runtime.now())
   }
 }
