@@ -1,12 +1,20 @@
 import { mkdir, readFile, rename, rm } from 'node:fs/promises'
 import { Level } from 'level'
-import { type ClusterId, encodeBase32, type Log, MakiError, type OperationId, type Runtime } from '../../core/index.ts'
+import {
+  type ClusterId,
+  encodeBase32,
+  IdTable,
+  type Log,
+  MakiError,
+  type OperationId,
+  type Runtime,
+} from '../../core/index.ts'
 import type { OperationRecord, OperationStore, StoreDamage } from '../ports.ts'
 import { IdSum } from './id-sum.ts'
 import { asStoreError, isDamage, isLocked } from './store-errors.ts'
 import { exists, holdsData, type StorePaths, storePaths, syncDirectory } from './store-files.ts'
 import { lockedError, removeHolder, writeHolder } from './store-holder.ts'
-import { END_KEY, FIRST_KEY, readKey, readRecord, recordKey } from './store-record.ts'
+import { END_KEY, FIRST_KEY, isIntactRecord, readKey, readRecord, recordIdBytes, recordKey } from './store-record.ts'
 import { type Database, ENCODING, NAME_KEY, salvageStore } from './store-salvage.ts'
 import { type Seal, SealFile } from './store-seal.ts'
 import { StoreWriter } from './store-writer.ts'
@@ -58,11 +66,15 @@ export async function openLevelStore(options: LevelStoreOptions): Promise<LevelS
   }
 }
 
+/** How many records are read at a time when the store is opened. */
+const LOOK_STEP = 1000
+
 interface Opened {
   readonly database: Database
   readonly storeId: string
   readonly sum: IdSum
-  readonly index: Map<OperationId, number>
+  /** Ids by sequence number. */
+  readonly index: IdTable
 }
 
 async function openSound(options: LevelStoreOptions, paths: StorePaths, seal: Seal | undefined): Promise<Opened> {
@@ -87,7 +99,7 @@ async function createDatabase(paths: StorePaths, storeId: string): Promise<Opene
     await database.open({ createIfMissing: true })
     await database.put(NAME_KEY, new TextEncoder().encode(storeId), { sync: true })
     await syncDirectory(paths.directory)
-    return { database, storeId, sum: new IdSum(), index: new Map() }
+    return { database, storeId, sum: new IdSum(), index: new IdTable() }
   } catch (error) {
     await database.close()
     throw error
@@ -101,7 +113,7 @@ async function openChecked(
   log: Log,
 ): Promise<Opened | { readonly seen: number }> {
   const database: Database = new Level<Uint8Array, Uint8Array>(paths.operations, ENCODING)
-  const index = new Map<OperationId, number>()
+  const index = new IdTable()
   const sum = new IdSum()
   let seen = 0
   try {
@@ -112,17 +124,19 @@ async function openChecked(
     // A seal of another store is left over from before a repair; without one, each record answers for itself.
     const expected = seal !== undefined && seal.storeId === storeId ? seal.sum : new IdSum()
     let sound = storeId !== undefined
-    for await (const [key, value] of database.iterator({ gte: FIRST_KEY, lt: END_KEY })) {
-      const sequence = readKey(key)
-      const record = readRecord(value)
-      seen = Math.max(seen, (sequence ?? 0) + 1)
-      if (record === undefined || sequence !== index.size || index.has(record.id)) {
-        sound = false
-        continue
+    await using iterator = database.iterator({ gte: FIRST_KEY, lt: END_KEY })
+    for (let step = await iterator.nextv(LOOK_STEP); step.length > 0; step = await iterator.nextv(LOOK_STEP)) {
+      for (const [key, value] of step) {
+        const sequence = readKey(key)
+        seen = Math.max(seen, (sequence ?? 0) + 1)
+        // An id that is here already keeps its number.
+        if (!isIntactRecord(value) || sequence !== index.size || index.addBytes(recordIdBytes(value)) !== sequence) {
+          sound = false
+          continue
+        }
+        sum.addBytes(recordIdBytes(value))
+        if (sum.count === expected.count && !sum.equals(expected)) sound = false
       }
-      index.set(record.id, sequence)
-      sum.add(record.id)
-      if (sum.count === expected.count && !sum.equals(expected)) sound = false
     }
     if (sum.count < expected.count) sound = false
     if (sound && storeId !== undefined) return { database, storeId, sum, index }
@@ -150,7 +164,7 @@ async function readDamage(paths: StorePaths): Promise<StoreDamage | undefined> {
 class OpenStore implements LevelStore {
   readonly id: string
   readonly #database: Database
-  readonly #index: Map<OperationId, number>
+  readonly #index: IdTable
   readonly #writer: StoreWriter
   readonly #paths: StorePaths
   readonly #owned = new AsyncDisposableStack()
@@ -200,13 +214,13 @@ class OpenStore implements LevelStore {
 
   async read(id: OperationId): Promise<Uint8Array | undefined> {
     if (this.#closing !== undefined) throw closed('read')
-    const sequence = this.#index.get(id)
+    const sequence = this.#index.indexOf(id)
     if (sequence === undefined) return undefined
     return intact(await this.#database.get(recordKey(sequence)).catch(failedRead)).bytes
   }
 
   sequence(id: OperationId): number | undefined {
-    return this.#index.get(id)
+    return this.#index.indexOf(id)
   }
 
   close(): Promise<void> {

@@ -34,10 +34,15 @@ export function encodeRecord({ id, bytes }: OperationRecord): Uint8Array {
   return value
 }
 
+/** True for what is as it was written. */
+export function isIntactRecord(value: Uint8Array): boolean {
+  if (value.length <= HEADER_BYTES) return false
+  return new DataView(value.buffer, value.byteOffset).getUint32(0) === crc32(value.subarray(4))
+}
+
 /** A plain copy of what is stored; undefined when it is not what was written. */
 export function readRecord(value: Uint8Array): OperationRecord | undefined {
-  if (value.length <= HEADER_BYTES) return undefined
-  if (new DataView(value.buffer, value.byteOffset).getUint32(0) !== crc32(value.subarray(4))) return undefined
+  if (!isIntactRecord(value)) return undefined
   return { id: operationIdFrom(recordIdBytes(value)), bytes: new Uint8Array(value.subarray(HEADER_BYTES)) }
 }
 

@@ -1,4 +1,4 @@
-import type { Log, MakiError, OperationId } from '../../core/index.ts'
+import type { IdTable, Log, MakiError, OperationId } from '../../core/index.ts'
 import type { OperationRecord } from '../ports.ts'
 import type { IdSum } from './id-sum.ts'
 import { asStoreError, refuseKnown } from './store-errors.ts'
@@ -20,7 +20,7 @@ interface Waiting {
 export class StoreWriter {
   readonly #database: Database
   readonly #storeId: string
-  readonly #index: Map<OperationId, number>
+  readonly #index: IdTable
   readonly #sum: IdSum
   readonly #sealFile: SealFile
   readonly #log: Log
@@ -33,7 +33,7 @@ export class StoreWriter {
   constructor(parts: {
     database: Database
     storeId: string
-    index: Map<OperationId, number>
+    index: IdTable
     sum: IdSum
     sealFile: SealFile
     log: Log
@@ -97,7 +97,7 @@ export class StoreWriter {
     const puts = values.map((value, i) => ({ type: 'put', key: recordKey(first + i), value }) as const)
     await this.#database.batch(puts, { sync: true })
     for (const id of group.flatMap((waiting) => waiting.ids)) {
-      this.#index.set(id, this.#index.size)
+      this.#index.add(id)
       this.#underWay.delete(id)
     }
     for (const value of values) this.#sum.addBytes(recordIdBytes(value))
