@@ -77,6 +77,21 @@ export interface NodeStatus {
   readonly version: string | null
   /** Which release each domain serves there; a domain without an active release is absent. */
   readonly active: Readonly<Record<string, OperationId>>
+  /** Of the domains that serve a merge of concurrent releases there: the releases that it was made from, greatest first. */
+  readonly merged: Readonly<Record<string, readonly OperationId[]>>
+  /** Releases that should be served there and cannot be completed now; the one before stays. The first ones of many. */
+  readonly unservable: readonly UnservableRelease[]
+  /** Files on its disk that were found damaged, and that no other node has given back yet. */
+  readonly damagedBlobs: number
+}
+
+export interface UnservableRelease {
+  readonly domain: string
+  readonly release: OperationId
+  /** Blobs that no node has now; they are asked for again and again. */
+  readonly missing: number
+  /** What is wrong where it is more than missing blobs. */
+  readonly reason?: string | undefined
 }
 
 export type ControlEvent =

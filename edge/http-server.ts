@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import { type BlobReader, type Log, MakiError, type Runtime } from '../core/index.ts'
+import { type BlobHash, type BlobReader, type Log, MakiError, type Runtime } from '../core/index.ts'
 import { type HttpCounters, newCounters } from './http-counters.ts'
 import { listen } from './listen.ts'
 import { type HostFallback, type Plan, refuse, respond, type SiteRequest } from './respond.ts'
@@ -30,6 +30,8 @@ export interface HttpServerOptions {
   /** How long a request may take to arrive, an answer to begin, and a client to take a fair part of a body. */
   readonly requestTimeoutMs?: number | undefined
   readonly fallback?: HostFallback | undefined
+  /** Told of a blob that should be here and could not be read as a whole, so that it is looked after. */
+  readonly onBlobFailed?: ((hash: BlobHash) => void) | undefined
   readonly revalidate?: boolean | undefined
 }
 
@@ -165,6 +167,7 @@ class RequestHandler {
       (error: unknown) => {
         this.counters.blobFailures++
         const fault = error instanceof MakiError ? error.code : error instanceof Error ? error.message : String(error)
+        if (plan.body.kind === 'blob') this.#options.onBlobFailed?.(plan.body.hash)
         log.warn('http.body-failed', { hash: plan.body.kind === 'blob' ? plan.body.hash : null, fault })
       },
     )

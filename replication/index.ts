@@ -1,6 +1,14 @@
-export { Activation, type ActivationEvents, type ActivationOptions, type Unservable } from './blobs/activation.ts'
+export {
+  Activation,
+  type ActivationEvents,
+  type ActivationOptions,
+  type ReleaseTarget,
+  type Unservable,
+} from './blobs/activation.ts'
+export { BlobCollector, type CollectorCounts, type CollectorOptions } from './blobs/blob-collector.ts'
 export { BlobFetcher, type BlobFetcherOptions, type FetchCounts } from './blobs/blob-fetcher.ts'
 export { BlobFolder, openBlobReader } from './blobs/blob-folder.ts'
+export type { PackRules } from './blobs/blob-intake.ts'
 export {
   encodePack,
   type PackItem,
@@ -10,10 +18,18 @@ export {
   SMALL_BLOB_BYTES,
 } from './blobs/blob-pack.ts'
 export type { BlobPeer } from './blobs/blob-peers.ts'
+export { BlobRepair, type RepairCounts, type RepairOptions } from './blobs/blob-repair.ts'
+export { BlobScrub, type ScrubCounts, type ScrubOptions } from './blobs/blob-scrub.ts'
 export { type BlobServer, type BlobServerOptions, startBlobServer } from './blobs/blob-server.ts'
-export { type BlobEvents, BlobStore, type BlobStoreOptions, type PackRules } from './blobs/blob-store.ts'
+export { type BlobEvents, BlobStore, type BlobStoreOptions } from './blobs/blob-store.ts'
 export type { FetchOptions, FetchProgress, WantedBlob } from './blobs/blob-wants.ts'
+export {
+  type ComputedMerge,
+  computeMerge,
+  findMergePlan,
+} from './blobs/merge-assembly.ts'
 export { checkRelease, type ReleaseBlobs, type ReleaseCheck, ReleaseChecker } from './blobs/release-check.ts'
+export { findPublished, isPurged, listPurges, type Purge, type ReleaseHistory } from './blobs/release-history.ts'
 export { type Admission, type AdmissionRequest, verifyAdmission } from './gossip/admission.ts'
 export type { AwarenessView } from './gossip/awareness.ts'
 export type { AwarenessData } from './gossip/awareness-entry.ts'

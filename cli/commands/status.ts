@@ -67,7 +67,7 @@ type Findings = Pick<StatusResult, 'nodes' | 'conflicts' | 'damaged'>
 
 const isHealthy = ({ nodes, conflicts, damaged }: Findings): boolean =>
   damaged === undefined &&
-  nodes.every(({ up }) => up) &&
+  nodes.every(({ up, unservable, damagedBlobs }) => up && unservable.length === 0 && damagedBlobs === 0) &&
   new Set(nodes.map(({ digest }) => digest)).size <= 1 &&
   conflicts.length === 0
 
@@ -86,6 +86,9 @@ function readCopy(client: ClusterClient): Omit<StatusResult, 'answeredBy' | 'exc
       lagMs: null,
       version: null,
       active: {},
+      merged: {},
+      unservable: [],
+      damagedBlobs: 0,
     })),
     pending: replica.pending(),
     held: replica.held(),
@@ -142,6 +145,7 @@ function listFindings(status: StatusResult, style: Style): string[] {
       `${style.bad('damaged')} ${status.answeredBy ?? 'this computer'}: ${what}; it signs nothing before it has compared with another node`,
     )
   }
+  lines.push(...listBlobFindings(status.nodes, style))
   for (const { operation, reason } of status.void)
     lines.push(`${style.warn('void')} ${shortId(operation)}: ${plainLine(reason)}`)
   const amounts: [readonly unknown[], string][] = [
@@ -151,5 +155,30 @@ function listFindings(status: StatusResult, style: Style): string[] {
   ]
   for (const [list, what] of amounts) if (list.length > 0) lines.push(`${count(list.length, 'operation')} ${what}`)
   if (waiting.length > 0) lines.push(`${countWaiting(waiting.length)} on this computer: maki push`)
+  return lines
+}
+
+/** What nodes lack to serve what they should. */
+function listBlobFindings(nodes: readonly NodeStatus[], style: Style): string[] {
+  const lines: string[] = []
+  const unservable = nodes.flatMap(({ name, up, unservable }) =>
+    up ? unservable.map((item) => ({ ...item, name })) : [],
+  )
+  for (const [, group] of Map.groupBy(unservable, ({ domain, release }) => `${domain} ${release}`)) {
+    const [first] = group
+    if (first === undefined) continue
+    const { domain, release, missing, reason } = first
+    const why = reason === undefined ? `no node has ${count(missing, 'blob')} of it` : plainLine(reason)
+    const where = group.map(({ name }) => name).join(', ')
+    lines.push(
+      `${style.bad('unservable')} ${plainLine(domain)} ${shortId(release)} on ${where}: ${why}; the release before stays`,
+    )
+  }
+  for (const { name, up, damagedBlobs } of nodes) {
+    if (up && damagedBlobs > 0)
+      lines.push(
+        `${style.bad('damaged')} ${name}: ${count(damagedBlobs, 'file')} on its disk; they are fetched from the other nodes`,
+      )
+  }
   return lines
 }

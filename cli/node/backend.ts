@@ -1,4 +1,11 @@
-import { type BlobHash, findCluster, MakiError, type MemberKey, type StateDelta } from '../../core/index.ts'
+import {
+  type BlobHash,
+  findCluster,
+  MakiError,
+  type MemberKey,
+  type Release,
+  type StateDelta,
+} from '../../core/index.ts'
 import type {
   AcceptReport,
   ClusterStatus,
@@ -8,6 +15,7 @@ import type {
   OperationsPage,
 } from '../../edge/index.ts'
 import {
+  type Activation,
   type BlobFetcher,
   type BlobStore,
   type GossipService,
@@ -15,6 +23,7 @@ import {
   readOperation,
   type SharedReplica,
 } from '../../replication/index.ts'
+import type { BlobCare } from './blob-care.ts'
 import type { Edge } from './edge-messages.ts'
 import { formatMetrics } from './metrics.ts'
 import { foldUntil } from './past.ts'
@@ -28,6 +37,8 @@ export interface BackendPorts {
   readonly presence: Presence
   readonly fetcher: BlobFetcher
   readonly checker: ReleaseChecker
+  readonly activation: Activation
+  readonly care: BlobCare
   readonly self: MemberKey
 }
 
@@ -43,7 +54,16 @@ export class NodeBackend implements ControlBackend {
 
   constructor(ports: BackendPorts) {
     this.#ports = ports
-    this.blobs = ports.blobs
+    const { blobs } = ports
+    this.blobs = {
+      size: (hash) => blobs.size(hash),
+      read: (hash) => blobs.read(hash),
+      stream: (hash, range) => blobs.stream(hash, range),
+      // Who is told that a blob is here relies on it until its release is published.
+      missing: (hashes) => blobs.renew(hashes),
+      put: (hash, bytes) => blobs.put(hash, bytes),
+      putPack: (pack) => blobs.putPack(pack),
+    }
   }
 
   async status(): Promise<ClusterStatus> {
@@ -72,7 +92,10 @@ export class NodeBackend implements ControlBackend {
   }
 
   async accept(operations: readonly Uint8Array[]): Promise<AcceptReport> {
-    for (const bytes of operations) await this.#requireBlobs(bytes)
+    const releases = operations.flatMap((bytes) => this.#newReleases(bytes))
+    // From before the look until the state has taken them in, nothing that they need can go.
+    using _pin = this.#ports.care.collector.pin(releases)
+    for (const release of releases) await this.#requireBlobs(release)
     return await this.#ports.shared.replica.submit(operations)
   }
 
@@ -94,32 +117,36 @@ export class NodeBackend implements ControlBackend {
   }
 
   async metrics(): Promise<string> {
-    const { shared, edge, gossip, presence, fetcher } = this.#ports
+    const { shared, edge, gossip, presence, fetcher, care, activation } = this.#ports
     return formatMetrics({
       operations: shared.replica.count,
       nodesUp: presence.nodes().filter(({ up }) => up).length,
       ...(await edge.counters()),
       fetched: { ...fetcher.counts },
+      care: care.counts,
+      damagedBlobs: care.damaged,
+      unservable: activation.unservable().length,
       gossip: { ...gossip.counters },
     })
   }
 
+  #newReleases(bytes: Uint8Array): Release[] {
+    const { shared } = this.#ports
+    const { id, changes } = readOperation(bytes, shared.replica.cluster, { signatureChecked: true })
+    if (shared.has(id)) return []
+    return changes.flatMap((change) => (change.kind === 'release.publish' ? [{ ...change, id }] : []))
+  }
+
   /** A release is taken only with everything that it serves, so that it can go live at once and others can fetch it. */
-  async #requireBlobs(bytes: Uint8Array): Promise<void> {
-    const { shared, checker } = this.#ports
-    const operation = readOperation(bytes, shared.replica.cluster, { signatureChecked: true })
-    if (shared.has(operation.id)) return
-    for (const change of operation.changes) {
-      if (change.kind !== 'release.publish') continue
-      const check = await checker.check({ ...change, id: operation.id })
-      if (check.kind === 'invalid')
-        throw new MakiError('MAKI_OPERATION_REFUSED', `the release of ${change.domain} is refused: ${check.reason}`)
-      if (check.kind === 'missing')
-        throw missingBlobs(
-          change.domain,
-          check.blobs.map(({ hash }) => hash),
-        )
-    }
+  async #requireBlobs(release: Release): Promise<void> {
+    const check = await this.#ports.checker.check(release)
+    if (check.kind === 'invalid')
+      throw new MakiError('MAKI_OPERATION_REFUSED', `the release of ${release.domain} is refused: ${check.reason}`)
+    if (check.kind === 'missing')
+      throw missingBlobs(
+        release.domain,
+        check.blobs.map(({ hash }) => hash),
+      )
   }
 }
 

@@ -1,4 +1,4 @@
-import type { ErrorShape, Hostname, Release, StateDelta } from '../../core/index.ts'
+import type { BlobHash, ErrorShape, Hostname, Release, StateDelta } from '../../core/index.ts'
 import type { DnsCounters } from '../../dns/index.ts'
 import type { HttpCounters } from '../../edge/index.ts'
 
@@ -48,6 +48,8 @@ export type EdgeMessage =
 export type EdgeReport =
   | { readonly type: 'done'; readonly call: number; readonly result: EdgeResult }
   | { readonly type: 'failed'; readonly call: number; readonly error: ErrorShape }
+  /** A blob of a release that is served could not be read as a whole. */
+  | { readonly type: 'blob-failed'; readonly hash: BlobHash }
 
 /** Addresses of `listen`, counters of `count`, nothing of `activate`. */
 export type EdgeResult = EdgeAddresses | EdgeCounters | undefined

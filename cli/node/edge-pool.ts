@@ -2,6 +2,7 @@ import { readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import {
   asMakiError,
+  type BlobHash,
   type Hostname,
   type Log,
   type MakiError,
@@ -21,6 +22,8 @@ interface PoolOptions {
   readonly register: string
   readonly runtime: Runtime
   readonly log: Log
+  /** Told of blobs that a worker could not read as a whole. */
+  readonly onBlobFailed?: (hash: BlobHash) => void
 }
 
 const FIRST_RETRY_MS = 100
@@ -103,7 +106,7 @@ export class EdgePool implements Edge {
   async #launch(retryMs = FIRST_RETRY_MS): Promise<EdgeAddresses> {
     const { runtime, log, register } = this.#options
     const options = this.#bound()
-    const worker = new WorkerHandle(options, register)
+    const worker = new WorkerHandle(options, register, this.#options.onBlobFailed)
     const startedAt = runtime.monotonic()
     worker.send({ type: 'state', delta: this.#state.snapshot() })
     this.#workers.add(worker)

@@ -1,4 +1,5 @@
 import {
+  type BlobHash,
   changedScopes,
   type Hostname,
   type Log,
@@ -13,6 +14,9 @@ import { openBlobReader } from '../../replication/index.ts'
 import { connectionLimit } from './connection-limit.ts'
 import type { Edge, EdgeAddresses, EdgeCounters, EdgeOptions } from './edge-messages.ts'
 
+/** A blob that is mended is mended by then; one that is not is told of again. */
+const TELL_AGAIN_MS = 10_000
+
 /** The tables and sockets of one worker: a mirror of the state, the two projections, and what answers from them. */
 export class EdgeWorker implements Edge {
   readonly #state = new StateTable()
@@ -21,13 +25,17 @@ export class EdgeWorker implements Edge {
   readonly #owned = new AsyncDisposableStack()
   #dnsServer: DnsServer | undefined
   #httpServer: HttpServer | undefined
+  readonly #told = new Set<BlobHash>()
+  #forget = (): void => {}
 
   readonly #options: EdgeOptions
   readonly #ports: { readonly runtime: Runtime; readonly log: Log }
+  readonly #onBlobFailed: (hash: BlobHash) => void
 
-  constructor(options: EdgeOptions, ports: { runtime: Runtime; log: Log }) {
+  constructor(options: EdgeOptions, ports: { runtime: Runtime; log: Log; onBlobFailed?: (hash: BlobHash) => void }) {
     this.#options = options
-    this.#ports = ports
+    this.#ports = { runtime: ports.runtime, log: ports.log }
+    this.#onBlobFailed = ports.onBlobFailed ?? (() => {})
     this.#dns = new DnsProjection(ports.log)
     this.#sites = new SiteProjection({ blobs: openBlobReader(options.blobsDirectory), log: ports.log })
   }
@@ -54,6 +62,7 @@ export class EdgeWorker implements Edge {
             blobs,
             table,
             fallback,
+            onBlobFailed: (hash) => this.#tell(hash),
             revalidate: localHosts,
             maxConnections: connectionLimit(),
           }),
@@ -81,7 +90,16 @@ export class EdgeWorker implements Edge {
     return { dns: this.#dnsServer?.counters, http: this.#httpServer?.counters }
   }
 
+  /** Once in a while for each blob, however many visitors ask for it. */
+  #tell(hash: BlobHash): void {
+    if (this.#told.has(hash)) return
+    if (this.#told.size === 0) this.#forget = this.#ports.runtime.after(TELL_AGAIN_MS, () => this.#told.clear())
+    this.#told.add(hash)
+    this.#onBlobFailed(hash)
+  }
+
   close(): Promise<void> {
+    this.#forget()
     return this.#owned.disposeAsync()
   }
 

@@ -7,6 +7,10 @@ export interface NodeCounts {
   readonly dns: DnsCounters | undefined
   readonly http: Readonly<HttpCounters> | undefined
   readonly fetched: Readonly<Record<string, number>>
+  /** What was done to keep blobs right, by event. */
+  readonly care: Readonly<Record<string, number>>
+  readonly damagedBlobs: number
+  readonly unservable: number
   readonly gossip: Readonly<Record<string, unknown>>
 }
 
@@ -47,6 +51,11 @@ export function formatMetrics(counts: NodeCounts): string {
     'What fetching blobs from peers did, by outcome.',
     byLabel('outcome', counts.fetched),
   )
+  metric('blobs_care_total', 'counter', 'What was done to keep blobs right, by event.', byLabel('event', counts.care))
+  metric('blobs_damaged', 'gauge', 'Damaged blobs that no node has given back yet.', [[{}, counts.damagedBlobs]])
+  metric('releases_unservable', 'gauge', 'Releases that should be served and cannot be completed.', [
+    [{}, counts.unservable],
+  ])
   const gossip = Object.entries(counts.gossip).filter(
     (entry): entry is [string, number] => typeof entry[1] === 'number',
   )

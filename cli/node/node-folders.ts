@@ -9,6 +9,9 @@ export interface NodeFolders {
   readonly document: string
   /** Which release each domain serves. */
   readonly active: string
+  /** What the collection of blobs remembers, and how far their scrub has come. */
+  readonly collection: string
+  readonly scrub: string
   readonly incarnation: string
   /** Operations that a new node starts from. */
   readonly seed: string
@@ -23,6 +26,8 @@ export async function makeNodeFolders(data: string): Promise<NodeFolders> {
     operations: join(data, 'operations'),
     document: join(data, 'document.bin'),
     active: join(data, 'active.json'),
+    collection: join(data, 'collection.json'),
+    scrub: join(data, 'scrub.json'),
     incarnation: join(data, 'incarnation'),
     seed: join(data, 'bootstrap.operations'),
     workers: join(data, 'workers'),

@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os'
-import { type ClusterId, type Log, MakiError, type Runtime } from '../../core/index.ts'
+import { type BlobHash, type ClusterId, type Log, MakiError, type Runtime } from '../../core/index.ts'
 import { startControlServer } from '../../edge/index.ts'
 import {
   Activation,
@@ -18,6 +18,7 @@ import {
 import { type DaemonConfig, formatListenAddress, type ListenAddress } from '../config/index.ts'
 import { admissionRules, collectAdmission } from './admission.ts'
 import { NodeBackend } from './backend.ts'
+import { BlobCare } from './blob-care.ts'
 import type { Edge, EdgeAddresses, EdgeOptions } from './edge-messages.ts'
 import { EdgePool } from './edge-pool.ts'
 import { EdgeWorker } from './edge-worker.ts'
@@ -58,7 +59,7 @@ export async function startNode(options: NodeOptions): Promise<Node> {
   const { replica } = shared
   if (replica.count === 0) await replica.submit(await readSeed(folders.seed))
 
-  const blobs = starting.use(await BlobStore.open(folders.data))
+  const blobs = starting.use(await BlobStore.open(folders.data, { runtime }))
   const blobServer = starting.use(await startBlobServer({ store: blobs, log, ...requireAddress(config, 'blobs_addr') }))
   let gossip: GossipService | undefined
   const fetcher = starting.use(new BlobFetcher({ store: blobs, runtime, log, peers: () => blobPeers(gossip) }))
@@ -69,10 +70,13 @@ export async function startNode(options: NodeOptions): Promise<Node> {
   )
 
   let presence: Presence | undefined
-  const edge = starting.use(createEdge(options, folders))
-  const releases = starting.use(
-    new ReleaseFollower({ activation, edge, log, runtime, changed: () => presence?.refresh() }),
+  const changed = () => presence?.refresh()
+  const care = starting.use(
+    await BlobCare.start({ blobs, fetcher, replica, activation, folders, runtime, log, changed }),
   )
+  starting.defer(activation.events.on('unservable', changed))
+  const edge = starting.use(createEdge(options, folders, (hash) => care.suspect(hash)))
+  const releases = starting.use(new ReleaseFollower({ activation, edge, log, runtime, changed }))
   edge.apply(replica.snapshot())
   // From here on: what was held may fall due at any moment.
   starting.defer(
@@ -104,10 +108,33 @@ export async function startNode(options: NodeOptions): Promise<Node> {
   )
   starting.defer(gossip.events.on('peer-up', () => fetcher.peersChanged()))
   starting.defer(gossip.events.on('agreed', () => void recoverStore(store, log)))
-  const active = () => releases.served
-  presence = starting.use(new Presence({ replica, gossip, active, version, self: signer.key, runtime }))
+  presence = starting.use(
+    new Presence({
+      replica,
+      gossip,
+      active: () => releases.served,
+      merged: () => releases.merged,
+      unservable: () => activation.unservable(),
+      damagedBlobs: () => care.damaged,
+      version,
+      self: signer.key,
+      runtime,
+    }),
+  )
 
-  const backend = new NodeBackend({ shared, blobs, edge, gossip, presence, fetcher, checker, self: signer.key })
+  const self = signer.key
+  const backend = new NodeBackend({
+    shared,
+    blobs,
+    edge,
+    gossip,
+    presence,
+    fetcher,
+    checker,
+    activation,
+    care,
+    self,
+  })
   const control = starting.use(await startControlServer({ backend, socketPath: config.node.control, log, runtime }))
 
   const addresses = {
@@ -131,7 +158,11 @@ async function recoverStore(store: LevelStore, log: Log): Promise<void> {
   }
 }
 
-function createEdge({ config, parts, runtime, log }: NodeOptions, folders: NodeFolders): Edge {
+function createEdge(
+  { config, parts, runtime, log }: NodeOptions,
+  folders: NodeFolders,
+  onBlobFailed: (hash: BlobHash) => void,
+): Edge {
   const { web, dns, node } = config
   const edge: EdgeOptions = {
     node: node.name,
@@ -148,8 +179,8 @@ function createEdge({ config, parts, runtime, log }: NodeOptions, folders: NodeF
     reusePort: false,
   }
   const workers = web.workers ?? availableParallelism()
-  if (workers === 0) return new EdgeWorker(edge, { runtime, log })
-  return new EdgePool({ edge, workers, register: folders.workers, runtime, log })
+  if (workers === 0) return new EdgeWorker(edge, { runtime, log, onBlobFailed })
+  return new EdgePool({ edge, workers, register: folders.workers, runtime, log, onBlobFailed })
 }
 
 function blobPeers(gossip: GossipService | undefined): BlobPeer[] {

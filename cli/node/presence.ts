@@ -10,7 +10,7 @@ import {
   type Runtime,
 } from '../../core/index.ts'
 import type { NodeStatus } from '../../edge/index.ts'
-import type { GossipService, Replica } from '../../replication/index.ts'
+import type { GossipService, Replica, Unservable } from '../../replication/index.ts'
 
 const operationId = v.custom<OperationId>((input) => typeof input === 'string' && isId(input))
 
@@ -20,13 +20,39 @@ const presenceSchema = v.object({
   digest: v.fallback(v.nullable(v.string()), null),
   heads: v.fallback(v.array(operationId), []),
   active: v.fallback(v.record(v.string(), operationId), {}),
+  merged: v.fallback(v.record(v.string(), v.array(operationId)), {}),
+  unservable: v.fallback(
+    v.array(
+      v.object({
+        domain: v.string(),
+        release: operationId,
+        missing: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
+        reason: v.optional(v.string()),
+      }),
+    ),
+    [],
+  ),
+  damagedBlobs: v.fallback(v.pipe(v.number(), v.safeInteger(), v.minValue(0)), 0),
 })
 type Said = v.InferOutput<typeof presenceSchema>
+const NOTHING_SAID: Said = {
+  version: null,
+  digest: null,
+  heads: [],
+  active: {},
+  merged: {},
+  unservable: [],
+  damagedBlobs: 0,
+}
 
 /** An awareness entry has 64 KiB, and whoever may write can make a thousand heads: we say the greatest. */
 const MAX_HEADS_SAID = 64
 /** For the latest switches: room for 150 domains of the longest names, and 700 of usual ones. */
 const MAX_ACTIVE_BYTES = 48 * 1024
+/** For what only goes wrong: room for the first twenty domains of the longest names, and for some merges. */
+const MAX_UNSERVABLE_BYTES = 6 * 1024
+const MAX_MERGED_BYTES = 3 * 1024
+const MAX_REASON_LENGTH = 100
 /** An id, and what MessagePack spends on it and on the name. */
 const ACTIVE_BYTES = 52 + 2 + 3
 /** Changes closer together are said at once. */
@@ -37,6 +63,11 @@ export interface PresenceOptions {
   readonly gossip: GossipService
   /** The release that each domain serves here, oldest switch first. */
   readonly active: () => ReadonlyMap<Hostname, OperationId>
+  /** Of those that serve a merge: its sides. */
+  readonly merged: () => ReadonlyMap<Hostname, readonly OperationId[]>
+  readonly unservable: () => readonly Unservable[]
+  /** Damaged blobs that no peer has given back yet. */
+  readonly damagedBlobs: () => number
   readonly version: string
   readonly self: MemberKey
   readonly runtime: Pick<Runtime, 'after'>
@@ -76,18 +107,12 @@ export class Presence implements Disposable {
       if (key === self) return { key, name, up: true, lagMs: 0, ...this.#describe() }
       const entry = heard.get(key)
       const said = v.safeParse(presenceSchema, entry?.data)
-      const { version, digest, heads, active }: Said = said.success
-        ? said.output
-        : { version: null, digest: null, heads: [], active: {} }
       return {
         key,
         name,
         up: entry?.up ?? false,
         lagMs: entry === undefined ? null : Math.round(entry.ageMs),
-        version,
-        digest,
-        heads,
-        active,
+        ...(said.success ? said.output : NOTHING_SAID),
       }
     })
   }
@@ -98,7 +123,7 @@ export class Presence implements Disposable {
   }
 
   #describe(): Said {
-    const { replica, version, active } = this.#options
+    const { replica, version, active, merged, unservable, damagedBlobs } = this.#options
     const { version: foldVersion, ids, state } = replica.digest()
     return {
       version,
@@ -108,6 +133,15 @@ export class Presence implements Disposable {
         .slice(-MAX_HEADS_SAID)
         .map(({ id }) => id),
       active: Object.fromEntries(latestThatFit(active())),
+      merged: Object.fromEntries(
+        firstThatFit(
+          [...merged()],
+          MAX_MERGED_BYTES,
+          ([domain, sides]) => domain.length + sides.length * ACTIVE_BYTES,
+        ).map(([domain, sides]) => [domain, [...sides]]),
+      ),
+      unservable: firstThatFit(unservable().map(shorten), MAX_UNSERVABLE_BYTES, describeBytes),
+      damagedBlobs: damagedBlobs(),
     }
   }
 }
@@ -121,3 +155,20 @@ function latestThatFit(active: ReadonlyMap<Hostname, OperationId>): readonly (re
   })
   return all.slice(first + 1)
 }
+
+function firstThatFit<T>(items: readonly T[], maxBytes: number, sizeOf: (item: T) => number): T[] {
+  let sizeBytes = 0
+  const end = items.findIndex((item) => {
+    sizeBytes += sizeOf(item)
+    return sizeBytes > maxBytes
+  })
+  return items.slice(0, end === -1 ? items.length : end)
+}
+
+function shorten({ domain, release, missing, reason }: Unservable): Said['unservable'][number] {
+  return { domain, release, missing, ...(reason === undefined ? {} : { reason: reason.slice(0, MAX_REASON_LENGTH) }) }
+}
+
+/** Names of the members, and what MessagePack spends on them; a reason may have four bytes a character. */
+const describeBytes = ({ domain, reason = '' }: Said['unservable'][number]): number =>
+  domain.length + 2 * ACTIVE_BYTES + 4 * reason.length

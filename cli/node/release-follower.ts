@@ -1,17 +1,22 @@
 import {
   type Cancel,
   changedScopes,
+  type DomainValue,
   findRelease,
   type Hostname,
+  isMergeable,
+  keys,
   type Log,
-  listDomains,
+  type MergePlan,
   type OperationId,
   type Release,
+  type ReleaseValue,
   type Runtime,
   type StateDelta,
   scopeKind,
+  sidesOf,
 } from '../../core/index.ts'
-import type { Activation, Replica } from '../../replication/index.ts'
+import { type Activation, findMergePlan, type ReleaseHistory } from '../../replication/index.ts'
 import type { Edge } from './edge-messages.ts'
 
 /** A worker that failed to read a manifest may have met a disk that was busy or full. */
@@ -22,18 +27,20 @@ const RETRY_MS = 5000
  * `served` is what every worker has switched to.
  */
 export class ReleaseFollower implements Disposable {
-  readonly #activation: Pick<Activation, 'active' | 'winner' | 'winners' | 'events'>
+  readonly #activation: Pick<Activation, 'active' | 'winner' | 'events'>
   readonly #edge: Pick<Edge, 'activate'>
   readonly #log: Log
   readonly #served = new Map<Hostname, OperationId>()
   readonly #changed: () => void
   readonly #runtime: Pick<Runtime, 'after'>
   readonly #retries = new Map<Hostname, Cancel>()
+  /** The latest decision on each domain; an earlier one that comes late has lost. */
+  readonly #decisions = new Map<Hostname, symbol>()
   readonly #unsubscribe: () => void
   #disposed = false
 
   constructor(ports: {
-    activation: Pick<Activation, 'active' | 'winner' | 'winners' | 'events'>
+    activation: Pick<Activation, 'active' | 'winner' | 'events'>
     edge: Pick<Edge, 'activate'>
     log: Log
     runtime: Pick<Runtime, 'after'>
@@ -51,23 +58,63 @@ export class ReleaseFollower implements Disposable {
   }
 
   /** Serves what was served before a restart, then follows the state. */
-  async begin(replica: Replica): Promise<void> {
+  async begin(replica: ReleaseHistory): Promise<void> {
     await Promise.all([...this.#activation.active()].map(([domain, release]) => this.#switch(domain, release)))
-    this.#activation.winners(listDomains(replica.state).flatMap(({ release }) => release ?? []))
+    for (const domain of new Set([...this.#activation.active().keys(), ...listDomainIds(replica)]))
+      this.#decide(replica, domain)
   }
 
-  follow(replica: Replica, delta: StateDelta): void {
+  follow(replica: ReleaseHistory, delta: StateDelta): void {
+    const domains = new Set<Hostname>()
     for (const scope of changedScopes(delta)) {
-      if (scopeKind(scope) !== 'domain') continue
-      const domain = scope.slice('domain/'.length) as Hostname
-      const live = replica.state.get(scope) !== undefined
-      this.#activation.winner(domain, (live ? findRelease(replica.state, domain) : undefined) ?? null)
+      if (scopeKind(scope) === 'domain') domains.add(scope.slice('domain/'.length) as Hostname)
+      // Who is removed may take a side of a merge along, which changes no key.
+      if (scopeKind(scope) === 'member')
+        for (const domain of listDomainIds(replica)) if (isMerging(replica, domain)) domains.add(domain)
+    }
+    for (const domain of domains) this.#decide(replica, domain)
+  }
+
+  /** Tells the activation what the domain is to serve; of a merge once its base is known. */
+  #decide(replica: ReleaseHistory, domain: Hostname): void {
+    const decision = Symbol(domain)
+    this.#decisions.set(domain, decision)
+    const isLive = replica.state.get(keys.domain(domain)) !== undefined
+    const winner = (isLive ? findRelease(replica.state, domain) : undefined) ?? null
+    const sides = replica.frontier(keys.release(domain)).map(({ value }) => value as ReleaseValue | undefined)
+    if (winner === null || !isMerging(replica, domain) || !isMergeable(sides)) {
+      this.#activation.winner(domain, winner)
+      return
+    }
+    void this.#planMerge(replica, domain).then((plan) => {
+      if (this.#disposed || this.#decisions.get(domain) !== decision) return
+      this.#activation.winner(domain, plan ?? winner)
+    })
+  }
+
+  async #planMerge(replica: ReleaseHistory, domain: Hostname): Promise<MergePlan | undefined> {
+    try {
+      return await findMergePlan(replica, domain)
+    } catch (error) {
+      this.#log.error('release.merge-failed', { domain, error })
+      return undefined
     }
   }
 
   /** The release that each domain serves here, oldest switch first. */
   get served(): ReadonlyMap<Hostname, OperationId> {
     return this.#served
+  }
+
+  /** Of the domains that serve a merge here: the releases that it was made from, greatest first. */
+  get merged(): ReadonlyMap<Hostname, readonly OperationId[]> {
+    const merged = new Map<Hostname, readonly OperationId[]>()
+    for (const [domain, id] of this.#served) {
+      const release = this.#activation.active().get(domain)
+      const sides = release?.id === id ? sidesOf(release) : undefined
+      if (sides !== undefined) merged.set(domain, sides)
+    }
+    return merged
   }
 
   [Symbol.dispose](): void {
@@ -101,4 +148,11 @@ export class ReleaseFollower implements Disposable {
     this.#retries.delete(domain)
     void this.#switch(domain, this.#activation.active().get(domain) ?? null)
   }
+}
+
+const listDomainIds = ({ state }: ReleaseHistory): readonly Hostname[] => state.ids('domain') as Hostname[]
+
+function isMerging({ state }: ReleaseHistory, domain: Hostname): boolean {
+  const settings = state.get(keys.domain(domain))?.value as DomainValue | undefined
+  return settings?.onConcurrent === 'merge'
 }

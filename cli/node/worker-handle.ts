@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { MakiError } from '../../core/index.ts'
+import { type BlobHash, MakiError } from '../../core/index.ts'
 import type { EdgeMessage, EdgeOptions, EdgeReport, EdgeResult } from './edge-messages.ts'
 import { NODE_FLAGS } from './node-flags.ts'
 
@@ -19,7 +19,7 @@ export class WorkerHandle {
   #hasEnded = false
 
   /** Starts a worker that does not listen yet. `register` is the folder where it leaves its pid while it does. */
-  constructor(options: EdgeOptions, register: string) {
+  constructor(options: EdgeOptions, register: string, onBlobFailed: (hash: BlobHash) => void = () => {}) {
     const child = fork(MAIN, [register, JSON.stringify(options)], {
       serialization: 'advanced',
       execArgv: [...NODE_FLAGS],
@@ -31,7 +31,10 @@ export class WorkerHandle {
       child.on('exit', (code, signal) => resolve(signal ?? `exit ${code}`))
       child.on('error', (error) => resolve(error.message))
     })
-    child.on('message', (report: EdgeReport) => this.#settle(report))
+    child.on('message', (report: EdgeReport) => {
+      if (report.type === 'blob-failed') onBlobFailed(report.hash)
+      else this.#settle(report)
+    })
     void this.ended.then((how) => this.#fail(how))
   }
 
@@ -62,7 +65,7 @@ export class WorkerHandle {
     await this.ended
   }
 
-  #settle(report: EdgeReport): void {
+  #settle(report: Exclude<EdgeReport, { type: 'blob-failed' }>): void {
     const waiting = this.#calls.get(report.call)
     this.#calls.delete(report.call)
     if (report.type === 'done') waiting?.resolve(report.result)

@@ -9,7 +9,11 @@ import { EdgeWorker } from './edge-worker.ts'
 const log = createJsonLog((line) => process.stdout.write(line), systemRuntime, { worker: process.pid })
 const [, , register = '', options = ''] = process.argv
 const entry = join(register, String(process.pid))
-const worker = new EdgeWorker(JSON.parse(options) as EdgeOptions, { runtime: systemRuntime, log })
+const worker = new EdgeWorker(JSON.parse(options) as EdgeOptions, {
+  runtime: systemRuntime,
+  log,
+  onBlobFailed: (hash) => report({ type: 'blob-failed', hash }),
+})
 let listening = false
 let ended = false
 

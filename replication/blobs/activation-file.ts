@@ -1,7 +1,14 @@
-import { open, readFile, rename, unlink } from 'node:fs/promises'
-import { dirname } from 'node:path'
-import { isId, type Log, MakiError, type OperationId, type Release, readChange } from '../../core/index.ts'
-import { syncEach } from './blob-disk.ts'
+import { readFile, rename } from 'node:fs/promises'
+import {
+  isId,
+  type Log,
+  MakiError,
+  type MergedRelease,
+  type OperationId,
+  type Release,
+  readChange,
+} from '../../core/index.ts'
+import { replaceFile } from './small-file.ts'
 
 const VERSION = 1
 
@@ -55,31 +62,13 @@ export class ActivationFile {
       const releases = this.#wanted
       this.#wanted = undefined
       try {
-        await this.#replace(`${JSON.stringify({ version: VERSION, releases })}\n`)
+        await replaceFile(this.#path, `${JSON.stringify({ version: VERSION, releases })}\n`)
       } catch (error) {
         this.#log.error('activation.save_failed', { error })
       }
     }
     // In the turn that saw nothing wanted: a moment later, what is asked for in between would be written by nobody.
     this.#writing = undefined
-  }
-
-  async #replace(text: string): Promise<void> {
-    const temporary = `${this.#path}.new`
-    const handle = await open(temporary, 'w')
-    try {
-      await handle.writeFile(text)
-      await handle.sync()
-    } finally {
-      await handle.close()
-    }
-    try {
-      await rename(temporary, this.#path)
-    } catch (error) {
-      await unlink(temporary).catch(() => {})
-      throw error
-    }
-    await syncEach([dirname(this.#path)])
   }
 
   async #setAside(error: unknown): Promise<void> {
@@ -99,15 +88,27 @@ function parseReleases(text: string): Release[] {
 function parseRelease(value: unknown): Release {
   if (!isRecord(value) || typeof value.id !== 'string' || !isId(value.id))
     throw new MakiError('MAKI_INVALID', 'the file of active releases holds something that is no release')
-  const { id, ...fields } = value
+  const { id, merge, ...fields } = value
   const read = readChange({ ...fields, kind: 'release.publish' })
   if (!('change' in read) || read.change.kind !== 'release.publish')
     throw new MakiError(
       'MAKI_INVALID',
       `the file of active releases holds no valid release: ${'fault' in read ? read.fault : ''}`,
     )
-  const { kind: _, ...release } = read.change
-  return { ...release, id: id as OperationId }
+  const { kind: _, ...change } = read.change
+  const release: Release = { ...change, id: id as OperationId }
+  if (merge === undefined) return release
+  const merged: MergedRelease = { ...release, merge: parseMerge(merge) }
+  return merged
+}
+
+function parseMerge(value: unknown): MergedRelease['merge'] {
+  const isOperation = (id: unknown): id is OperationId => typeof id === 'string' && isId(id)
+  if (isRecord(value) && Array.isArray(value.sides) && value.sides.every(isOperation)) {
+    const { base, sides } = value
+    if (base === null || isOperation(base)) return { base, sides }
+  }
+  throw new MakiError('MAKI_INVALID', 'the file of active releases holds a merge of something else than releases')
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

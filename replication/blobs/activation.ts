@@ -4,16 +4,30 @@ import {
   Emitter,
   type Hostname,
   type Log,
+  MakiError,
+  type MergePlan,
+  mergeId,
   type OperationId,
   type Release,
   type Runtime,
 } from '../../core/index.ts'
 import { ActivationFile } from './activation-file.ts'
 import type { FetchOptions, WantedBlob } from './blob-wants.ts'
+import { assembleMerge, manifestsOf } from './merge-assembly.ts'
 import { type ReleaseBlobs, type ReleaseCheck, ReleaseChecker } from './release-check.ts'
+import { Slots } from './slots.ts'
+
+/** What a domain is to serve: a release that was published, or what concurrent ones become together. */
+export type ReleaseTarget = Release | MergePlan
+
+/** What an activation needs of the blob store. */
+export interface ActivationBlobs extends ReleaseBlobs {
+  /** Resolves when the bytes are durable. Keeps the manifests of merges. */
+  put(hash: BlobHash, bytes: AsyncIterable<Uint8Array>): Promise<void>
+}
 
 export interface ActivationOptions {
-  readonly store: ReleaseBlobs
+  readonly store: ActivationBlobs
   /** One of the same store, shared with who else checks releases; its own where there is none. */
   readonly checker?: ReleaseChecker | undefined
   readonly fetcher: { fetch(blobs: Iterable<WantedBlob>, options?: FetchOptions): Promise<void> }
@@ -41,13 +55,20 @@ export interface Unservable {
 }
 
 interface Pursuit {
-  readonly release: Release
+  readonly domain: Hostname
+  /** Of the release, or that the merge will have. */
+  readonly id: OperationId
+  readonly plan: MergePlan | undefined
+  /** Undefined until the merge was computed. */
+  release: Release | undefined
   readonly abort: AbortController
   trouble: Unservable | undefined
 }
 
 /** Enough to read ahead, few enough that their manifests fit in memory together. */
 const MAX_CHECKS = 4
+/** A merge holds the manifests of all its sides. */
+const MAX_MERGES = 1
 const FIRST_RETRY_MS = 2_000
 const LONGEST_RETRY_MS = 60_000
 
@@ -63,8 +84,8 @@ export class Activation implements AsyncDisposable {
   readonly #active = new Map<Hostname, Release>()
   readonly #pursuits = new Map<Hostname, Pursuit>()
   readonly #running = new Set<Promise<void>>()
-  readonly #waiting: (() => void)[] = []
-  #checks = 0
+  readonly #checks = new Slots(MAX_CHECKS)
+  readonly #merges = new Slots(MAX_MERGES)
 
   private constructor(options: ActivationOptions) {
     this.#options = options
@@ -92,28 +113,31 @@ export class Activation implements AsyncDisposable {
     return [...this.#pursuits.values()].flatMap(({ trouble }) => trouble ?? [])
   }
 
-  /** The state's winning release of a domain; null ends the serving of the domain at once. Saying it again is nothing. */
-  winner(domain: Hostname, release: Release | null): void {
+  /** Every release that is served, or is to be: none of their blobs may go. */
+  wanted(): readonly Release[] {
+    return [...this.#active.values(), ...[...this.#pursuits.values()].flatMap(({ release }) => release ?? [])]
+  }
+
+  /**
+   * What the state says a domain is to serve: its winning release, or a merge. Null ends the serving of the domain at
+   * once. Saying it again is nothing.
+   */
+  winner(domain: Hostname, target: ReleaseTarget | null): void {
     const before = this.#pursuits.get(domain)
-    if (release !== null && before?.release.id === release.id) return
+    const id = target === null ? undefined : idOf(target)
+    if (id !== undefined && before?.id === id) return
     this.#pursuits.delete(domain)
     before?.abort.abort()
-    if (release === null) this.#deactivate(domain)
+    if (target === null || id === undefined) this.#deactivate(domain)
     else {
-      const pursuit: Pursuit = { release, abort: new AbortController(), trouble: undefined }
+      const plan = 'sides' in target ? target : undefined
+      const release = 'sides' in target ? undefined : target
+      const pursuit: Pursuit = { domain, id, plan, release, abort: new AbortController(), trouble: undefined }
       this.#pursuits.set(domain, pursuit)
       const run = this.#pursue(pursuit).finally(() => this.#running.delete(run))
       this.#running.add(run)
     }
     if (before?.trouble !== undefined) this.events.emit('unservable', this.unservable())
-  }
-
-  /** All winners at once, as after a start: domains that are not among them end. */
-  winners(releases: Iterable<Release>): void {
-    const all = new Map([...releases].map((release) => [release.domain, release]))
-    for (const domain of new Set([...this.#active.keys(), ...this.#pursuits.keys()]))
-      if (!all.has(domain)) this.winner(domain, null)
-    for (const [domain, release] of all) this.winner(domain, release)
   }
 
   #deactivate(domain: Hostname): void {
@@ -126,7 +150,7 @@ export class Activation implements AsyncDisposable {
   /** Ends when the release is active, cannot ever be, or is not wanted any more. */
   async #pursue(pursuit: Pursuit): Promise<void> {
     const { signal } = pursuit.abort
-    const { domain, id: release } = pursuit.release
+    const { domain, id: release } = pursuit
     for (let retryMs = FIRST_RETRY_MS; !signal.aborted; retryMs = Math.min(retryMs * 2, LONGEST_RETRY_MS)) {
       let check: Exclude<ReleaseCheck, { kind: 'missing' }>
       try {
@@ -148,20 +172,56 @@ export class Activation implements AsyncDisposable {
 
   /** Fetches until nothing is missing: first the manifest, then what it names. Looks again after each, since blobs can also go. */
   async #complete(pursuit: Pursuit): Promise<Exclude<ReleaseCheck, { kind: 'missing' }>> {
-    const { fetcher } = this.#options
-    const { release, abort } = pursuit
-    const { domain, id } = release
-    const onLacking = (lacking: readonly BlobHash[]): void =>
-      this.#report(pursuit, lacking.length === 0 ? undefined : { domain, release: id, missing: lacking.length })
     for (;;) {
-      const check = await this.#withSlot(() => this.#checker.check(release))
+      const { plan } = pursuit
+      if (plan !== undefined) {
+        const reason = await this.#assemble(pursuit, plan)
+        if (reason !== undefined) return { kind: 'invalid', reason }
+      }
+      const release = pursuit.release as Release
+      const check = await this.#checks.run(() => this.#checker.check(release))
       if (check.kind !== 'missing') return check
-      await fetcher.fetch(check.blobs, { signal: abort.signal, onLacking })
+      // The manifest of a merge is on no other node for sure; it is made again.
+      const blobs = check.blobs.filter(({ hash }) => plan === undefined || hash !== release.manifest)
+      await this.#fetch(pursuit, blobs)
     }
   }
 
+  /** Computes the merge as soon as the manifests are here, and keeps its own. Returns what makes it impossible. */
+  async #assemble(pursuit: Pursuit, plan: MergePlan): Promise<string | undefined> {
+    const { store } = this.#options
+    const made = pursuit.release?.manifest
+    if (made !== undefined && (await store.sizes([made]))[0] !== undefined) return undefined
+    const hashes = manifestsOf(plan)
+    const sizes = await store.sizes(hashes)
+    const missing = hashes.filter((_, i) => sizes[i] === undefined)
+    if (missing.length > 0)
+      await this.#fetch(
+        pursuit,
+        missing.map((hash) => ({ hash })),
+      )
+    return await this.#merges.run(async () => {
+      try {
+        const { release, bytes } = await assembleMerge(plan, store)
+        await store.put(release.manifest, oneChunk(bytes))
+        pursuit.release = release
+        return undefined
+      } catch (error) {
+        if (error instanceof MakiError && HOPELESS.has(error.code)) return error.message
+        throw error
+      }
+    })
+  }
+
+  async #fetch(pursuit: Pursuit, blobs: readonly WantedBlob[]): Promise<void> {
+    const { domain, id: release, abort } = pursuit
+    const onLacking = (lacking: readonly BlobHash[]): void =>
+      this.#report(pursuit, lacking.length === 0 ? undefined : { domain, release, missing: lacking.length })
+    await this.#options.fetcher.fetch(blobs, { signal: abort.signal, onLacking })
+  }
+
   #activate(pursuit: Pursuit): void {
-    const { release } = pursuit
+    const release = pursuit.release as Release
     this.#report(pursuit, undefined)
     if (this.#active.get(release.domain)?.id === release.id) return
     this.#active.set(release.domain, release)
@@ -171,25 +231,13 @@ export class Activation implements AsyncDisposable {
   }
 
   #report(pursuit: Pursuit, trouble: Unservable | undefined): void {
-    if (this.#pursuits.get(pursuit.release.domain) !== pursuit || pursuit.trouble === trouble) return
+    if (this.#pursuits.get(pursuit.domain) !== pursuit || pursuit.trouble === trouble) return
     pursuit.trouble = trouble
     this.events.emit('unservable', this.unservable())
   }
 
   #save(): void {
     this.#file.save([...this.#active.values()])
-  }
-
-  async #withSlot<T>(check: () => Promise<T>): Promise<T> {
-    if (this.#checks >= MAX_CHECKS) await new Promise<void>((resolve) => this.#waiting.push(resolve))
-    else this.#checks += 1
-    try {
-      return await check()
-    } finally {
-      const next = this.#waiting.shift()
-      if (next === undefined) this.#checks -= 1
-      else next()
-    }
   }
 
   async #pause(delayMs: number, signal: AbortSignal): Promise<void> {
@@ -208,4 +256,13 @@ export class Activation implements AsyncDisposable {
     await Promise.allSettled([...this.#running])
     await this.#file.settled()
   }
+}
+
+/** No second try makes these right. */
+const HOPELESS: ReadonlySet<string> = new Set(['MAKI_INVALID', 'MAKI_TOO_LARGE'])
+
+const idOf = (target: ReleaseTarget): OperationId => ('sides' in target ? mergeId(target) : target.id)
+
+async function* oneChunk(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes
 }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { closeSync, existsSync, openSync, renameSync, writeSync } from 'node:fs'
+import { closeSync, openSync, renameSync, writeSync } from 'node:fs'
 import { type FileHandle, open, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
@@ -16,6 +16,8 @@ export interface BlobShelf {
   readonly flusher: DiskFlusher
   /** Blobs whose rename is not yet durable, with what makes it so. */
   readonly settling: Map<BlobHash, Promise<void>>
+  /** True for a blob that stands under its name; nothing but a purge takes it away for 48 hours from now. */
+  readonly renew: (hash: BlobHash) => boolean
   nextName: number
 }
 
@@ -81,7 +83,7 @@ export class BlobBatch {
         const other = settling.get(hash)
         if (other !== undefined) others.push(other)
         // What stands there was acknowledged or is about to be by another batch: it is theirs to take back.
-        if (other !== undefined || existsSync(path)) continue
+        if (other !== undefined || this.#shelf.renew(hash)) continue
         settling.set(hash, settled.promise)
         renameSync(this.#temporaries.get(hash) as string, path)
         this.#temporaries.delete(hash)
@@ -160,7 +162,9 @@ export class BlobWriter {
   }
 }
 
-const temporaryPath = (shelf: BlobShelf): string => join(shelf.incomingDirectory, `${process.pid}-${shelf.nextName++}`)
+/** A name in `incoming/` that nobody has; what is left there is swept when the store is opened. */
+export const temporaryPath = (shelf: BlobShelf): string =>
+  join(shelf.incomingDirectory, `${process.pid}-${shelf.nextName++}`)
 
 function writeWhole(path: string, bytes: Uint8Array): void {
   const file = openSync(path, 'wx')

@@ -13,6 +13,8 @@ export type Statfs = (
 /** Blobs leave this much of the disk to the log of operations, whichever is more. */
 const RESERVED_SHARE = 0.05
 const RESERVED_BYTES = 512 * 1024 * 1024
+/** With less than this above the reserve, blobs that nobody needs go now and not in an hour. */
+const SHORT_BYTES = 512 * 1024 * 1024
 /** How far blobs may run ahead of the last look at the disk. */
 const ALLOWANCE_BYTES = 32 * 1024 * 1024
 
@@ -30,8 +32,13 @@ export class DiskSpace {
   /** Looks at the disk; call it when a transfer starts, since others fill the disk too. */
   async refresh(): Promise<void> {
     const { bsize, blocks, bavail } = await this.#statfs(this.#path)
-    const reservedBytes = Math.max(RESERVED_SHARE * bsize * blocks, RESERVED_BYTES)
-    this.#allowanceBytes = Math.min(ALLOWANCE_BYTES, bsize * bavail - reservedBytes)
+    this.#allowanceBytes = Math.min(ALLOWANCE_BYTES, bsize * bavail - reserved(bsize * blocks))
+  }
+
+  /** True when blobs are refused now, or will be soon. */
+  async isShort(): Promise<boolean> {
+    const { bsize, blocks, bavail } = await this.#statfs(this.#path)
+    return bsize * bavail < reserved(bsize * blocks) + Math.min(SHORT_BYTES, RESERVED_SHARE * bsize * blocks)
   }
 
   /** Takes from what was seen to be free; false says that the disk has to be looked at again. */
@@ -49,6 +56,8 @@ export class DiskSpace {
     if (!this.tryClaim(bytes)) throw diskFull()
   }
 }
+
+const reserved = (diskBytes: number): number => Math.max(RESERVED_SHARE * diskBytes, RESERVED_BYTES)
 
 function diskFull(cause?: unknown): MakiError {
   return new MakiError('MAKI_DISK_FULL', 'the disk has no room for more blobs: its last part is kept for the log', {

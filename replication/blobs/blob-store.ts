@@ -1,18 +1,23 @@
-import { existsSync, statSync } from 'node:fs'
+import { existsSync, renameSync, statSync } from 'node:fs'
 import { mkdir, readdir, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { type BlobHash, Emitter, hashBlob, isBlobHash, MakiError } from '../../core/index.ts'
-import { BlobBatch, type BlobShelf, BlobWriter } from './blob-batch.ts'
+import { type BlobHash, Emitter, hashBlob, isBlobHash, MakiError, type Runtime } from '../../core/index.ts'
+import { BlobBatch, type BlobShelf, BlobWriter, temporaryPath } from './blob-batch.ts'
+import { inspectFile, type Pace, setAside } from './blob-damage.ts'
 import { DiskFlusher, DiskSpace, type Statfs, storeError, syncEach } from './blob-disk.ts'
-import { BlobFolder, isMissing } from './blob-folder.ts'
-import { checkHash, PackParser, type PackPart, SMALL_BLOB_BYTES } from './blob-pack.ts'
+import { BlobFolder } from './blob-folder.ts'
+import { type PackRules, takePack } from './blob-intake.ts'
+import { readLease, renewLease } from './blob-lease.ts'
+import { checkHash, SMALL_BLOB_BYTES } from './blob-pack.ts'
 
 export interface BlobStoreOptions {
   /** Refuses larger blobs with MAKI_TOO_LARGE. */
   readonly maxBlobBytes?: number
   /** For tests of a full disk. */
   readonly statfs?: Statfs
+  /** The clock of leases. A store without it renews none: what takes nothing away needs none. */
+  readonly runtime?: Pick<Runtime, 'now'>
 }
 
 export interface BlobEvents {
@@ -20,20 +25,13 @@ export interface BlobEvents {
   stored: { readonly hashes: readonly BlobHash[] }
   /** A blob that was here is not any more. */
   removed: { readonly hash: BlobHash }
-}
-
-export interface PackRules {
-  /** Sees each header before any byte of the blob is taken; throws to refuse the pack. */
-  readonly accept?: (hash: BlobHash, sizeBytes: number) => void
-  readonly maxTotalBytes?: number
+  /** What stood under a blob's name were other bytes; they were set aside, so that it is not here any more. */
+  damaged: { readonly hash: BlobHash }
 }
 
 /** Larger than any file that belongs on a site; bounds what one upload can do. */
 const MAX_BLOB_BYTES = 16 * 1024 * 1024 * 1024
-/** A batch is flushed at either bound, so that little is lost and the kernel never holds more unwritten data than a small server bears. */
-const BATCH_BYTES = 64 * 1024 * 1024
-const BATCH_BLOBS = 4096
-/** Look-ups between two turns of the event loop: about 2 ms. */
+/** Look-ups and renewals between two turns of the event loop: about 2 ms. */
 const STATS_PER_TURN = 512
 
 /**
@@ -46,16 +44,19 @@ export class BlobStore extends BlobFolder implements AsyncDisposable {
   /** Larger blobs are refused. */
   readonly maxBlobBytes: number
   readonly #underWay = new Set<Promise<unknown>>()
+  readonly #runtime: Pick<Runtime, 'now'> | undefined
 
   private constructor(directory: string, options: BlobStoreOptions) {
     super(directory)
     this.maxBlobBytes = options.maxBlobBytes ?? MAX_BLOB_BYTES
+    this.#runtime = options.runtime
     this.#shelf = {
       folder: this,
       incomingDirectory: join(directory, 'incoming'),
       space: new DiskSpace(directory, options.statfs),
       flusher: new DiskFlusher(directory),
       settling: new Map(),
+      renew: (hash) => this.#renew(hash),
       nextName: 1,
     }
   }
@@ -111,7 +112,8 @@ export class BlobStore extends BlobFolder implements AsyncDisposable {
   }
 
   async #put(hash: BlobHash, bytes: AsyncIterable<Uint8Array>): Promise<void> {
-    const present = await this.has(hash)
+    await this.#shelf.settling.get(hash)?.catch(() => {})
+    const present = this.#renew(hash)
     if (!present) await this.#shelf.space.refresh()
     let seenBytes = 0
     let head: Uint8Array[] = []
@@ -163,63 +165,8 @@ export class BlobStore extends BlobFolder implements AsyncDisposable {
    * kept, unless the disk is what failed. Throws as `put` does, and MAKI_PROTOCOL for a pack that ends in the middle.
    */
   async putPack(pack: AsyncIterable<Uint8Array>, rules: PackRules = {}): Promise<number> {
-    return await this.#track(this.#putPack(pack, rules))
-  }
-
-  async #putPack(pack: AsyncIterable<Uint8Array>, rules: PackRules): Promise<number> {
-    await this.#shelf.space.refresh()
-    const parser = new PackParser({ maxBlobBytes: this.maxBlobBytes, ...rules })
-    const intake: PackIntake = { batch: new BlobBatch(this.#shelf), writer: undefined }
-    // One batch settles while the next one is written; a failure shows at the next turn.
-    let committing: Promise<void> = Promise.resolve()
-    try {
-      for await (const chunk of pack) {
-        for (const part of parser.push(chunk)) {
-          await this.#takePart(intake, part)
-          if (intake.batch.bytes < BATCH_BYTES && intake.batch.count < BATCH_BLOBS) continue
-          const full = intake.batch
-          intake.batch = new BlobBatch(this.#shelf)
-          await committing
-          committing = this.#commit(full)
-          committing.catch(() => {})
-        }
-      }
-      parser.finish()
-      await committing
-      await this.#commit(intake.batch)
-    } catch (error) {
-      await intake.writer?.discard()
-      const diskFailed = error instanceof MakiError && DISK_CODES.has(error.code)
-      if (diskFailed) await intake.batch.discard()
-      else await this.#commit(intake.batch).catch(() => {})
-      await committing.catch(() => {})
-      throw error
-    }
-    return parser.blobs
-  }
-
-  async #takePart(intake: PackIntake, part: PackPart): Promise<void> {
-    switch (part.kind) {
-      case 'blob':
-        if (!this.#isDurable(part.hash)) await intake.batch.addWhole(part.hash, part.bytes)
-        return
-      case 'begin':
-        if (!this.#isDurable(part.hash)) intake.writer = new BlobWriter(this.#shelf, part.hash)
-        return
-      case 'data':
-        await intake.writer?.write(part.bytes)
-        return
-      case 'end':
-        await intake.writer?.finish(intake.batch)
-        intake.writer = undefined
-        return
-      default:
-        part satisfies never
-    }
-  }
-
-  #isDurable(hash: BlobHash): boolean {
-    return !this.#shelf.settling.has(hash) && existsSync(this.path(hash))
+    const limits = { maxBlobBytes: this.maxBlobBytes, ...rules }
+    return await this.#track(takePack(this.#shelf, pack, limits, (batch) => this.#commit(batch)))
   }
 
   async #commit(batch: BlobBatch): Promise<void> {
@@ -227,24 +174,86 @@ export class BlobStore extends BlobFolder implements AsyncDisposable {
     if (hashes.length > 0) this.events.emit('stored', { hashes })
   }
 
-  /** Every blob that is here, in the order of their hashes. */
-  async *list(): AsyncGenerator<BlobHash> {
+  /** Every blob that is here, in the order of their hashes; those after `after`. */
+  async *list(after: string = ''): AsyncGenerator<BlobHash> {
     for (const bucket of BUCKETS) {
+      if (bucket < after.slice(0, 2)) continue
       const names = await readdir(join(this.blobsDirectory, bucket))
-      for (const name of names.sort()) if (isBlobHash(name) && name.startsWith(bucket)) yield name
+      for (const name of names.sort()) if (isBlobHash(name) && name.startsWith(bucket) && name > after) yield name
     }
   }
 
-  /** Durable when it resolves; removing what is not here is nothing. A reader that has it open reads on. */
-  async remove(hash: BlobHash): Promise<void> {
+  /** Those of `hashes` that are not here. The others may be relied on for 48 hours from now (see `judgeLease`). */
+  async renew(hashes: readonly BlobHash[]): Promise<BlobHash[]> {
+    if (this.#shelf.settling.size > 0)
+      await Promise.allSettled(hashes.flatMap((hash) => this.#shelf.settling.get(hash) ?? []))
+    const missing: BlobHash[] = []
+    for (const [i, hash] of hashes.entries()) {
+      if (i % STATS_PER_TURN === STATS_PER_TURN - 1) await nextTurn()
+      if (this.#shelf.settling.has(hash) || !this.#renew(hash)) missing.push(hash)
+    }
+    return missing
+  }
+
+  #renew(hash: BlobHash): boolean {
+    const path = this.path(hash)
+    return this.#runtime === undefined ? existsSync(path) : renewLease(path, this.#runtime.now())
+  }
+
+  /** When the lease of a blob was renewed, milliseconds since the epoch; undefined for one that is not here. */
+  leasedMs(hash: BlobHash): number | undefined {
+    return this.#shelf.settling.has(hash) ? undefined : readLease(this.path(hash))
+  }
+
+  /**
+   * Takes a blob away if `mayGo` agrees to the time of its lease; nothing comes between the question and the act. False
+   * when it stays, or is not here. A reader that has it open reads on. Its space is free when this resolves; after a
+   * power failure it may stand there again until `flush`.
+   */
+  async remove(hash: BlobHash, mayGo: (leasedMs: number) => boolean = () => true): Promise<boolean> {
+    const leasedMs = this.leasedMs(hash)
+    if (leasedMs === undefined || !mayGo(leasedMs)) return false
+    const gone = temporaryPath(this.#shelf)
+    try {
+      // Deleting a large file takes its time; renaming does not, and the event loop waits for neither.
+      renameSync(this.path(hash), gone)
+      this.events.emit('removed', { hash })
+      await this.#track(unlink(gone))
+    } catch (error) {
+      throw storeError(error, 'remove a blob')
+    }
+    return true
+  }
+
+  /** Makes what was removed stay away also after a power failure. */
+  async flush(): Promise<void> {
+    await this.#shelf.flusher.sync(BUCKETS.map((bucket) => join(this.blobsDirectory, bucket)))
+  }
+
+  /**
+   * Reads a blob that is here again: true when its bytes are right, false when it is not here. Damaged bytes are set aside
+   * in `damaged/`, so that nobody is served them, and told of.
+   */
+  async examine(hash: BlobHash, pace: Pace = async () => {}): Promise<boolean> {
     const path = this.path(hash)
     try {
-      await unlink(path)
+      const finding = await inspectFile(path, hash, pace)
+      if (finding.kind !== 'damaged') return finding.kind === 'right'
+      const file = { path, inode: finding.inode, name: hash }
+      const aside = setAside(file, join(this.directory, 'damaged'), () => temporaryPath(this.#shelf))
+      if (aside === undefined) return false
       this.events.emit('removed', { hash })
-      await syncEach([dirname(path)])
+      this.events.emit('damaged', { hash })
+      if (!aside.kept) await this.#track(unlink(aside.path))
+      return false
     } catch (error) {
-      if (!isMissing(error)) throw storeError(error, 'remove a blob')
+      throw storeError(error, 'read a blob')
     }
+  }
+
+  /** True when the part of the disk that is left to the log has been touched, or is about to be. */
+  async isShort(): Promise<boolean> {
+    return await this.#shelf.space.isShort()
   }
 
   async #track<T>(work: Promise<T>): Promise<T> {
@@ -262,10 +271,4 @@ export class BlobStore extends BlobFolder implements AsyncDisposable {
   }
 }
 
-interface PackIntake {
-  batch: BlobBatch
-  writer: BlobWriter | undefined
-}
-
-const DISK_CODES: ReadonlySet<string> = new Set(['MAKI_DISK_FULL', 'MAKI_STORE_FAILED'])
 const BUCKETS: readonly string[] = Array.from({ length: 256 }, (_, i) => i.toString(16).padStart(2, '0'))

@@ -1,4 +1,4 @@
-import { type BlobHash, MakiError, Manifest, type ManifestFile, type Release } from '../../core/index.ts'
+import { type BlobHash, MakiError, Manifest, type ManifestFile, namedBlobs, type Release } from '../../core/index.ts'
 import type { WantedBlob } from './blob-wants.ts'
 
 /** What a check needs of the blob store. */
@@ -7,10 +7,12 @@ export interface ReleaseBlobs {
   sizes(hashes: readonly BlobHash[]): Promise<readonly (number | undefined)[]>
   /** All bytes of a small blob. Throws MAKI_BLOB_MISSING. */
   read(hash: BlobHash): Promise<Uint8Array>
+  /** Reads a blob that is here again: true when its bytes are right. What is damaged is set aside, and so is not here. */
+  examine(hash: BlobHash): Promise<boolean>
 }
 
 export type ReleaseCheck =
-  /** Manifest and all files are durable here. */
+  /** Manifest, components and all files are durable here. */
   | { readonly kind: 'whole' }
   | { readonly kind: 'missing'; readonly blobs: readonly WantedBlob[] }
   /** No fetching will ever complete it: the publisher's mistake, or malice. */
@@ -42,20 +44,37 @@ export class ReleaseChecker {
   }
 
   async check(release: Release): Promise<ReleaseCheck> {
-    const [manifestBytes] = await this.#store.sizes([release.manifest])
-    if (manifestBytes === undefined) return { kind: 'missing', blobs: [{ hash: release.manifest }] }
+    const named = namedBlobs(release)
+    const sizes = await this.#store.sizes(named)
+    const missing = named.filter((_, i) => sizes[i] === undefined).map((hash) => ({ hash }))
+    if (sizes[0] === undefined) return { kind: 'missing', blobs: missing }
+    const files = await this.#checkManifest(release.manifest)
+    switch (files.kind) {
+      case 'whole':
+        return missing.length === 0 ? files : { kind: 'missing', blobs: missing }
+      case 'missing':
+        return { kind: 'missing', blobs: [...missing, ...files.blobs] }
+      case 'invalid':
+        return files
+      default:
+        return files satisfies never
+    }
+  }
+
+  async #checkManifest(hash: BlobHash): Promise<ReleaseCheck> {
     const base = this.#whole
     const removals = this.#removals
-    if (base?.hash === release.manifest) return { kind: 'whole' }
+    if (base?.hash === hash) return { kind: 'whole' }
     let manifest: Manifest
     try {
-      manifest = await this.#read(release.manifest)
+      manifest = await this.#read(hash)
     } catch (error) {
-      if (error instanceof MakiError && error.code === 'MAKI_INVALID') return { kind: 'invalid', reason: error.message }
-      throw error
+      if (!(error instanceof MakiError) || error.code !== 'MAKI_INVALID') throw error
+      if (!(await this.#store.examine(hash))) return { kind: 'missing', blobs: [{ hash }] }
+      return { kind: 'invalid', reason: error.message }
     }
     const check = await this.#checkFiles(base === undefined ? manifest.files() : manifest.changedFrom(base.manifest))
-    if (check.kind === 'whole' && this.#removals === removals) this.#whole = { hash: release.manifest, manifest }
+    if (check.kind === 'whole' && this.#removals === removals) this.#whole = { hash, manifest }
     return check
   }
 
@@ -76,10 +95,10 @@ export class ReleaseChecker {
     const sizes = await this.#store.sizes([...expected.keys()])
     const blobs: WantedBlob[] = []
     for (const [i, [hash, sizeBytes]] of [...expected].entries()) {
-      if (sizes[i] === undefined) blobs.push({ hash, sizeBytes })
-      // A reader takes a file's length from one and its bytes from the other.
-      else if (sizes[i] !== sizeBytes)
-        return { kind: 'invalid', reason: `blob ${hash} has ${sizes[i]} bytes, the manifest says ${sizeBytes}` }
+      if (sizes[i] === sizeBytes) continue
+      // One of the two is wrong. A reader takes a file's length from one and its bytes from the other.
+      if (sizes[i] === undefined || !(await this.#store.examine(hash))) blobs.push({ hash, sizeBytes })
+      else return { kind: 'invalid', reason: `blob ${hash} has ${sizes[i]} bytes, the manifest says ${sizeBytes}` }
     }
     return blobs.length === 0 ? { kind: 'whole' } : { kind: 'missing', blobs }
   }

@@ -1,5 +1,5 @@
 import t from 'tap'
-import type { Hostname, OwnerName } from '../../core/index.ts'
+import type { Hostname, OperationId, OwnerName } from '../../core/index.ts'
 import { domainSet, example, startTestCluster, testKey } from './support/test-cluster.ts'
 
 interface Operation {
@@ -167,10 +167,38 @@ t.test('status: healthy, down, differing, conflicting, unreachable', async (t) =
     unknown: [],
     conflicts: [],
   })
-  t.same(Object.keys(shape.nodes[0]!).sort(), ['active', 'digest', 'heads', 'key', 'lagMs', 'name', 'up', 'version'])
+  t.same(Object.keys(shape.nodes[0]!).sort(), [
+    'active',
+    'damagedBlobs',
+    'digest',
+    'heads',
+    'key',
+    'lagMs',
+    'merged',
+    'name',
+    'unservable',
+    'up',
+    'version',
+  ])
   t.equal((await cluster.maki('status')).code, 0)
   t.match(await cluster.json('status', '--node', 'two'), { answeredBy: 'two' })
   t.match(await cluster.maki('status', '--node', 'tow'), { code: 2, stderr: /no node "tow"\nTry: --node two/ })
+
+  const release = 'b'.repeat(51).concat('a') as OperationId
+  const unservable = [
+    { domain: 'a.org', release, missing: 3 },
+    { domain: 'b.org', release, missing: 0, reason: 'the disk is full' },
+  ]
+  one!.statusOf = (nodes) => nodes.map((node) => ({ ...node, unservable, damagedBlobs: 1 }))
+  const troubled = await cluster.maki('status')
+  t.equal(troubled.code, 1)
+  t.match(
+    troubled.stdout,
+    /unservable a\.org bbbbbbbbbb on one, two: no node has 3 blobs of it; the release before stays/,
+  )
+  t.match(troubled.stdout, /unservable b\.org bbbbbbbbbb on one, two: the disk is full; the release before stays/)
+  t.match(troubled.stdout, /damaged two: 1 file on its disk; they are fetched from the other nodes/)
+  t.match(await cluster.json('status'), { nodes: [{ unservable, damagedBlobs: 1 }] })
 
   one!.statusOf = (nodes) => nodes.map((node) => (node.name === 'two' ? { ...node, up: false } : node))
   t.match(await cluster.maki('status'), { code: 1, stdout: /two +down/ })

@@ -2,11 +2,13 @@ import t, { type Test } from 'tap'
 import { Presence } from '../../../cli/node/presence.ts'
 import { Emitter, type Hostname, type OperationId, silentLog } from '../../../core/index.ts'
 import { createAwarenessEntry } from '../../../replication/gossip/awareness-entry.ts'
-import { createMemoryStore, type GossipService, Replica } from '../../../replication/index.ts'
+import { createMemoryStore, type GossipService, Replica, type Unservable } from '../../../replication/index.ts'
 import { cluster, follow, recordChange } from '../../replication/chain.ts'
 import { FakeRuntime } from '../../replication/fake-runtime.ts'
 
 const active = new Map<Hostname, OperationId>()
+const merged = new Map<Hostname, readonly OperationId[]>()
+const unservable: Unservable[] = []
 
 async function open(t: Test) {
   const runtime = new FakeRuntime(1)
@@ -25,7 +27,17 @@ async function open(t: Test) {
     said.push(data)
   }
   const gossip = { events: new Emitter(), awareness: { set, entries: () => [] } } as unknown as GossipService
-  const options = { replica, gossip, active: () => active, version: '1.0.0', self: cluster.operator.key, runtime }
+  const options = {
+    replica,
+    gossip,
+    active: () => active,
+    merged: () => merged,
+    unservable: () => unservable,
+    damagedBlobs: () => 2,
+    version: '1.0.0',
+    self: cluster.operator.key,
+    runtime,
+  }
   return { runtime, replica, said, options }
 }
 
@@ -59,4 +71,35 @@ t.test('of many domains, with the longest names, it says the latest switches', a
   for (const name of ['one.example', 'two.example']) active.set(name as Hostname, cluster.creation.id as OperationId)
   new Presence(options)[Symbol.dispose]()
   t.same(Object.keys(said[1]?.active as object), ['one.example', 'two.example'])
+})
+
+t.test('what goes wrong is said too, and never so much that nothing can be said', async (t) => {
+  const { said, options } = await open(t)
+  const id = cluster.creation.id as OperationId
+  t.teardown(() => {
+    for (const list of [active, merged]) list.clear()
+    unservable.length = 0
+  })
+  merged.set('merged.example' as Hostname, [id, id])
+  unservable.push({ domain: 'one.example' as Hostname, release: id, missing: 3 })
+  unservable.push({ domain: 'two.example' as Hostname, release: id, missing: 0, reason: 'x'.repeat(5000) })
+  new Presence(options)[Symbol.dispose]()
+  t.strictSame(said[0]?.merged, { 'merged.example': [id, id] })
+  t.strictSame(said[0]?.unservable, [
+    { domain: 'one.example', release: id, missing: 3 },
+    { domain: 'two.example', release: id, missing: 0, reason: 'x'.repeat(100) },
+  ])
+  t.equal(said[0]?.damagedBlobs, 2)
+  for (let i = 0; i < 2000; i++) {
+    const name = `${String(i).padStart(4, '0')}${`.${'b'.repeat(60)}`.repeat(4)}` as Hostname
+    active.set(name, id)
+    merged.set(
+      name,
+      Array.from({ length: 16 }, () => id),
+    )
+    unservable.push({ domain: name, release: id, missing: 1, reason: '\u{1f98a}'.repeat(100) })
+  }
+  new Presence(options)[Symbol.dispose]()
+  const list = said[1]?.unservable
+  t.ok(Array.isArray(list) && list.length >= 5)
 })

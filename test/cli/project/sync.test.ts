@@ -51,6 +51,9 @@ const node = (name: string, active: OperationId | undefined, up = true): NodeSta
   heads: [],
   lagMs: 0,
   version: null,
+  merged: {},
+  unservable: [],
+  damagedBlobs: 0,
   active: active === undefined ? {} : { 'a.org': active },
 })
 

@@ -59,6 +59,9 @@ export async function startTestNode(options: {
           heads: replica.heads().map(({ id }) => id),
           lagMs: node.key === self ? 0 : 100,
           version: '0.1.0',
+          merged: {},
+          unservable: [],
+          damagedBlobs: 0,
           active: Object.fromEntries(
             listDomains(state).flatMap(({ apex, release }) => (release === undefined ? [] : [[apex, release.id]])),
           ),

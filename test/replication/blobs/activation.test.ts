@@ -24,7 +24,7 @@ import {
   type WantedBlob,
 } from '../../../replication/index.ts'
 import { createRandom, type Random, seeds } from '../../support/seeds.ts'
-import { createBlob, createBytes, packItem, peerKey, type TestBlob } from '../blob-support.ts'
+import { collect, createBlob, createBytes, packItem, peerKey, type TestBlob } from '../blob-support.ts'
 import { FakeRuntime, recordLog } from '../fake-runtime.ts'
 
 const domains = ['example.com', 'example.net', 'example.org'] as Hostname[]
@@ -78,6 +78,13 @@ class Deliveries {
     const bytes = this.blobs.get(hash)
     if (bytes === undefined) throw new MakiError('MAKI_BLOB_MISSING', 'not here')
     return bytes
+  }
+
+  examine = async () => true
+
+  put = async (hash: BlobHash, bytes: AsyncIterable<Uint8Array>): Promise<void> => {
+    this.blobs.set(hash, await collect(bytes))
+    this.#settle()
   }
 
   fetch: ActivationOptions['fetcher']['fetch'] = async (blobs, { signal } = {}) => {
@@ -160,7 +167,7 @@ for (const seed of seeds(60)) {
         await activation[Symbol.asyncDispose]()
         activation = await open()
         t.same(activation.active(), before, 'served at once after a restart')
-        activation.winners(winners.values())
+        for (const name of domains) activation.winner(name, winners.get(name) ?? null)
       } else if (roll < 0.7) {
         const [blob] = undelivered
         if (blob !== undefined) {

@@ -1,0 +1,58 @@
+import {
+  type Hostname,
+  type Key,
+  keys,
+  type Operation,
+  type OperationId,
+  type Release,
+  type State,
+} from '../../core/index.ts'
+
+/** What of a replica says which releases there were. */
+export interface ReleaseHistory {
+  readonly state: State
+  /** What stands side by side at a key, greatest first. */
+  frontier(key: Key): readonly { readonly operation: OperationId; readonly value: unknown }[]
+  /** What the sides of a key have in common. */
+  mergeBase(key: Key): OperationId | undefined
+  read(id: OperationId): Promise<Operation | undefined>
+  /** Newest first: counted operations that touch a key. */
+  history(key?: Key): AsyncIterable<Operation>
+  /** True when b descends from a. */
+  isAncestor(a: OperationId, b: OperationId): boolean
+}
+
+/** The release that an operation made of a domain; undefined where it removed the domain, or touched others only. */
+export function findPublished({ id, changes }: Operation, domain: Hostname): Release | undefined {
+  const last = changes.findLast(
+    (change) => (change.kind === 'release.publish' || change.kind === 'domain.remove') && change.domain === domain,
+  )
+  if (last?.kind !== 'release.publish') return undefined
+  const { kind, via, ...value } = last
+  return { ...value, id, domain }
+}
+
+/** An operation that takes every release of a domain that it has seen back for good, but one. */
+export interface Purge {
+  readonly id: OperationId
+  readonly keep: OperationId
+}
+
+/** True for a release that an owner took back for good. */
+export function isPurged(
+  history: Pick<ReleaseHistory, 'isAncestor'>,
+  release: OperationId,
+  purges: readonly Purge[],
+): boolean {
+  return purges.some(({ id, keep }) => keep !== release && history.isAncestor(release, id))
+}
+
+/** Newest first. */
+export async function listPurges(replica: ReleaseHistory, domain: Hostname): Promise<readonly Purge[]> {
+  const purges: Purge[] = []
+  for await (const { id, changes } of replica.history(keys.purge(domain))) {
+    for (const change of changes)
+      if (change.kind === 'release.purge' && change.domain === domain) purges.push({ id, keep: change.keep })
+  }
+  return purges
+}
