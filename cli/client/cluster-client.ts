@@ -1,6 +1,7 @@
 import {
   asMakiError,
   type Change,
+  findCluster,
   type Log,
   MakiError,
   type MemberKey,
@@ -224,11 +225,12 @@ export class ClusterClient implements AsyncDisposable {
     })
   }
 
-  /** Whose operations are made here. */
+  /** Whose operations are made here; with the recovery key one makes them wherever one happens to be. */
   async #authors(): Promise<ReadonlySet<MemberKey>> {
     const { keyFile } = this.#options
     const signer = keyFile === undefined ? await findProfileKey(this.profile) : await readKeyFile(keyFile)
-    return new Set(signer === undefined ? [] : [signer.key])
+    const recovery = findCluster(this.state)?.recovery
+    return new Set([signer?.key, recovery].filter((key) => key !== undefined))
   }
 
   async #deliver(made: OperationId | undefined): Promise<Pick<ExchangeReport, 'machine' | 'delivered' | 'waiting'>> {

@@ -2,7 +2,6 @@ import {
   type ClusterId,
   compareOperations,
   findCluster,
-  findMember,
   type Log,
   MakiError,
   type MemberKey,
@@ -81,7 +80,8 @@ export class LocalReplica implements AsyncDisposable {
   }
 
   isMember(key: MemberKey): boolean {
-    return findMember(this.replica.state, key) !== undefined
+    // Not what the state says: any operator may write that, and only who outranks somebody removes them.
+    return this.replica.isMember(key)
   }
 
   async saveExchange(change: Partial<ExchangeLog>): Promise<void> {

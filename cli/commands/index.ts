@@ -6,10 +6,15 @@ export type CommandClass = (new (argv: string[], config: Config) => MakiCommand)
 
 /** Every command by id; each is loaded when it is asked for, since loading all of them takes longer than most of them run. */
 export const COMMANDS = {
+  'cluster:recover': async () => (await import('./cluster/recover.ts')).default,
+  'cluster:show': async () => (await import('./cluster/show.ts')).default,
   dev: async () => (await import('./dev.ts')).default,
   'domain:list': async () => (await import('./domain/list.ts')).default,
   history: async () => (await import('./history.ts')).default,
+  'operator:add': async () => (await import('./operator/add.ts')).default,
   'operator:key': async () => (await import('./operator/key.ts')).default,
+  'operator:list': async () => (await import('./operator/list.ts')).default,
+  'operator:remove': async () => (await import('./operator/remove.ts')).default,
   pull: async () => (await import('./pull.ts')).default,
   push: async () => (await import('./push.ts')).default,
   'record:add': async () => (await import('./record/add.ts')).default,
@@ -29,6 +34,7 @@ export const isCommandId = (id: string): id is CommandId => Object.hasOwn(COMMAN
 
 /** What the commands with a common first word are about. */
 export const TOPICS = {
+  cluster: 'What the cluster is, and the way back when its keys are lost',
   domain: 'The zones that the cluster answers for',
   operator: 'Keys that may change the cluster',
   record: 'DNS records, without a project file',

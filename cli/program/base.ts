@@ -1,11 +1,13 @@
 import { Command, Flags } from '@oclif/core'
 import { type Log, type OperationId, silentLog } from '../../core/index.ts'
 import { ClusterClient, type ExchangeReport } from '../client/cluster-client.ts'
+import { quoteForShell } from '../client/identity.ts'
 import { findProfilePath, loadProfile, type Profile } from '../config/index.ts'
 import { count, createStyle, isInteractive, type Style } from '../output/output.ts'
 import { reportError } from '../output/report-error.ts'
 import { formatAgo } from '../output/when.ts'
 import { createJsonLog } from '../system.ts'
+import { confirm } from './confirm.ts'
 import type { Host } from './host.ts'
 
 /** Flags of every command. `MAKIATTO_PROFILE` and `MAKIATTO_KEY` stand in for two of them; the flag wins. */
@@ -106,6 +108,11 @@ export abstract class MakiCommand<Result = unknown> extends Command {
     return createStyle(this.host.stdout, this.host.env)
   }
 
+  /** Colours for stderr. */
+  protected get noteStyle(): Style {
+    return createStyle(this.host.stderr, this.host.env)
+  }
+
   /** Says something on the way, on stderr; silent with `--json`. */
   protected note(text: string): void {
     if (!this.isJson) this.host.stderr.write(`${text}\n`)
@@ -114,6 +121,12 @@ export abstract class MakiCommand<Result = unknown> extends Command {
   /** Says on stderr what should be looked at, though the command goes on. */
   protected caution(text: string): void {
     this.host.stderr.write(`${createStyle(this.host.stderr, this.host.env).warn('Warning:')} ${text}\n`)
+  }
+
+  /** Asks on the terminal unless `yes`; throws where the answer is no, or nobody can be asked. See `confirm`. */
+  protected async confirm(question: string, yes: boolean): Promise<void> {
+    const line = ['maki', ...this.ctor.id.split(':'), ...this.argv].map(quoteForShell).join(' ')
+    await confirm(this.host, question, { yes, line, json: this.isJson })
   }
 
   /** True where progress may be redrawn in place. */

@@ -1,3 +1,4 @@
+import { createInterface } from 'node:readline/promises'
 import { MessageChannel } from 'node:worker_threads'
 import type { Runtime } from '../../core/index.ts'
 import { systemRuntime } from '../system.ts'
@@ -20,6 +21,8 @@ export interface Host {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly cwd: string
   readonly runtime: Runtime
+  /** Asks a person and resolves with the line that was typed, empty at the end of input; absent where nobody sits there. */
+  readonly ask?: (question: string) => Promise<string>
   /** Aborted when the person interrupts; a command then closes what it opened and ends. */
   readonly signal: AbortSignal
 }
@@ -48,10 +51,30 @@ export function createProcessHost(): Host & Disposable {
     cwd: process.cwd(),
     runtime: systemRuntime,
     signal: interruption.signal,
+    ...(process.stdin.isTTY && process.stderr.isTTY
+      ? { ask: (question: string) => askOnTerminal(question, interruption.signal) }
+      : {}),
     [Symbol.dispose]() {
       awake.port1.close()
       for (const signal of signals) process.off(signal, onSignal)
     },
+  }
+}
+
+async function askOnTerminal(question: string, signal: AbortSignal): Promise<string> {
+  const lines = createInterface({ input: process.stdin, output: process.stderr })
+  // On a terminal readline takes Ctrl-C for itself.
+  lines.on('SIGINT', () => process.kill(process.pid, 'SIGINT'))
+  const { promise, resolve, reject } = Promise.withResolvers<string>()
+  const onAbort = () => reject(signal.reason)
+  signal.addEventListener('abort', onAbort, { once: true })
+  lines.once('close', () => resolve(''))
+  lines.question(question).then(resolve, reject)
+  try {
+    return await promise
+  } finally {
+    signal.removeEventListener('abort', onAbort)
+    lines.close()
   }
 }
 

@@ -123,7 +123,15 @@ export async function startTestCluster(options: { nodes?: readonly string[] } = 
 /** Runs `maki` in this process with streams that are read. */
 export async function runInProcess(
   argv: readonly string[],
-  options: { env: Host['env']; cwd: string; signal?: AbortSignal; terminal?: boolean; columns?: number },
+  options: {
+    env: Host['env']
+    cwd: string
+    signal?: AbortSignal
+    terminal?: boolean
+    columns?: number
+    /** What is typed when something is asked; nobody sits there where it is absent. */
+    answer?: string
+  },
 ): Promise<Outcome> {
   const text = { stdout: '', stderr: '' }
   const sink = (name: 'stdout' | 'stderr') => ({
@@ -140,6 +148,14 @@ export async function runInProcess(
     cwd: options.cwd,
     runtime: systemRuntime,
     signal: options.signal ?? new AbortController().signal,
+    ...(options.answer === undefined
+      ? {}
+      : {
+          ask: async (question: string) => {
+            text.stderr += question
+            return options.answer as string
+          },
+        }),
   }
   const code = await runMaki(argv, host)
   return { code, ...text }
