@@ -204,7 +204,8 @@ export class Gossip {
   #compare(link: Link, digest: FrameOf<'digest'>): GossipEffect[] {
     const equalVectors = Buffer.compare(digest.vector, this.#replica.stateVector()) === 0
     const equalRoots = Buffer.compare(digest.root, this.#replica.inventory.root()) === 0
-    const again = link.differed
+    // What a long answer has still to bring needs not be sent by id.
+    const again = link.differed && !link.answering
     link.differed = !equalVectors && !equalRoots
     const effects: GossipEffect[] = equalRoots ? [{ kind: 'agreed', link: link.id }] : []
     if (!equalVectors) {
@@ -225,10 +226,9 @@ export class Gossip {
       link.refused += report.refused.length
       if (link.refused > MAX_REFUSED) return this.#drop(link, 'refused-operations', report.refused[0] as string)
     }
-    if (report.added.length > 0) {
-      // What a long answer still brings needs not be asked for by id.
-      link.differed = false
-    } else if (report.missing.length === 0 && !report.gap && ++link.idle > MAX_IDLE_FRAMES)
+    // Nor what it brings, asked for by id.
+    if (report.added.length > 0) link.differed = false
+    else if (++link.idle > MAX_IDLE_FRAMES)
       return this.#drop(link, 'flood', `${MAX_IDLE_FRAMES} frames in a row told nothing new`)
     if (report.gap) {
       this.counters.gaps++

@@ -10,7 +10,8 @@ import type { Place } from './document.ts'
 const MAGIC = 'MKI1'
 /** Before each batch: bytes that follow, and their CRC-32; both 4 bytes big-endian. */
 const BATCH_HEADER_BYTES = 8
-const MAX_BATCH_BYTES = 64 * 1024 * 1024
+/** What single appends may take beside what they would together. */
+const SLACK_BYTES = 64 * 1024
 
 /** Slots of one client whose clocks, and whose sequence numbers, follow one another. */
 interface Run {
@@ -37,9 +38,9 @@ export class DocumentLog {
   }
 
   /**
-   * Opens the log after `restore` took each place that it holds, until one is refused; what follows is forgotten. Of another
-   * store, or damaged at its start, it was not `found`. `failed` is called once when nothing can be written any more.
-   * Throws what the disk does.
+   * Opens the log after `restore` took each place that it holds; what it refuses is forgotten. Of another store, or
+   * damaged at its start, it was not `found`. `failed` is called once when nothing can be written any more. Throws what
+   * the disk does.
    */
   static async open(
     path: string,
@@ -47,18 +48,22 @@ export class DocumentLog {
     restore: (place: Place) => boolean,
     failed: (error: unknown) => void,
   ): Promise<{ readonly log: DocumentLog; readonly found: boolean }> {
+    const header = Buffer.from(MAGIC + storeId)
     const content = await readFile(path).catch(() => Buffer.alloc(0))
-    const found = content.subarray(0, MAGIC.length + storeId.length).equals(Buffer.from(MAGIC + storeId))
-    const runs = found ? readRuns(content.subarray(MAGIC.length + storeId.length)) : []
+    const found = content.subarray(0, header.length).equals(header)
     const kept: Run[] = []
-    taking: for (const { client, clock, sequence, length } of runs) {
-      for (let i = 0; i < length; i++) {
-        const place = { client, clock: clock + i, sequence: sequence + i }
-        if (!restore(place)) break taking
-        addPlace(kept, place)
+    let length = found ? header.length : 0
+    for (const batch of found ? readBatches(content.subarray(header.length)) : []) {
+      let isWhole = true
+      for (const place of placesIn(batch.runs)) {
+        if (restore(place)) addPlace(kept, place)
+        else isWhole = false
       }
+      if (isWhole) length += batch.sizeBytes
     }
-    await rewrite(path, Buffer.concat([Buffer.from(MAGIC + storeId), encodeBatch(kept)]))
+    const packed = Buffer.concat([header, encodeBatch(kept)])
+    // Written anew when there is something else in it, or much more than needs to be.
+    if (length < content.length || length > 2 * packed.length + SLACK_BYTES || !found) await rewrite(path, packed)
     return { log: new DocumentLog(path, failed), found }
   }
 
@@ -113,18 +118,25 @@ function encodeBatch(runs: readonly Run[]): Uint8Array {
   return batch
 }
 
+function* placesIn(runs: readonly Run[]): Generator<Place, void, void> {
+  for (const { client, clock, sequence, length } of runs)
+    for (let i = 0; i < length; i++) yield { client, clock: clock + i, sequence: sequence + i }
+}
+
 /** Up to the first batch that is not what was written. */
-function* readRuns(content: Buffer): Generator<Run, void, void> {
+function* readBatches(content: Buffer): Generator<{ readonly runs: readonly Run[]; readonly sizeBytes: number }> {
   for (let at = 0; at + BATCH_HEADER_BYTES <= content.length; ) {
-    const length = content.readUInt32BE(at)
-    const body = content.subarray(at + BATCH_HEADER_BYTES, at + BATCH_HEADER_BYTES + length)
-    if (length > MAX_BATCH_BYTES || body.length < length || crc32(body) !== content.readUInt32BE(at + 4)) return
+    const sizeBytes = BATCH_HEADER_BYTES + content.readUInt32BE(at)
+    const body = content.subarray(at + BATCH_HEADER_BYTES, at + sizeBytes)
+    if (at + sizeBytes > content.length || crc32(body) !== content.readUInt32BE(at + 4)) return
+    const runs: Run[] = []
     const decoder = decoding.createDecoder(body)
     while (decoding.hasContent(decoder)) {
-      const [client, clock, sequence, count] = [0, 0, 0, 0].map(() => decoding.readVarUint(decoder))
-      yield { client, clock, sequence, length: count } as Run
+      const [client, clock, sequence, length] = [0, 0, 0, 0].map(() => decoding.readVarUint(decoder))
+      runs.push({ client, clock, sequence, length } as Run)
     }
-    at += BATCH_HEADER_BYTES + length
+    yield { runs, sizeBytes }
+    at += sizeBytes
   }
 }
 

@@ -97,16 +97,20 @@ export class SharedReplica implements GossipReplica, AsyncDisposable {
     } catch (error) {
       return { added: [], known: 0, missing: [], refused: [asMakiError(error).message], gap: false }
     }
-    const arrivals = read.slots.flatMap(({ id, bytes }) => (bytes === undefined ? [] : [{ bytes, claimed: id }]))
+    // What stands under a known id is never looked at: its bytes are read from the store when they are passed on.
+    const fresh = read.slots.filter(({ id }) => !this.replica.has(id))
+    const known = read.slots.length - fresh.length
+    const arrivals = fresh.flatMap(({ id, bytes }) => (bytes === undefined ? [] : [{ bytes, claimed: id }]))
     for (const { claimed } of arrivals) this.#arriving.set(claimed, (this.#arriving.get(claimed) ?? 0) + 1)
     const turn = this.#turns.take(origin)
     try {
-      const report = await this.replica.mergeArrivals(arrivals, origin)
+      const merged = await this.replica.mergeArrivals(arrivals, origin)
+      const report = { ...merged, known: merged.known + known }
       await turn.come
       const refused = [...read.foreign, ...report.refused]
       if (origin !== undefined && this.#copies.isSpent(origin, this.#store.count)) refused.push(TOO_MANY_COPIES)
       if (refused.length > 0) return { ...report, refused }
-      const { foreign, gap } = await this.#enter(update, read, origin)
+      const { foreign, gap } = await this.#enter(read, origin, known === 0 ? update : undefined)
       return { ...report, refused: foreign, gap }
     } finally {
       turn.end()
@@ -144,8 +148,8 @@ export class SharedReplica implements GossipReplica, AsyncDisposable {
     await this.#file?.idle()
   }
 
-  /** Enters what is stored, tells of it, and of what should not be in it. */
-  async #enter(update: Uint8Array, read: ReadUpdate, origin: number | undefined): Promise<Entered> {
+  /** Enters what is stored, tells of it, and of what should not be in it. `verified` is the update if all of it is. */
+  async #enter(read: ReadUpdate, origin: number | undefined, verified: Uint8Array | undefined): Promise<Entered> {
     const entered = this.#document.enter(read.slots, (id) => this.#store.sequence(id))
     const { taken, copies, replaced } = entered
     this.#file?.append(taken)
@@ -157,8 +161,9 @@ export class SharedReplica implements GossipReplica, AsyncDisposable {
       this.#log.warn('document.fault', { origin, deleted: deleted.length, replaced: replaced.length })
     }
     if (taken.length === 0) return entered
-    const isClean = taken.length === read.slots.length && read.deleted.length === 0
-    if (isClean && read.slots.every(({ bytes }) => bytes !== undefined)) this.#emit(update, origin)
+    const isWhole = taken.length === read.slots.length && read.deleted.length === 0
+    if (verified !== undefined && isWhole && read.slots.every(({ bytes }) => bytes !== undefined))
+      this.#emit(verified, origin)
     else await this.#emitPlaces(taken, origin)
     return entered
   }

@@ -1,6 +1,7 @@
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { benchCommit } from './commit.ts'
+import { benchDocument } from './document.ts'
 import { benchManyOperations } from './many-operations.ts'
 import { benchMemory } from './memory.ts'
 import { benchPropagation } from './propagation.ts'
@@ -18,6 +19,7 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<void>>> = {
   'start-up': benchStartUp,
   operations: benchManyOperations,
   serving: benchServing,
+  document: benchDocument,
 }
 
 const names = process.argv.slice(2)
