@@ -1,4 +1,5 @@
 import type { BlobHash, BlobReader, ClusterId, MemberKey, OperationId, StateDelta } from '../core/index.ts'
+import type { ControlSeals } from './control-seals.ts'
 
 /** What the control API needs of the node behind it; `cli/node.ts` wires the real one. */
 export interface ControlBackend {
@@ -16,6 +17,7 @@ export interface ControlBackend {
   /** Calls for every event until the returned function is called. */
   subscribe(listener: (event: ControlEvent) => void): () => void
   readonly blobs: ControlBlobs
+  readonly seals: ControlSeals
   /** Prometheus text format 0.0.4. */
   metrics(): string | Promise<string>
 }
@@ -119,6 +121,10 @@ export const CONTROL_PATHS = {
   blobsPack: '/v1/blobs/pack',
   /** With `/<sha256>` behind it. PUT: the bytes as a stream, answered by 204. GET: the bytes, or 404 where they are not here. */
   blobs: '/v1/blobs',
+  /** POST without a body, answered by EpochReport as JSON. */
+  sealsEpoch: '/v1/seals/epoch',
+  /** POST: SameRequest, answered by SameReport, both JSON. */
+  sealsSame: '/v1/seals/same',
   /** GET: Prometheus text. */
   metrics: '/metrics',
 } as const

@@ -12,6 +12,7 @@ import {
 } from './control-api.ts'
 import { parseMissingRequest, readBody, streamBody } from './control-body.ts'
 import type { EventStreams } from './control-events.ts'
+import { type EpochReport, parseSameRequest, SAME_LIMITS, type SameReport } from './control-seals.ts'
 import { exactly } from './exact-length.ts'
 import { encodeOperationsPage, parseOperationBatch } from './operation-batch.ts'
 
@@ -45,6 +46,11 @@ export function addRoutes(app: H3, backend: ControlBackend, events: EventStreams
   app.post(CONTROL_PATHS.blobsMissing, async (event) => {
     const { hashes } = parseMissingRequest(await readBody(nodeRequest(event), MISSING_BYTES))
     return json({ missing: await blobs.missing(hashes) } satisfies MissingReport)
+  })
+  app.post(CONTROL_PATHS.sealsEpoch, async () => json({ epoch: await backend.seals.epoch() } satisfies EpochReport))
+  app.post(CONTROL_PATHS.sealsSame, async (event) => {
+    const { items } = parseSameRequest(await readBody(nodeRequest(event), SAME_LIMITS.bytes))
+    return json({ same: await backend.seals.same(items) } satisfies SameReport)
   })
   // Bodies are read from node's own request: h3's `event.req.body` would wrap every chunk in a web stream's.
   app.post(CONTROL_PATHS.blobsPack, async (event) => {

@@ -1,6 +1,15 @@
 export { startControlServer } from './control.ts'
 export * from './control-api.ts'
 export type { ControlServer, ControlServerOptions } from './control-options.ts'
+export {
+  type ControlSeals,
+  type EpochReport,
+  parseSameRequest,
+  SAME_LIMITS,
+  type SameItem,
+  type SameReport,
+  type SameRequest,
+} from './control-seals.ts'
 export type { HttpCounters } from './http-counters.ts'
 export { type HttpServer, type HttpServerOptions, startHttpServer } from './http-server.ts'
 export { findLocalDomain } from './local-host.ts'

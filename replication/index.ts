@@ -52,6 +52,7 @@ export { Replica, type ReplicaEvents, type ReplicaOptions } from './replica/repl
 export type { ReplicaPage } from './replica/replica-page.ts'
 export { type DocumentFaults, SharedReplica, type SharedReplicaOptions } from './replica/shared-replica.ts'
 export type { Standing } from './replica/standing.ts'
+export * from './seals/index.ts'
 export { type LevelStore, type LevelStoreOptions, openLevelStore } from './store/level-store.ts'
 export { createMemoryStore } from './store/store-memory.ts'
 export { StoreScrub } from './store/store-scrub.ts'

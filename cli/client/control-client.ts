@@ -1,6 +1,15 @@
 import { Agent, type IncomingMessage, type OutgoingHttpHeaders, request } from 'node:http'
 import { Readable } from 'node:stream'
-import { type BlobHash, type ErrorShape, isBlobHash, isErrorCode, MakiError, type Runtime } from '../../core/index.ts'
+import {
+  type BlobHash,
+  type ErrorShape,
+  isBlobHash,
+  isErrorCode,
+  isId,
+  MakiError,
+  type Runtime,
+  type SealEpochKey,
+} from '../../core/index.ts'
 import {
   type AcceptReport,
   type ClusterStatus,
@@ -8,11 +17,15 @@ import {
   CONTROL_PATHS,
   type ControlEvent,
   decodeOperationsPage,
+  type EpochReport,
   encodeOperationBatch,
   MESSAGEPACK_TYPE,
   type MissingReport,
   type OperationsPage,
   type PackReport,
+  SAME_LIMITS,
+  type SameItem,
+  type SameReport,
 } from '../../edge/index.ts'
 import { hasErrno } from './identity.ts'
 import { readEventStream } from './sse.ts'
@@ -96,6 +109,28 @@ export class ControlClient implements Disposable {
     const report = (await this.#json('POST', CONTROL_PATHS.blobsPack, options)) as Partial<PackReport> | null
     if (!Number.isSafeInteger(report?.stored)) throw this.#protocol('its report of stored blobs has another shape')
     return report?.stored as number
+  }
+
+  /** The epoch to seal to; the node begins one where there is none. */
+  async sealEpoch(signal?: AbortSignal): Promise<SealEpochKey> {
+    const report = (await this.#json('POST', CONTROL_PATHS.sealsEpoch, { signal })) as Partial<EpochReport> | null
+    const epoch: unknown = report?.epoch
+    if (typeof epoch !== 'string' || !isId(epoch)) throw this.#protocol('its seal epoch has another shape')
+    return epoch as SealEpochKey
+  }
+
+  /** For each item whether both values are the same; nothing goes there or comes back in clear. */
+  async compareSealed(items: readonly SameItem[], signal?: AbortSignal): Promise<boolean[]> {
+    const same: boolean[] = []
+    for (let at = 0; at < items.length; at += SAME_LIMITS.items) {
+      const body = Buffer.from(JSON.stringify({ items: items.slice(at, at + SAME_LIMITS.items) }))
+      const options = { body, type: JSON_TYPE, signal }
+      const report = (await this.#json('POST', CONTROL_PATHS.sealsSame, options)) as Partial<SameReport> | null
+      if (!Array.isArray(report?.same)) throw this.#protocol('its comparison has another shape')
+      same.push(...report.same.map((one) => one === true))
+    }
+    if (same.length !== items.length) throw this.#protocol('its comparison has another length')
+    return same
   }
 
   async readBlob(hash: BlobHash, signal?: AbortSignal): Promise<Uint8Array> {

@@ -58,6 +58,12 @@ export async function readKeyFile(path: string): Promise<Signer> {
 
 /** As `readKeyFile`, but undefined where no file is. */
 export async function findKeyFile(path: string): Promise<Signer | undefined> {
+  const seed = await findKeySeed(path)
+  return seed === undefined ? undefined : createSigner(seed)
+}
+
+/** The private key of a key file itself, which opens what was sealed to its public half; as `findKeyFile` otherwise. */
+export async function findKeySeed(path: string): Promise<Uint8Array | undefined> {
   let text: string
   try {
     const { mode } = await stat(path)
@@ -78,7 +84,7 @@ export async function findKeyFile(path: string): Promise<Signer | undefined> {
       cause: error,
     })
   }
-  return createSigner(parseKeyFile(text, path))
+  return parseKeyFile(text, path)
 }
 
 function parseKeyFile(text: string, path: string): Uint8Array {

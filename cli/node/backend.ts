@@ -26,6 +26,7 @@ import {
 import type { BlobCare } from './blob-care.ts'
 import type { Edge } from './edge-messages.ts'
 import { formatMetrics } from './metrics.ts'
+import type { NodeSeals } from './node-seals.ts'
 import { foldUntil } from './past.ts'
 import type { Presence } from './presence.ts'
 
@@ -37,6 +38,7 @@ export interface BackendPorts {
   readonly presence: Presence
   readonly fetcher: BlobFetcher
   readonly checker: ReleaseChecker
+  readonly seals: NodeSeals
   readonly activation: Activation
   readonly care: BlobCare
   readonly self: MemberKey
@@ -50,10 +52,12 @@ const NAMED = 3
 /** What the control API does on a node. */
 export class NodeBackend implements ControlBackend {
   readonly blobs: ControlBlobs
+  readonly seals: NodeSeals
   readonly #ports: BackendPorts
 
   constructor(ports: BackendPorts) {
     this.#ports = ports
+    this.seals = ports.seals
     const { blobs } = ports
     this.blobs = {
       size: (hash) => blobs.size(hash),
@@ -127,6 +131,7 @@ export class NodeBackend implements ControlBackend {
       damagedBlobs: care.damaged,
       unservable: activation.unservable().length,
       gossip: { ...gossip.counters },
+      seals: { ...this.seals.keeper.counts, ...this.seals.certificates.counts },
     })
   }
 

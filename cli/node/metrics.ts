@@ -12,6 +12,14 @@ export interface NodeCounts {
   readonly damagedBlobs: number
   readonly unservable: number
   readonly gossip: Readonly<Record<string, unknown>>
+  /** Of seals and the certificates that they hold. */
+  readonly seals: {
+    readonly epochsHeld: number
+    readonly grantsRefused: number
+    readonly dutiesDone: number
+    readonly open: number
+    readonly unusable: number
+  }
 }
 
 type Sample = readonly [labels: Readonly<Record<string, string>>, value: number]
@@ -55,6 +63,14 @@ export function formatMetrics(counts: NodeCounts): string {
   metric('blobs_damaged', 'gauge', 'Damaged blobs that no node has given back yet.', [[{}, counts.damagedBlobs]])
   metric('releases_unservable', 'gauge', 'Releases that should be served and cannot be completed.', [
     [{}, counts.unservable],
+  ])
+  const { seals } = counts
+  metric('seal_epochs_held', 'gauge', 'Seal epochs that this node can open.', [[{}, seals.epochsHeld]])
+  metric('seal_grants_refused_total', 'counter', 'Grants that did not open.', [[{}, seals.grantsRefused]])
+  metric('seal_duties_total', 'counter', 'Epochs begun and granted by this node.', [[{}, seals.dutiesDone]])
+  metric('certificates', 'gauge', 'Certificates, by whether they can be served.', [
+    [{ state: 'open' }, seals.open],
+    [{ state: 'unusable' }, seals.unusable],
   ])
   const gossip = Object.entries(counts.gossip).filter(
     (entry): entry is [string, number] => typeof entry[1] === 'number',

@@ -1,15 +1,21 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { MakiError, type MemberKey, type Signer } from '../../core/index.ts'
-import { findKeyFile, generateKey, writeKeyFile } from '../client/identity.ts'
+import { createSigner, MakiError, type MemberKey, type Signer } from '../../core/index.ts'
+import { findKeyFile, findKeySeed, generateKey, writeKeyFile } from '../client/identity.ts'
 import { systemRuntime } from '../system.ts'
 
 const keyPath = (dataDirectory: string) => join(dataDirectory, 'keys', 'node.key')
 
+/** A node's own key, and the seed of it, which opens what others seal to this node. */
+export interface NodeKey {
+  readonly signer: Signer
+  readonly seed: Uint8Array
+}
+
 /** The node's own key. Throws MAKI_NOT_FOUND where it was never made. */
-export async function readNodeKey(dataDirectory: string): Promise<Signer> {
-  const signer = await findKeyFile(keyPath(dataDirectory))
-  if (signer !== undefined) return signer
+export async function readNodeKey(dataDirectory: string): Promise<NodeKey> {
+  const seed = await findKeySeed(keyPath(dataDirectory))
+  if (seed !== undefined) return { signer: createSigner(seed), seed }
   throw new MakiError('MAKI_NOT_FOUND', `this node has no key: ${keyPath(dataDirectory)} does not exist`, {
     hint: 'makiatto keygen makes it and prints the public key, which an operator adds to the cluster.',
   })

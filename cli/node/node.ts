@@ -17,6 +17,7 @@ import {
 } from '../../replication/index.ts'
 import { type DaemonConfig, formatListenAddress, type ListenAddress } from '../config/index.ts'
 import { admissionRules, collectAdmission } from './admission.ts'
+import { SchemaAnnouncement } from './announce-schema.ts'
 import { NodeBackend } from './backend.ts'
 import { BlobCare } from './blob-care.ts'
 import type { Edge, EdgeAddresses, EdgeOptions } from './edge-messages.ts'
@@ -25,6 +26,7 @@ import { EdgeWorker } from './edge-worker.ts'
 import { nextIncarnation } from './incarnation.ts'
 import { makeNodeFolders, type NodeFolders } from './node-folders.ts'
 import { readNodeKey } from './node-key.ts'
+import { NodeSeals } from './node-seals.ts'
 import type { Parts } from './parts.ts'
 import { Presence } from './presence.ts'
 import { ReleaseFollower } from './release-follower.ts'
@@ -52,7 +54,7 @@ export async function startNode(options: NodeOptions): Promise<Node> {
   const { config, version, runtime, log } = options
   const cluster = requireCluster(config)
   const folders = await makeNodeFolders(config.node.data_dir)
-  const signer = await readNodeKey(config.node.data_dir)
+  const { signer, seed } = await readNodeKey(config.node.data_dir)
 
   const store = starting.use(await openLevelStore({ directory: folders.operations, cluster, runtime, log }))
   const shared = starting.use(await SharedReplica.open({ store, cluster, runtime, log, snapshot: folders.document }))
@@ -108,6 +110,8 @@ export async function startNode(options: NodeOptions): Promise<Node> {
   )
   starting.defer(gossip.events.on('peer-up', () => fetcher.peersChanged()))
   starting.defer(gossip.events.on('agreed', () => void recoverStore(store, log)))
+  starting.use(new SchemaAnnouncement({ replica, gossip, signer, runtime, log }))
+  const seals = starting.use(new NodeSeals({ replica, gossip, signer, seed, runtime, log, changed }))
   presence = starting.use(
     new Presence({
       replica,
@@ -116,6 +120,7 @@ export async function startNode(options: NodeOptions): Promise<Node> {
       merged: () => releases.merged,
       unservable: () => activation.unservable(),
       damagedBlobs: () => care.damaged,
+      lacks: () => seals.keeper.lacks,
       version,
       self: signer.key,
       runtime,
@@ -133,6 +138,7 @@ export async function startNode(options: NodeOptions): Promise<Node> {
     checker,
     activation,
     care,
+    seals,
     self,
   })
   const control = starting.use(await startControlServer({ backend, socketPath: config.node.control, log, runtime }))

@@ -8,6 +8,7 @@ import {
   type MemberKey,
   type OperationId,
   type Runtime,
+  type SealEpochKey,
 } from '../../core/index.ts'
 import type { NodeStatus } from '../../edge/index.ts'
 import type { GossipService, Replica, Unservable } from '../../replication/index.ts'
@@ -68,6 +69,8 @@ export interface PresenceOptions {
   readonly unservable: () => readonly Unservable[]
   /** Damaged blobs that no peer has given back yet. */
   readonly damagedBlobs: () => number
+  /** Seal epochs that were granted to this node in vain. */
+  readonly lacks?: () => readonly SealEpochKey[]
   readonly version: string
   readonly self: MemberKey
   readonly runtime: Pick<Runtime, 'after'>
@@ -87,14 +90,14 @@ export class Presence implements Disposable {
       replica.events.on('change', () => this.refresh()),
       gossip.events.on('awareness', () => this.events.emit('change', this.nodes())),
     ]
-    gossip.awareness.set(this.#describe())
+    this.#say()
   }
 
   /** To be called when something changed that others should know. */
   refresh(): void {
     this.#cancel ??= this.#options.runtime.after(GATHER_MS, () => {
       this.#cancel = undefined
-      this.#options.gossip.awareness.set(this.#describe())
+      this.#say()
       this.events.emit('change', this.nodes())
     })
   }
@@ -120,6 +123,10 @@ export class Presence implements Disposable {
   [Symbol.dispose](): void {
     this.#cancel?.()
     for (const unsubscribe of this.#unsubscribe) unsubscribe()
+  }
+
+  #say(): void {
+    this.#options.gossip.awareness.set({ ...this.#describe(), lacks: [...(this.#options.lacks?.() ?? [])] })
   }
 
   #describe(): Said {

@@ -1,3 +1,10 @@
+export {
+  type CertificateEvents,
+  CertificateRing,
+  type CertificateSource,
+  type OpenCertificate,
+  type SealOpener,
+} from './certificate-ring.ts'
 export { type DutyView, planSealDuties, type SealDuty } from './duty.ts'
 export { MAX_SEALED_BYTES } from './padding.ts'
 export { createEpoch, type EpochSecret, openGrant, openValue, type SealPlace, sealGrant, sealValue } from './seal.ts'

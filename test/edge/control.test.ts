@@ -11,16 +11,26 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import t, { type Test } from 'tap'
 import { systemRuntime } from '../../cli/system.ts'
-import { type BlobHash, hashBlob, type Log, MakiError, type Runtime, silentLog } from '../../core/index.ts'
+import {
+  type BlobHash,
+  hashBlob,
+  type Log,
+  MakiError,
+  type Runtime,
+  type SealEpochKey,
+  silentLog,
+} from '../../core/index.ts'
 import {
   CONTROL_LIMITS,
   CONTROL_PATHS,
   type ControlBackend,
   type ControlBlobs,
   type ControlEvent,
+  type ControlSeals,
   decodeOperationsPage,
   encodeOperationBatch,
   MESSAGEPACK_TYPE,
+  SAME_LIMITS,
   startControlServer,
 } from '../../edge/index.ts'
 import { createRandom, seeds } from '../support/seeds.ts'
@@ -61,6 +71,14 @@ class FakeBlobs extends MemoryBlobs implements ControlBlobs {
 }
 
 class FakeBackend implements ControlBackend {
+  readonly compared: unknown[] = []
+  readonly seals: ControlSeals = {
+    epoch: async () => 'a'.repeat(52) as SealEpochKey,
+    same: async (items) => {
+      this.compared.push(...items)
+      return items.map(({ sealed, value }) => sealed.box === value.box)
+    },
+  }
   readonly blobs = new FakeBlobs()
   readonly listeners = new Set<(event: ControlEvent) => void>()
   readonly asked: unknown[] = []
@@ -393,4 +411,35 @@ t.test('close waits for a request under way', async (t) => {
   t.equal(Buffer.concat(await response.toArray()).toString(), '{"stored":3}')
   await closed
   t.equal(backend.listeners.size, 0)
+})
+
+t.test('seals: the epoch, and comparisons of sealed values that are bounded', async (t) => {
+  const { backend, socketPath } = await start(t)
+  const epoch = 'a'.repeat(52)
+  const post = (path: string, body?: unknown) =>
+    ask(socketPath, { method: 'POST', path }, typeof body === 'string' ? body : JSON.stringify(body))
+  t.strictSame(JSON.parse((await post(CONTROL_PATHS.sealsEpoch)).body.toString()), { epoch })
+  const item = (a: string, b: string) => ({
+    purpose: 'env example.com KEY api.wasm',
+    sealed: { epoch, box: a },
+    value: { epoch, box: b },
+  })
+  const answer = await post(CONTROL_PATHS.sealsSame, { items: [item('AA', 'AA'), item('AA', 'BB')] })
+  t.strictSame(JSON.parse(answer.body.toString()), { same: [true, false] })
+  const many = Array.from({ length: SAME_LIMITS.items + 1 }, () => item('AA', 'AA'))
+  const cases: [unknown, number, string][] = [
+    ['{', 400, 'MAKI_INVALID'],
+    [{ items: 1 }, 400, 'MAKI_INVALID'],
+    [{ items: [{ ...item('AA', 'AA'), value: 'in clear' }] }, 400, 'MAKI_INVALID'],
+    [{ items: [item('AA', '+/')] }, 400, 'MAKI_INVALID'],
+    [{ items: many }, 413, 'MAKI_TOO_LARGE'],
+    [' '.repeat(SAME_LIMITS.bytes + 1), 413, 'MAKI_TOO_LARGE'],
+  ]
+  const before = backend.compared.length
+  for (const [body, status, code] of cases) {
+    const refused = await post(CONTROL_PATHS.sealsSame, body)
+    t.match({ status: refused.status, ...JSON.parse(refused.body.toString()) }, { status, code })
+    t.notMatch(refused.body.toString(), 'in clear')
+  }
+  t.equal(backend.compared.length, before)
 })

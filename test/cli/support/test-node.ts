@@ -116,6 +116,12 @@ export async function startTestNode(options: {
       put: (hash, bytes) => blobs.put(hash, bytes),
       putPack: (pack) => blobs.putPack(pack),
     },
+    seals: {
+      async epoch() {
+        throw new MakiError('MAKI_UNSUPPORTED', 'this node of tests has no keeper')
+      },
+      same: async (items) => items.map(() => false),
+    },
     metrics: () => '',
   }
   const socketPath = join(directory, `${name}.sock`)

@@ -1,0 +1,113 @@
+import * as v from 'valibot'
+import {
+  isId,
+  type Log,
+  listNodes,
+  MakiError,
+  type MemberKey,
+  type Runtime,
+  type SealEpochKey,
+  type Signer,
+} from '../../core/index.ts'
+import type { ControlSeals, SameItem } from '../../edge/index.ts'
+import {
+  CertificateRing,
+  type GossipService,
+  type Replica,
+  SealKeeper,
+  type SealPeers,
+} from '../../replication/index.ts'
+
+export interface NodeSealsOptions {
+  readonly replica: Replica
+  readonly gossip: GossipService
+  readonly signer: Signer
+  /** Of the signer's key. */
+  readonly seed: Uint8Array
+  readonly runtime: Runtime
+  readonly log: Log
+  /** Called when `lacks` changed: others should be told. */
+  readonly changed: () => void
+}
+
+/** For so long after a start a node that was not heard yet counts as up: neighbours are only being found. */
+const STARTING_MS = 5_000
+/** How many comparisons may be asked for at once; a project has some dozens of values. */
+const BURST = 5_000
+/** And how many come back each second: guessing a value by asking takes its time. */
+const PER_SECOND = 10
+
+const lackingSchema = v.object({
+  lacks: v.array(v.custom<SealEpochKey>((input) => typeof input === 'string' && isId(input))),
+})
+
+/** The seals of a node: the keeper with what it hears by gossip, the certificates that it opened, and the way to ask it. */
+export class NodeSeals implements ControlSeals, AsyncDisposable {
+  readonly keeper: SealKeeper
+  /** What TLS is going to serve. */
+  readonly certificates: CertificateRing
+  readonly #runtime: Pick<Runtime, 'monotonic'>
+  readonly #unsubscribe: (() => void)[]
+  #allowance = BURST
+  #allowedAtMs: number
+
+  constructor(options: NodeSealsOptions) {
+    const { replica, log, runtime } = options
+    this.#runtime = runtime
+    this.#allowedAtMs = runtime.monotonic()
+    this.keeper = new SealKeeper({ ...options, peers: createPeers(options) })
+    this.certificates = new CertificateRing({ opener: this.keeper, log })
+    const refresh = () => this.certificates.refresh(replica.state)
+    this.#unsubscribe = [
+      replica.events.on('change', refresh),
+      this.keeper.events.on('opened', () => {
+        refresh()
+        options.changed()
+      }),
+    ]
+    refresh()
+  }
+
+  async epoch(): Promise<SealEpochKey> {
+    return this.keeper.ensureEpoch()
+  }
+
+  async same(items: readonly SameItem[]): Promise<readonly boolean[]> {
+    const nowMs = this.#runtime.monotonic()
+    this.#allowance = Math.min(BURST, this.#allowance + ((nowMs - this.#allowedAtMs) / 1000) * PER_SECOND)
+    this.#allowedAtMs = nowMs
+    if (items.length > this.#allowance) {
+      throw new MakiError('MAKI_TOO_LARGE', 'too many secret values were compared in a short time', {
+        hint: `Wait ${Math.ceil((items.length - this.#allowance) / PER_SECOND)} seconds, then run the command again.`,
+      })
+    }
+    this.#allowance -= items.length
+    return this.keeper.same(items)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const unsubscribe of this.#unsubscribe) unsubscribe()
+    await this.keeper[Symbol.asyncDispose]()
+  }
+}
+
+function createPeers({ replica, gossip, signer, runtime }: NodeSealsOptions): SealPeers {
+  const startedMs = runtime.monotonic()
+  return {
+    up() {
+      const up = new Set<MemberKey>([signer.key])
+      for (const entry of gossip.awareness.entries()) if (entry.up) up.add(entry.key)
+      if (runtime.monotonic() - startedMs < STARTING_MS) for (const { key } of listNodes(replica.state)) up.add(key)
+      return up
+    },
+    lacking() {
+      const lacking = new Map<MemberKey, ReadonlySet<SealEpochKey>>()
+      for (const { key, data } of gossip.awareness.entries()) {
+        const said = v.safeParse(lackingSchema, data)
+        if (said.success && key !== signer.key) lacking.set(key, new Set(said.output.lacks))
+      }
+      return lacking
+    },
+    onChange: (listener) => gossip.events.on('awareness', listener),
+  }
+}

@@ -1,0 +1,116 @@
+import t from 'tap'
+import { type CertificateName, type CertificateValue, type Sealed, sealPurpose } from '../../../core/index.ts'
+import { createEpoch, sealValue } from '../../../replication/seals/index.ts'
+import { nodeJoin, seedOf, World } from './seal-world.ts'
+
+const PURPOSE = sealPurpose.certificate('example.com')
+const bytes = (text: string) => new TextEncoder().encode(text)
+
+const certificate = (key: Sealed) => ({
+  kind: 'certificate.set' as const,
+  name: 'example.com' as CertificateName,
+  names: ['example.com' as CertificateName],
+  chain: '',
+  key,
+  notBeforeMs: 0,
+  notAfterMs: 1,
+})
+
+t.test('one node begins an epoch, all open it, and a node that joins later too', async (t) => {
+  await using world = new World(1)
+  const first = world.add(10)
+  for (const number of [11, 12]) world.add(number, first)
+  world.gossip()
+  await world.pass(1000)
+  const epochs = new Set(world.nodes.map(({ keeper }) => keeper.present()))
+  t.equal(epochs.size, 1)
+  t.equal(first.replica.state.ids('seal').length, 1, 'nobody did it twice')
+  const late = world.add(13, first)
+  await world.pass(2000)
+  t.ok(late.keeper.holds(late.keeper.present()!))
+  t.equal(first.replica.state.ids('seal').length, 1, 'a join needs no new epoch')
+})
+
+t.test('what is sealed opens where it belongs and nowhere else', async (t) => {
+  await using world = new World(2)
+  const node = world.add(10)
+  const epoch = await Promise.all([node.keeper.ensureEpoch(), world.pass(1000)]).then(([one]) => one)
+  const place = { cluster: node.replica.cluster, purpose: PURPOSE }
+  const sealed = sealValue(epoch, bytes('secret'), place, world.runtime)
+  t.equal(new TextDecoder().decode(node.keeper.open(PURPOSE, sealed)), 'secret')
+  t.throws(() => node.keeper.open(sealPurpose.certificate('example.org'), sealed), { code: 'MAKI_INVALID' })
+  const foreign = sealValue(createEpoch(world.runtime).epoch, bytes('secret'), place, world.runtime)
+  t.throws(() => node.keeper.open(PURPOSE, foreign), { code: 'MAKI_NOT_FOUND' })
+
+  const again = (text: string, purpose = PURPOSE) => sealValue(epoch, bytes(text), { ...place, purpose }, world.runtime)
+  const items = [
+    { purpose: PURPOSE, sealed, value: again('secret') },
+    { purpose: PURPOSE, sealed, value: again('other') },
+    { purpose: PURPOSE, sealed, value: again('secret', 'env a b c') },
+    { purpose: 'env a b c', sealed, value: again('secret', 'env a b c') },
+    { purpose: PURPOSE, sealed: again('secret'), value: again('secret') },
+  ]
+  t.same(node.keeper.same(items), [false, false, false, false, false], 'nothing of it is in the state')
+  node.replica.write(world.cluster.operator, [certificate(sealed)])
+  t.same(node.keeper.same(items), [true, false, false, false, false])
+})
+
+t.test('after a removal a new epoch is begun, and values of the old one can still be opened', async (t) => {
+  await using world = new World(3)
+  const nodes = [world.add(10)]
+  for (const number of [11, 12]) nodes.push(world.add(number, nodes[0]))
+  world.gossip()
+  await world.pass(1000)
+  const [a, b, c] = nodes as [(typeof nodes)[0], (typeof nodes)[0], (typeof nodes)[0]]
+  const before = a.keeper.present()!
+  const sealed = sealValue(before, bytes('x'), { cluster: a.replica.cluster, purpose: PURPOSE }, world.runtime)
+  a.replica.write(world.cluster.operator, [certificate(sealed)])
+  a.replica.write(world.cluster.operator, [{ kind: 'node.remove', key: c.signer.key, how: 'revoke' }])
+  t.equal(a.keeper.present(), undefined)
+  world.gossip()
+  await world.pass(2000)
+  const after = a.keeper.present()!
+  t.not(after, before)
+  t.ok(b.keeper.holds(after) && !c.keeper.holds(after))
+  const late = world.add(14, a)
+  await world.pass(2000)
+  t.equal(new TextDecoder().decode(late.keeper.open(PURPOSE, sealed)), 'x')
+})
+
+t.test('a grant that does not open is given again by another', async (t) => {
+  await using world = new World(4)
+  const a = world.add(10)
+  world.add(11, a)
+  world.gossip()
+  await world.pass(1000)
+  const epoch = a.keeper.present()!
+  // A stolen key of the first node grants garbage to whoever joins, before anybody else can.
+  const at = world.nodes[1]!
+  const { key } = await import('../../../core/index.ts').then(({ createSigner }) => createSigner(seedOf(12)))
+  at.replica.write(world.cluster.operator, [nodeJoin(key, 'node12')])
+  at.replica.write(a.signer, [{ kind: 'seal.grant', epoch, node: key, box: 'AAAA' }])
+  const late = world.add(12, at)
+  t.same(late.keeper.lacks, [epoch])
+  await world.pass(5000)
+  t.ok(late.keeper.holds(epoch))
+  t.equal(late.keeper.counts.grantsRefused, 1)
+})
+
+t.test('a state that holds another thing than a certificate harms nobody', async (t) => {
+  await using world = new World(5)
+  const node = world.add(10)
+  const epoch = await Promise.all([node.keeper.ensureEpoch(), world.pass(1000)]).then(([one]) => one)
+  const { CertificateRing } = await import('../../../replication/seals/index.ts')
+  const errors: string[] = []
+  const log = { debug() {}, info() {}, warn() {}, error: (event: string) => errors.push(event) }
+  const ring = new CertificateRing({ opener: node.keeper, log })
+  const place = { cluster: node.replica.cluster, purpose: PURPOSE }
+  node.replica.write(world.cluster.operator, [
+    certificate(sealValue(epoch, bytes('no key'), place, world.runtime)) satisfies Omit<CertificateValue, 'x'>,
+  ])
+  ring.refresh(node.replica.state)
+  ring.refresh(node.replica.state)
+  t.same(errors, ['certificate.unusable'])
+  t.same(ring.counts, { open: 0, unusable: 1 })
+  t.equal(ring.find('example.com'), undefined)
+})
