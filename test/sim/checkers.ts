@@ -29,7 +29,9 @@ export function isConverged(cluster: Cluster): boolean {
   const root = Buffer.from(first.shared.inventory.root())
   return (
     others.every(({ shared }) => root.equals(shared.inventory.root())) &&
-    processes.every((process) => process.shared.replica.held().length === 0 && isServing(process))
+    processes.every(
+      (process) => process.shared.replica.held().every((id) => cluster.future.has(id)) && isServing(process),
+    )
   )
 }
 
@@ -79,14 +81,16 @@ export async function replay(
   }
   operations.sort(compareOperations)
   const fold = new Fold()
-  for (const operation of operations) fold.add(operation)
+  // In total order heads stand before what follows them; what follows a held operation is held too.
+  const held = new Set(replica.held())
+  for (const operation of operations) if (!held.has(operation.id)) fold.add(operation)
   return { fold, operations, forged }
 }
 
-/** Promises 1 to 3 of a cluster at rest; memory; what each complained of. */
-export async function checkAtRest(cluster: Cluster): Promise<void> {
+/** Promises 1 to 3 of a cluster at rest, and memory. Returns what a clean process makes of its operations. */
+export async function checkAtRest(cluster: Cluster): Promise<Fold | undefined> {
   const [reference] = cluster.running
-  if (reference === undefined) return cluster.violate('liveness', 'no node runs')
+  if (reference === undefined) return undefined
   const clean = await replay(reference)
   const expected = clean.fold.digest()
   for (const id of clean.forged) cluster.violate('3: members only', `${id} is stored and not signed by its author`)
@@ -114,6 +118,7 @@ export async function checkAtRest(cluster: Cluster): Promise<void> {
     }
     checkMemory(cluster, name, process)
   }
+  return clean.fold
 }
 
 /** Everything that grows with what peers send has a bound. */

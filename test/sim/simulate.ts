@@ -1,6 +1,8 @@
 import './world/substitutes.ts'
-import { createRandom } from '../support/seeds.ts'
+import { createRandom, type Random } from '../support/seeds.ts'
+import { Mallory, type Powers } from './adversaries/mallory.ts'
 import { checkAtRest, checkAwareness, checkMemory, checkServed, isConverged } from './checkers.ts'
+import { MembershipEvents } from './membership-events.ts'
 import { Nemesis, type Troubles } from './nemesis.ts'
 import { Workload } from './workload.ts'
 import { Cluster, type Violation } from './world/cluster.ts'
@@ -13,6 +15,7 @@ export interface SimulationOptions {
   /** Hears each line of the trace. */
   readonly tell?: ((line: string) => void) | undefined
   readonly troubles?: Partial<Troubles>
+  readonly powers?: Partial<Powers>
   /** Nodes at the beginning; drawn from the seed otherwise. */
   readonly nodes?: number
 }
@@ -73,22 +76,36 @@ async function run(scheduler: Scheduler, options: SimulationOptions): Promise<Si
   await cluster.found(nodes)
   const workload = new Workload(cluster, createRandom(random.integer(2 ** 32)))
   const nemesis = new Nemesis(cluster, createRandom(random.integer(2 ** 32)), troubles)
+  const evil = random.chance(0.5)
+  const powers = {
+    document: evil && some(0.7),
+    overreach: evil && some(0.5),
+    operator: evil && some(0.5),
+    ...options.powers,
+  }
+  const mallory = new Mallory(cluster, createRandom(random.integer(2 ** 32)), powers)
+  const membership = new MembershipEvents(cluster, createRandom(random.integer(2 ** 32)), workload)
   workload.begin(random.pick([1500, 3000, 6000]))
   nemesis.begin(random.pick([1500, 4000]))
-  await scheduler.runUntil(scheduler.nowMs + random.pick([20_000, 30_000, 45_000]))
+  mallory.begin(random.pick([300, 1000]))
+  const lengthMs = random.pick([20_000, 30_000, 45_000])
+  scheduleMembership(scheduler, random, membership, lengthMs, powers.operator)
+  await scheduler.runUntil(scheduler.nowMs + lengthMs)
   for (const member of cluster.present)
     if (member.process !== undefined) checkMemory(cluster, member.machine.name, member.process)
   workload.stop()
   nemesis.end()
+  mallory.end()
   await scheduler.runUntil(scheduler.nowMs + 5000)
   const mendedMs = scheduler.nowMs
-  await settle(cluster, workload)
+  await settle(cluster, workload, membership)
   const withinMs = LIVENESS_MS + (troubles.clocks ? HELD_MS : 0)
   const converged = await waitFor(scheduler, mendedMs + withinMs, () => isConverged(cluster))
   const convergedMs = scheduler.nowMs - mendedMs
   if (!converged)
     cluster.violate('liveness', `not all equal ${withinMs / 1000} s after all was mended: ${tellCounts(cluster)}`)
-  await scheduler.finish(checkAtRest(cluster))
+  const clean = await scheduler.finish(checkAtRest(cluster))
+  if (clean !== undefined) membership.check(mallory, (a, b) => clean.has(a) && clean.has(b) && clean.isAncestor(a, b))
   // Heartbeats tell of a restart within seconds; links are back by now.
   await scheduler.runUntil(scheduler.nowMs + 35_000)
   checkAwareness(cluster)
@@ -102,15 +119,41 @@ async function run(scheduler: Scheduler, options: SimulationOptions): Promise<Si
     virtualMs: scheduler.nowMs,
     operations: workload.made,
     acknowledged: cluster.acknowledged.size,
-    troubles: nemesis.done,
+    troubles: { ...nemesis.done, ...mallory.done, ...membership.done },
     complaints: Object.fromEntries(cluster.complaints),
     convergedMs,
   }
 }
 
-/** What people do when the trouble is over: hand over what waits. */
-async function settle(cluster: Cluster, workload: Workload): Promise<void> {
-  for (const laptop of cluster.laptops) await cluster.scheduler.finish(workload.exchange(laptop))
+/** Some of what an owner may do about members, at some times. */
+function scheduleMembership(
+  scheduler: Scheduler,
+  random: Random,
+  events: MembershipEvents,
+  lengthMs: number,
+  stolen: boolean,
+): void {
+  const sometime = (from: number, act: () => void) => scheduler.after(lengthMs * (from + random.next() * 0.4), act)
+  if (random.chance(0.3)) sometime(0.1, () => events.join('late'))
+  if (random.chance(0.15)) sometime(0, () => events.remove())
+  if (random.chance(0.2)) sometime(0.1, () => events.grant())
+  if (random.chance(stolen ? 0.7 : 0.1)) sometime(0.4, () => events.revoke())
+  else if (random.chance(0.2)) sometime(0.2, () => events.retire())
+}
+
+/**
+ * What people do when the trouble is over: hand over what waits. After a change of members the owner tells every node,
+ * for some may not speak to each other any more.
+ */
+async function settle(cluster: Cluster, workload: Workload, membership: MembershipEvents): Promise<void> {
+  const { scheduler } = cluster
+  const attempts = 60
+  for (const laptop of cluster.laptops)
+    if (!(await scheduler.finish(workload.exchange(laptop, attempts))))
+      cluster.violate('liveness', `${laptop.machine.name} reaches no node`)
+  if (Object.keys(membership.done).length === 0) return
+  const owner = cluster.laptop('owner')
+  for (const member of cluster.present) await scheduler.finish(owner.exchange(cluster.remote(owner.machine, member)))
 }
 
 /** As `runUntil`, but looks only now and then. */

@@ -48,10 +48,14 @@ export class Workload {
     }
   }
 
-  /** Exchanges with any node. */
-  async exchange(laptop: Laptop): Promise<void> {
-    const { present } = this.#cluster
-    await laptop.exchange(this.#cluster.remote(laptop.machine, this.#random.pick(present)))
+  /** Exchanges with any node; where that one does not answer, with another. */
+  async exchange(laptop: Laptop, attempts = 2): Promise<boolean> {
+    for (let i = 0; i < attempts; i++) {
+      const { present } = this.#cluster
+      if (await laptop.exchange(this.#cluster.remote(laptop.machine, this.#random.pick(present)))) return true
+      await this.#cluster.scheduler.sleep(500)
+    }
+    return false
   }
 
   #schedule(laptop: Laptop, meanMs: number): void {

@@ -54,6 +54,8 @@ export interface Member {
   /** Clients hand nothing to it any more: it is being removed. */
   leaving: boolean
   removed: boolean
+  /** Not admitted yet. */
+  joining: boolean
   /** Is to run: a supervisor starts it again when it ended. */
   wanted: boolean
   starts: number
@@ -75,6 +77,8 @@ export class Cluster {
   readonly cut = new Set<MemberKey>()
   /** Operations that must never count, and why. */
   readonly forbidden = new Map<OperationId, string>()
+  /** Operations that are held for longer than any run. */
+  readonly future = new Set<OperationId>()
   /** Keys that members reported as used by two machines. */
   readonly cloned = new Set<MemberKey>()
   readonly complaints = new Map<string, number>()
@@ -138,7 +142,10 @@ export class Cluster {
         domains: [DOMAINS[0] as Hostname],
       },
     ]
-    const joins = this.members.map(({ machine }) => joinOf(machine))
+    const joins = [
+      ...this.members.map(({ machine }) => joinOf(machine)),
+      joinOf({ name: 'mallory', key: this.signer('mallory').key }),
+    ]
     const domains = DOMAINS.map(
       (domain): Change => ({ kind: 'domain.set', domain, spa: false, onConcurrent: 'latest', previews: false }),
     )
@@ -177,7 +184,7 @@ export class Cluster {
 
   /** Nodes that belong to the cluster, running or not. */
   get present(): Member[] {
-    return this.members.filter(({ removed }) => !removed)
+    return this.members.filter(({ removed, joining }) => !removed && !joining)
   }
 
   get running(): NodeProcess[] {
@@ -285,7 +292,15 @@ export class Cluster {
   }
 
   #addMember(machine: Machine): Member {
-    const member: Member = { machine, process: undefined, leaving: false, removed: false, wanted: false, starts: 0 }
+    const member: Member = {
+      machine,
+      process: undefined,
+      leaving: false,
+      removed: false,
+      joining: false,
+      wanted: false,
+      starts: 0,
+    }
     this.members.push(member)
     return member
   }
@@ -329,7 +344,7 @@ function reasonOf({ reason, detail, code, error }: Record<string, unknown>): str
   return text.length === 0 ? '' : ` ${text.join(' ')}`
 }
 
-function joinOf(machine: Machine): Change {
+function joinOf(machine: Pick<Machine, 'name' | 'key'>): Change {
   return {
     kind: 'node.join',
     key: machine.key,

@@ -133,6 +133,11 @@ export const virtualPromises = {
     await handle.write(bytes)
     if (options?.flush === true) await handle.sync()
   },
+  async appendFile(path: unknown, bytes: Uint8Array | string, options?: { flush?: boolean }): Promise<void> {
+    const handle = await virtualPromises.open(path, 'a')
+    await handle.write(bytes)
+    if (options?.flush === true) await handle.sync()
+  },
   async rename(from: unknown, to: unknown): Promise<void> {
     const { life, path } = locate(from)
     await perform(life, TOUCH_MS, () => life.disk.rename(path, locate(to).path))
@@ -177,7 +182,7 @@ export const virtualPromises = {
 
 /** Descriptors of virtual files lie above all that the system gives. */
 const FIRST_DESCRIPTOR = 1_000_000_000
-const descriptors = new Map<number, { life: ProcessLife; inode: Inode }>()
+const descriptors = new Map<number, { life: ProcessLife; inode: Inode | 'folder' }>()
 let nextDescriptor = FIRST_DESCRIPTOR
 
 export const isVirtualDescriptor = (descriptor: unknown): boolean => Number(descriptor) >= FIRST_DESCRIPTOR
@@ -186,9 +191,7 @@ export const isVirtualDescriptor = (descriptor: unknown): boolean => Number(desc
 export const virtualSync = {
   openSync(path: unknown, flags = 'r'): number {
     const where = locate(path)
-    const inode = openInode(where, flags)
-    if (inode === 'folder') throw failure('EISDIR', 'it is a folder')
-    descriptors.set(nextDescriptor, { life: where.life, inode })
+    descriptors.set(nextDescriptor, { life: where.life, inode: openInode(where, flags) })
     return nextDescriptor++
   },
   readSync(descriptor: number, buffer: Uint8Array, offset: number, length: number, position: number): number {
@@ -206,6 +209,15 @@ export const virtualSync = {
     const { life, inode } = held(descriptor)
     if (life.alive) life.disk.syncFile(inode)
   },
+  fsync(descriptor: number, done: (error: Error | null) => void): void {
+    const open = descriptors.get(descriptor)
+    if (open === undefined) throw failure('EBADF', 'the descriptor is closed')
+    const { life, inode } = open
+    perform(life, SYNC_MS, () => (inode === 'folder' ? life.disk.syncFolder() : life.disk.syncFile(inode))).then(
+      () => done(null),
+      done,
+    )
+  },
   closeSync(descriptor: number): void {
     descriptors.delete(descriptor)
   },
@@ -214,7 +226,8 @@ export const virtualSync = {
 function held(descriptor: number): { life: ProcessLife; inode: Inode } {
   const open = descriptors.get(descriptor)
   if (open === undefined) throw failure('EBADF', 'the descriptor is closed')
-  return open
+  if (open.inode === 'folder') throw failure('EISDIR', 'it is a folder')
+  return { life: open.life, inode: open.inode }
 }
 
 function describe(inode: Inode | 'folder'): object {

@@ -38,6 +38,8 @@ export class Laptop {
   readonly #acknowledged: (id: OperationId) => void
   readonly #sites = new Map<string, Site>()
   local: LocalReplica | undefined
+  /** Made here; what another holder of the key made is not this laptop's. */
+  readonly #made = new Set<OperationId>()
   #busy = false
 
   constructor(machine: Machine, cluster: ClusterId, acknowledged: (id: OperationId) => void) {
@@ -72,19 +74,23 @@ export class Laptop {
   }
 
   /** Makes an operation, durable here. Throws what the replica refuses. */
-  commit(changes: readonly Change[]): Promise<Operation> {
-    return this.replica.commit(this.machine.signer, changes)
+  async commit(changes: readonly Change[]): Promise<Operation> {
+    const operation = await this.replica.commit(this.machine.signer, changes)
+    this.#made.add(operation.id)
+    return operation
   }
 
-  /** Pulls, then hands over what waits. Never throws for a node that went away. */
-  async exchange(remote: Remote): Promise<void> {
-    if (this.#busy || !this.isReady) return
+  /** Pulls, then hands over what waits. False when the node went away on the way, or an exchange is under way already. */
+  async exchange(remote: Remote): Promise<boolean> {
+    if (this.#busy || !this.isReady) return false
     this.#busy = true
     try {
       await this.#pull(remote)
       await this.#push(remote)
+      return true
     } catch (thrown) {
       if (!NODE_FAILURES.has(asMakiError(thrown).code)) throw thrown
+      return false
     } finally {
       this.#busy = false
     }
@@ -109,7 +115,7 @@ export class Laptop {
     const control = {
       accept: async (operations: readonly Uint8Array[]) => {
         const report = await remote.call((node) => accept(node, operations))
-        for (const id of [...report.accepted, ...report.known]) this.#acknowledged(id)
+        for (const id of [...report.accepted, ...report.known]) if (this.#made.has(id)) this.#acknowledged(id)
         return report
       },
     }

@@ -15,6 +15,15 @@ interface Range {
   readonly limit?: number
 }
 
+/** What Level calls an iterator, as far as it is used. */
+interface Cursor<T> extends AsyncDisposable {
+  next(): Promise<T | undefined>
+  nextv(count: number): Promise<T[]>
+  all(): Promise<T[]>
+  [Symbol.asyncIterator](): AsyncIterator<T>
+  close(): Promise<void>
+}
+
 const HEADER_BYTES = 8
 const LOG = '000001.log'
 
@@ -90,21 +99,39 @@ export class VirtualLevel implements AsyncDisposable {
     if (life.alive) for (const { key, value } of puts) this.#put([new Uint8Array(key), new Uint8Array(value)])
   }
 
-  async *iterator(range: Range = {}): AsyncGenerator<Pair, void, void> {
-    await this.get(new Uint8Array(0))
-    for (const pair of this.#select(range)) yield pair
+  iterator(range: Range = {}): Cursor<Pair> {
+    return this.#cursor(range, (pair) => pair)
   }
 
-  values(range: Range = {}) {
-    const pairs = this.#select(range)
+  values(range: Range = {}): Cursor<Uint8Array> {
+    return this.#cursor(range, ([, value]) => value)
+  }
+
+  keys(range: Range = {}): Cursor<Uint8Array> {
+    return this.#cursor(range, ([key]) => key)
+  }
+
+  #cursor<T>(range: Range, pick: (pair: Pair) => T): Cursor<T> {
+    const items = this.#select(range).map(pick)
     let at = 0
+    const wait = () => this.get(new Uint8Array(0))
     return {
-      next: async (): Promise<Uint8Array | undefined> => pairs[at++]?.[1],
-      all: async (): Promise<Uint8Array[]> => {
-        await this.get(new Uint8Array(0))
-        return pairs.map(([, value]) => value)
+      next: async () => items[at++],
+      nextv: async (count) => {
+        await wait()
+        at += count
+        return items.slice(at - count, at)
       },
-      [Symbol.asyncDispose]: async (): Promise<void> => {},
+      all: async () => {
+        await wait()
+        return items.slice(at)
+      },
+      async *[Symbol.asyncIterator]() {
+        await wait()
+        yield* items.slice(at)
+      },
+      close: async () => {},
+      [Symbol.asyncDispose]: async () => {},
     }
   }
 
