@@ -52,7 +52,7 @@ export interface MergeReport {
   readonly missing: readonly OperationId[]
   /** Faults of the sender: no operation, wrong signature, stranger's operation; with the reason. */
   readonly refused: readonly string[]
-  /** The update could not be integrated (a gap in Yjs clocks) and was dropped: ask for a sync step 1. */
+  /** A part of the update builds on what is not here and was not entered: ask for a sync step 1. */
   readonly gap: boolean
 }
 

@@ -89,7 +89,7 @@ export class Document {
     const places: Place[] = []
     for (const sequence of sequences) {
       if (this.has(sequence)) continue
-      const place = { client: this.client, clock: this.#clock(this.client), sequence }
+      const place = { client: this.client, clock: this.clock(this.client), sequence }
       this.#append(place)
       places.push(place)
     }
@@ -98,7 +98,7 @@ export class Document {
 
   /** Takes back a slot of an earlier process. False when it does not follow what is here; nothing is done then. */
   restore(place: Place): boolean {
-    if (place.clock !== this.#clock(place.client)) return false
+    if (place.clock !== this.clock(place.client)) return false
     this.#append(place)
     return true
   }
@@ -111,7 +111,7 @@ export class Document {
     const copiesBefore = this.#copies
     let gap = false
     for (const { client, clock, id, bytes } of slots) {
-      const next = this.#clock(client)
+      const next = this.clock(client)
       const sequence = sequenceOf(id)
       if (clock < next) {
         if (this.at(client, clock) !== sequence && sequence !== undefined) replaced.push(id)
@@ -139,7 +139,7 @@ export class Document {
     // Yjs joins ranges that touch: together they never cover more than there is.
     let room = this.#operations + this.#copies
     for (const { client, clock, length } of ranges) {
-      const end = Math.min(clock + length, this.#clock(client))
+      const end = Math.min(clock + length, this.clock(client))
       for (let at = clock; at < end && room > 0; at++, room--) {
         const sequence = this.at(client, at) as number
         if (this.#isTold(sequence)) continue
@@ -174,7 +174,8 @@ export class Document {
     return parts
   }
 
-  #clock(client: number): number {
+  /** How many slots a client has: the clock of its next. */
+  clock(client: number): number {
     const stream = this.#byClient.get(client)
     return stream === undefined ? 0 : (this.#streams[stream] as Stream).slots.length
   }

@@ -7,12 +7,15 @@ import { DocumentLog } from './document-log.ts'
 import { Replica, type ReplicaOptions } from './replica.ts'
 import { Turns } from './turns.ts'
 import { parseStateVector, parseUpdate, type ReadUpdate } from './update-reader.ts'
-import { encodeInParts, type FilledSlot } from './update-writer.ts'
+import { encodeInParts, type FilledSlot, type Slot } from './update-writer.ts'
+import { WaitingSlots } from './waiting-slots.ts'
 
 export interface SharedReplicaOptions extends ReplicaOptions {
   readonly runtime: Runtime
   /** File with the document's index; it can be lost at any time. Undefined: in memory only. */
   readonly snapshot: string | undefined
+  /** Opened with the same options before, and closed with the shared replica; otherwise it is opened here. */
+  readonly replica?: Replica | undefined
 }
 
 /** As many operations without a slot are entered on start: the last ones before a crash. More are a lost index. */
@@ -41,6 +44,7 @@ export class SharedReplica implements GossipReplica, AsyncDisposable {
   /** Updates of one link build on one another: they are entered in the order in which they came. */
   readonly #turns = new Turns()
   readonly #copies = new CopyAllowance()
+  readonly #waiting = new WaitingSlots()
   readonly #unsubscribe: () => void
   #file: DocumentLog | undefined
   #faults: DocumentFaults = { deleted: 0, replaced: 0 }
@@ -59,7 +63,7 @@ export class SharedReplica implements GossipReplica, AsyncDisposable {
    * give every operation of the cluster a second slot on every node.
    */
   static async open(options: SharedReplicaOptions): Promise<SharedReplica> {
-    const shared = new SharedReplica(await Replica.open(options), options)
+    const shared = new SharedReplica(options.replica ?? (await Replica.open(options)), options)
     try {
       await shared.#load(options.snapshot)
       return shared
@@ -151,7 +155,9 @@ export class SharedReplica implements GossipReplica, AsyncDisposable {
   /** Enters what is stored, tells of it, and of what should not be in it. `verified` is the update if all of it is. */
   async #enter(read: ReadUpdate, origin: number | undefined, verified: Uint8Array | undefined): Promise<Entered> {
     const entered = this.#document.enter(read.slots, (id) => this.#store.sequence(id))
-    const { taken, copies, replaced } = entered
+    const { copies, replaced } = entered
+    for (const slot of read.slots) if (this.#mayWait(slot)) this.#waiting.add(slot)
+    const taken = [...entered.taken, ...this.#enterWaiting(new Set(entered.taken.map(({ client }) => client)))]
     this.#file?.append(taken)
     if (origin !== undefined) this.#copies.note(origin, copies)
     const deleted = this.#document.noteDeleted(read.deleted)
@@ -161,19 +167,22 @@ export class SharedReplica implements GossipReplica, AsyncDisposable {
       this.#log.warn('document.fault', { origin, deleted: deleted.length, replaced: replaced.length })
     }
     if (taken.length === 0) return entered
-    const isWhole = taken.length === read.slots.length && read.deleted.length === 0
-    if (verified !== undefined && isWhole && read.slots.every(({ bytes }) => bytes !== undefined))
-      this.#emit(verified, origin)
+    const isWhole = entered.taken.length === read.slots.length && taken.length === read.slots.length
+    const isPlain = read.deleted.length === 0 && read.slots.every(({ bytes }) => bytes !== undefined)
+    if (verified !== undefined && isWhole && isPlain) this.#emit(verified, origin)
     else await this.#emitPlaces(taken, origin)
     return entered
   }
 
   /** Puts into the document what came by another way than an update. */
   #publish(operations: readonly Operation[], origin: number | undefined): void {
+    const fresh = operations.filter(({ id }) => !this.#arriving.has(id))
+    const late = new Set(fresh.flatMap(({ id }) => this.#waiting.find(id)?.client ?? []))
     const bySequence = new Map<number, Operation>()
-    for (const operation of operations) {
+    // What heads kept waiting has a slot already, or gets it in the sync that was asked for then.
+    for (const operation of fresh) {
       const sequence = this.#store.sequence(operation.id)
-      if (sequence !== undefined && !this.#arriving.has(operation.id)) bySequence.set(sequence, operation)
+      if (sequence !== undefined && this.#waiting.find(operation.id) === undefined) bySequence.set(sequence, operation)
     }
     const places = this.#document.put([...bySequence.keys()])
     this.#file?.append(places)
@@ -182,6 +191,40 @@ export class SharedReplica implements GossipReplica, AsyncDisposable {
       return { client, clock, id, bytes }
     })
     for (const update of encodeInParts(slots)) this.#emit(update, origin)
+    if (late.size > 0) this.#publishWaiting(late, origin)
+  }
+
+  /** Only what was verified: else a peer could keep an operation that is not here yet from being entered. */
+  #mayWait({ client, clock, id }: Slot): boolean {
+    if (clock < this.#document.clock(client)) return false
+    return this.#store.sequence(id) !== undefined || this.replica.explain(id).status === 'pending'
+  }
+
+  /** Enters what waited to follow in the streams of these clients. */
+  #enterWaiting(clients: Iterable<number>): Place[] {
+    const places: Place[] = []
+    for (const client of clients) {
+      for (;;) {
+        const slot = this.#waiting.take(client, this.#document.clock(client))
+        if (slot === undefined) break
+        const { taken } = this.#document.enter([{ ...slot, bytes: undefined }], (id) => this.#store.sequence(id))
+        if (taken.length === 0) {
+          this.#waiting.add(slot)
+          break
+        }
+        places.push(...taken)
+      }
+    }
+    return places
+  }
+
+  #publishWaiting(clients: Iterable<number>, origin: number | undefined): void {
+    const places = this.#enterWaiting(clients)
+    this.#file?.append(places)
+    const turn = this.#turns.take(origin)
+    this.#emitPlaces(places, origin)
+      .catch((error: unknown) => this.#log.warn('document.unread', { error: asMakiError(error) }))
+      .finally(() => turn.end())
   }
 
   async #emitPlaces(places: readonly Place[], origin: number | undefined): Promise<void> {

@@ -104,6 +104,37 @@ for (const seed of seeds(15)) {
   )
 }
 
+for (const seed of seeds(12)) {
+  t.test(`updates that overtake one another give no operation a second slot (SEED=${seed})`, async (t) => {
+    const random = createRandom(seed)
+    const nodes = await Promise.all([1, 2, 3, 4].map(() => open(t)))
+    const underWay: [SharedReplica, Uint8Array, number][] = []
+    for (const [i, node] of nodes.entries())
+      node.onUpdate((update, origin) => {
+        for (const [k, peer] of nodes.entries()) if (k !== i && k !== origin) underWay.push([peer, update, i])
+      })
+    const deliver = async () => {
+      const [one] = underWay.splice(random.integer(underWay.length), 1)
+      if (one !== undefined) t.same((await one[0].mergeUpdate(one[1], one[2])).refused, [])
+    }
+    await nodes[0]!.replica.submit([cluster.creation.bytes])
+    while (underWay.length > 0) await deliver()
+    for (let i = 0; i < 40; i++) {
+      await random.pick(nodes).replica.commit(cluster.operator, [recordChange(i)])
+      while (underWay.length > 0 && random.chance(0.7)) await deliver()
+    }
+    while (underWay.length > 0) await deliver()
+    for (let round = 0; round < 2; round++)
+      for (const a of nodes)
+        for (const b of nodes) if (a !== b) for (const { gap } of await exchange(a, b)) t.notOk(gap)
+    for (const node of nodes) {
+      t.equal(node.replica.count, 41)
+      const slots = [...Y.decodeStateVector(node.stateVector()).values()].reduce((sum, clock) => sum + clock, 0)
+      t.equal(slots, 41, 'one slot each')
+    }
+  })
+}
+
 t.test('an update heard twice is passed on once', async (t) => {
   const a = await open(t)
   const b = await open(t)
