@@ -132,6 +132,27 @@ for (const seed of seeds(3)) {
   })
 }
 
+t.test('an empty node is fed a long document in parts, and nothing comes by id', async (t) => {
+  const runtime = new ManualRuntime(5)
+  await using a = await startRealNode(11, runtime)
+  const message = 'x'.repeat(1000)
+  const { replica } = a.shared
+  const writes = Array.from({ length: 2000 }, (_, i) =>
+    replica.commit(
+      cluster.operator,
+      [{ kind: 'domain.remove', domain: domains[i % 3] as (typeof domains)[number] }],
+      message,
+    ),
+  )
+  await Promise.all(writes)
+  const parts = await Array.fromAsync(a.shared.diff(new Uint8Array([0])))
+  t.ok(parts.length >= 2, `${parts.length} parts`)
+  await using b = await startRealNode(12, runtime, { bootstrap: [a.address], empty: true })
+  await until(runtime, () => digests([a, b]).size === 1)
+  await until(runtime, () => Buffer.compare(a.shared.stateVector(), b.shared.stateVector()) === 0)
+  for (const { service } of [a, b]) t.match(service.counters, { refused: 0, repairs: 0, drops: 0 })
+})
+
 t.test('a removed node loses its links where the removal is known', async (t) => {
   const runtime = new ManualRuntime(9)
   await using a = await startRealNode(11, runtime)
