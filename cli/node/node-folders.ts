@@ -6,6 +6,8 @@ export interface NodeFolders {
   /** `blobs/` and `incoming/` lie in it. */
   readonly data: string
   readonly operations: string
+  /** The fold of the operations, for the next start. */
+  readonly checkpoint: string
   readonly document: string
   /** Which release each domain serves. */
   readonly active: string
@@ -24,6 +26,7 @@ export async function makeNodeFolders(data: string): Promise<NodeFolders> {
   return {
     data,
     operations: join(data, 'operations'),
+    checkpoint: join(data, 'checkpoint.bin'),
     document: join(data, 'document.bin'),
     active: join(data, 'active.json'),
     collection: join(data, 'collection.json'),

@@ -10,7 +10,9 @@ import {
   type LevelStore,
   openLevelStore,
   ReleaseChecker,
+  Replica,
   SharedReplica,
+  StoreScrub,
   startBlobServer,
   startGossip,
   verifyAdmission,
@@ -57,8 +59,8 @@ export async function startNode(options: NodeOptions): Promise<Node> {
   const { signer, seed } = await readNodeKey(config.node.data_dir)
 
   const store = starting.use(await openLevelStore({ directory: folders.operations, cluster, runtime, log }))
-  const shared = starting.use(await SharedReplica.open({ store, cluster, runtime, log, snapshot: folders.document }))
-  const { replica } = shared
+  const replicated = { store, cluster, runtime, log, checkpoint: { file: folders.checkpoint } }
+  const replica = starting.use(await Replica.open(replicated))
   if (replica.count === 0) await replica.submit(await readSeed(folders.seed))
 
   const blobs = starting.use(await BlobStore.open(folders.data, { runtime }))
@@ -90,6 +92,8 @@ export async function startNode(options: NodeOptions): Promise<Node> {
   await releases.begin(replica)
 
   const listening = await edge.listen()
+  // Visitors are answered; what other nodes are told comes after.
+  const shared = starting.use(await SharedReplica.open({ ...replicated, replica, snapshot: folders.document }))
 
   gossip = starting.use(
     await startGossip({
@@ -143,6 +147,7 @@ export async function startNode(options: NodeOptions): Promise<Node> {
   })
   const control = starting.use(await startControlServer({ backend, socketPath: config.node.control, log, runtime }))
 
+  starting.use(new StoreScrub({ store, cluster, runtime, log }))
   const addresses = {
     ...listening,
     gossip: formatListenAddress(gossip.address),

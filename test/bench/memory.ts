@@ -48,8 +48,8 @@ async function describeNodes({ nodes }: BenchCluster): Promise<string> {
   return `RSS ${list('Rss')} MB, PSS ${list('Pss')} MB`
 }
 
-/** In MB of 10^6 bytes. */
-async function readMemory(pid: number): Promise<{ Rss: number; Pss: number }> {
+/** Of a process, in MB of 10^6 bytes. */
+export async function readMemory(pid: number): Promise<{ Rss: number; Pss: number }> {
   const text = await readFile(`/proc/${pid}/smaps_rollup`, 'utf8')
   const read = (name: string) => (Number(new RegExp(`^${name}:\\s+([0-9]+) kB`, 'm').exec(text)?.[1]) * 1024) / 1e6
   return { Rss: read('Rss'), Pss: read('Pss') }
