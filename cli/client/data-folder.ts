@@ -9,6 +9,8 @@ export interface DataFolder {
   readonly keyFile: string
   /** The Level store of the replica. */
   readonly replica: string
+  /** The fold of the replica's operations, for the next command. */
+  readonly checkpoint: string
   /** Blobs of releases that were made offline and wait for a node. */
   readonly blobs: string
   /** What the nodes are known to have; see `exchange-log.ts`. */
@@ -20,6 +22,7 @@ export function dataFolderAt(path: string): DataFolder {
     path,
     keyFile: join(path, 'operator.key'),
     replica: join(path, 'replica'),
+    checkpoint: join(path, 'checkpoint.bin'),
     blobs: join(path, 'outbox'),
     exchange: join(path, 'exchange.json'),
   }

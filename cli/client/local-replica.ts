@@ -62,7 +62,8 @@ export class LocalReplica implements AsyncDisposable {
     const { cluster, folder, runtime, log } = options
     await using stack = new AsyncDisposableStack()
     const store = stack.use(folder === undefined ? createMemoryStore(runtime) : await openStore(folder, options))
-    const replica = stack.use(await Replica.open({ store, cluster, runtime, log }))
+    const checkpoint = folder && { file: folder.checkpoint }
+    const replica = stack.use(await Replica.open({ store, cluster, runtime, log, checkpoint }))
     const known = folder === undefined ? EMPTY_EXCHANGE_LOG : await readExchangeLog(folder.exchange)
     // What a damaged store has lost lies before the nodes' cursors: everything is asked for again.
     const exchange = store.damaged === undefined ? known : { ...known, cursors: {} }
