@@ -59,7 +59,7 @@ export function parseCertificateChain(pem: string): CertificateChain {
 export function parsePrivateKey(pem: string): KeyObject {
   if (/BEGIN ENCRYPTED PRIVATE KEY|Proc-Type: 4,ENCRYPTED/.test(pem)) {
     throw new MakiError('MAKI_INVALID', 'the private key is encrypted with a passphrase', {
-      hint: 'Decrypt it on the way: openssl pkey -in KEY.pem | maki cert import CERT.pem --key -',
+      hint: 'Decrypt it on the way: openssl pkey -in KEY.pem | maki cert import CERT.pem --private-key -',
     })
   }
   try {

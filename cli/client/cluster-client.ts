@@ -7,6 +7,7 @@ import {
   type MemberKey,
   type Operation,
   type OperationId,
+  type Runtime,
   type Signer,
   type State,
   shortId,
@@ -93,6 +94,10 @@ export class ClusterClient implements AsyncDisposable {
 
   get state(): State {
     return this.local.replica.state
+  }
+
+  get runtime(): Runtime {
+    return this.#options.host.runtime
   }
 
   get signal(): AbortSignal {

@@ -15,6 +15,7 @@ import {
   type NodeName,
   nextStamp,
   type Operation,
+  SCHEMA,
   type Signer,
 } from '../../../core/index.ts'
 import { startTestNode, type TestNode } from './test-node.ts'
@@ -52,7 +53,16 @@ export const domainSet = (domain: Hostname = example, via?: string): Change => (
   ...(via === undefined ? {} : { via }),
 })
 
-export const testKey = (number: number): Signer => createSigner(new Uint8Array(32).fill(number))
+export const testSeed = (number: number): Uint8Array => new Uint8Array(32).fill(number)
+export const testKey = (number: number): Signer => createSigner(testSeed(number))
+
+/** Lets a cluster of tests write what schema 2 has; its nodes join with an older one. */
+export const announceSchema = (cluster: TestCluster): Promise<unknown> =>
+  Promise.all(
+    cluster.nodes.map((node, i) =>
+      cluster.write(node, [{ kind: 'node.update', key: testKey(100 + i).key, set: { schema: SCHEMA } }]),
+    ),
+  )
 
 /** A cluster with a profile, its first operator, and nodes behind real control sockets; all gone when disposed. */
 export async function startTestCluster(options: { nodes?: readonly string[] } = {}): Promise<TestCluster> {
@@ -92,6 +102,7 @@ export async function startTestCluster(options: { nodes?: readonly string[] } = 
         creation: creation.bytes,
         name,
         key: testKey(100 + i).key as MemberKey,
+        seed: testSeed(100 + i),
       }),
     )
     await node.replica.submit([joins.bytes])

@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { systemRuntime } from '../../../cli/system.ts'
 import {
   type ClusterId,
+  createSigner,
   decodeOperation,
   findCluster,
   listDomains,
@@ -11,7 +12,7 @@ import {
   silentLog,
 } from '../../../core/index.ts'
 import { type ControlBackend, type ControlEvent, type NodeStatus, startControlServer } from '../../../edge/index.ts'
-import { BlobStore, checkRelease, createMemoryStore, Replica } from '../../../replication/index.ts'
+import { BlobStore, checkRelease, createMemoryStore, Replica, SealKeeper } from '../../../replication/index.ts'
 
 /** A node as the command line sees it: the real control server, a real replica and blob store behind it, no network. */
 export interface TestNode extends AsyncDisposable {
@@ -36,6 +37,8 @@ export async function startTestNode(options: {
   readonly creation: Uint8Array
   readonly name?: string
   readonly key?: MemberKey
+  /** Of its key; with it the node keeps seals, once the nodes announce a schema that has them. */
+  readonly seed?: Uint8Array
 }): Promise<TestNode> {
   const { directory, cluster, creation, name = 'one' } = options
   const store = createMemoryStore(systemRuntime)
@@ -118,12 +121,14 @@ export async function startTestNode(options: {
     },
     seals: {
       async epoch() {
-        throw new MakiError('MAKI_UNSUPPORTED', 'this node of tests has no keeper')
+        if (keeper === undefined) throw new MakiError('MAKI_UNSUPPORTED', 'this node of tests has no keeper')
+        return keeper.ensureEpoch()
       },
-      same: async (items) => items.map(() => false),
+      same: async (items) => keeper?.same(items) ?? items.map(() => false),
     },
     metrics: () => '',
   }
+  const keeper = options.seed === undefined ? undefined : createKeeper(replica, options.seed)
   const socketPath = join(directory, `${name}.sock`)
   let server: Awaited<ReturnType<typeof startControlServer>> | undefined
   const node: TestNode = {
@@ -143,6 +148,7 @@ export async function startTestNode(options: {
     },
     async [Symbol.asyncDispose]() {
       await this.stop()
+      await keeper?.[Symbol.asyncDispose]()
       await replica[Symbol.asyncDispose]()
       await blobs[Symbol.asyncDispose]()
       await store.close()
@@ -150,6 +156,22 @@ export async function startTestNode(options: {
   }
   await node.start()
   return node
+}
+
+/** Hears that all nodes are up. */
+function createKeeper(replica: Replica, seed: Uint8Array): SealKeeper {
+  return new SealKeeper({
+    replica,
+    signer: createSigner(seed),
+    seed,
+    runtime: systemRuntime,
+    log: silentLog,
+    peers: {
+      up: () => new Set(listNodes(replica.state).map(({ key }) => key)),
+      lacking: () => new Map(),
+      onChange: () => () => {},
+    },
+  })
 }
 
 /** What one node knows, brought to another: the gossip of tests. */
