@@ -16,5 +16,7 @@ export type FoldView = Pick<
   | 'voidReason'
   | 'isUnknown'
   | 'isMember'
+  | 'newestFirst'
+  | 'preview'
   | 'digest'
 >

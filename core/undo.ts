@@ -54,7 +54,7 @@ class UndoCompiler {
   /** What each key becomes; undefined: absent. */
   readonly #targets = new Map<Key, Written | undefined>()
   readonly #skipped: SkippedKey[] = []
-  /** Domains that go whole, each with what others had written in it before: that stays. */
+  /** Domains that go whole, each with what was in it before: that stays. */
   readonly #removed = new Map<Hostname, readonly Entry[]>()
 
   constructor(operation: Operation, present: UndoFold, before: (key: Key) => Written | undefined) {
@@ -96,8 +96,8 @@ class UndoCompiler {
         this.#skip(key, 'inhabited', later.operation)
         continue
       }
-      const earlier = others.flatMap((other) => this.#present.state.get(other.key) ?? [])
-      this.#removed.set(parts.domain, earlier)
+      const kept = this.#present.state.scope(key).filter((entry) => !this.#targets.has(entry.key))
+      this.#removed.set(parts.domain, kept)
     }
   }
 
@@ -134,9 +134,9 @@ class UndoCompiler {
 
   build(): UndoPlan {
     const changes: Change[] = []
-    for (const [domain, earlier] of this.#removed) {
+    for (const [domain, kept] of this.#removed) {
       changes.push({ kind: 'domain.remove', domain })
-      for (const { key, value, via } of earlier) {
+      for (const { key, value, via } of kept) {
         // Said again it would reach further: all that was published since.
         if (parseKey(key).kind !== 'purge') changes.push(requireChange(key, value, via))
       }

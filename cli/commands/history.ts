@@ -1,23 +1,20 @@
 import { Flags } from '@oclif/core'
-import {
-  type Change,
-  type Hostname,
-  MakiError,
-  type MemberKey,
-  type Operation,
-  parseHostname,
-} from '../../core/index.ts'
-import type { ClusterClient } from '../client/cluster-client.ts'
-import { formatOperation, nameMember, type OperationView, viewOperation } from '../output/operation-view.ts'
+import { parseHostname } from '../../core/index.ts'
+import { findAuthors, findOperations } from '../find-operations.ts'
+import { findKeys } from '../key-query.ts'
+import { formatOperation, type OperationView, viewOperation } from '../output/operation-view.ts'
 import type { Style } from '../output/output.ts'
 import { parseWhen } from '../output/when.ts'
 import { MakiCommand } from '../program/base.ts'
+import { readMemberNames } from '../written.ts'
 
 /** Enough for a screen or two; a script asks for what it needs. */
 const DEFAULT_LIMIT = 50
 
 export default class History extends MakiCommand<readonly OperationView[]> {
   static override summary = 'Show what was changed, by whom and when; newest first.'
+  static override description =
+    'Filters can be combined. What does not count, is held, pending or not understood is marked, with the reason.'
   static override examples = [
     'maki history',
     'maki history --domain example.com --since 7d',
@@ -26,7 +23,11 @@ export default class History extends MakiCommand<readonly OperationView[]> {
   ]
   static override flags = {
     domain: Flags.string({ summary: 'Only changes of this domain.', helpValue: 'DOMAIN' }),
-    key: Flags.string({ summary: 'Only operations that write this key of the state.', helpValue: 'KEY' }),
+    key: Flags.string({
+      summary:
+        'Only operations that count and write this key of the state or what lies below it; a domain or host name will do. (An identity comes from MAKIATTO_KEY here.)',
+      helpValue: 'KEY',
+    }),
     author: Flags.string({ summary: 'Only by this member: its name, or the beginning of its key.', helpValue: 'NAME' }),
     since: Flags.string({ summary: 'Only newer: 30m, 12h, 7d, 2w, a date or a time.', helpValue: 'TIME' }),
     limit: Flags.integer({ summary: 'At most so many.', helpValue: 'NUMBER', min: 1, default: DEFAULT_LIMIT }),
@@ -41,18 +42,21 @@ export default class History extends MakiCommand<readonly OperationView[]> {
     await using client = await this.openClient({ ...flags, key: undefined })
     await this.refresh(client)
     const { replica } = client.local
+    const names = await readMemberNames(replica)
+    const filter = {
+      keys: flags.key === undefined ? undefined : findKeys(replica.fold, flags.key),
+      authors: flags.author === undefined ? undefined : await findAuthors(replica, names, flags.author),
+      domain,
+      sinceMs,
+    }
     const waiting = new Set((await client.listWaiting()).map(({ id }) => id))
-    const authors = flags.author === undefined ? undefined : await findAuthors(client, flags.author)
     const views: OperationView[] = []
-    for await (const operation of replica.history(flags.key)) {
-      if (authors !== undefined && !authors.has(operation.author)) continue
-      if (sinceMs !== undefined && operation.stamp.wallMs < sinceMs) break
-      if (domain !== undefined && !operation.changes.some((change) => concerns(change, domain))) continue
+    for await (const operation of findOperations(replica, filter)) {
       if (views.length === flags.limit) {
         this.#more = true
         break
       }
-      views.push(viewOperation(operation, replica, waiting))
+      views.push(viewOperation(operation, replica, waiting, names))
     }
     return views
   }
@@ -62,37 +66,5 @@ export default class History extends MakiCommand<readonly OperationView[]> {
     const now = this.host.runtime.now()
     if (this.#more) this.note(`There are more: --limit ${views.length * 2} shows them.`)
     return views.map((view) => formatOperation(view, now, style)).join('\n\n')
-  }
-}
-
-const concerns = (change: Change, domain: Hostname): boolean =>
-  ('domain' in change && change.domain === domain) || ('host' in change && change.host === domain)
-
-/** The keys that a name or the beginning of a key stands for, removed members included. */
-async function findAuthors(client: ClusterClient, typed: string): Promise<ReadonlySet<MemberKey>> {
-  const keys = new Set<MemberKey>()
-  const names = new Map<MemberKey, string>()
-  for await (const operation of client.local.replica.history()) {
-    keys.add(operation.author)
-    for (const [key, name] of listNames(operation)) if (!names.has(key)) names.set(key, name)
-  }
-  const wanted = typed.toLowerCase()
-  const found = [...keys].filter((key) => {
-    const name = names.get(key) ?? nameMember(client.state, key)
-    return name.toLowerCase() === wanted || (wanted.length >= 4 && key.startsWith(wanted))
-  })
-  if (found.length > 0) return new Set(found)
-  const known = [...keys].map((key) => names.get(key) ?? nameMember(client.state, key))
-  throw new MakiError('MAKI_NOT_FOUND', `nobody called ${JSON.stringify(typed)} has changed anything`, {
-    hint: `These have: ${[...new Set(known)].sort().join(', ')}`,
-  })
-}
-
-function* listNames(operation: Operation): Generator<readonly [MemberKey, string]> {
-  for (const change of operation.changes) {
-    if (change.kind === 'cluster.create') {
-      yield [change.operator.key, change.operator.name]
-      yield [change.recovery, 'recovery']
-    } else if (change.kind === 'operator.add' || change.kind === 'node.join') yield [change.key, change.name]
   }
 }

@@ -6,12 +6,11 @@ export type CommandClass = (new (argv: string[], config: Config) => MakiCommand)
 
 /** Every command by id; each is loaded when it is asked for, since loading all of them takes longer than most of them run. */
 export const COMMANDS = {
+  blame: async () => (await import('./blame.ts')).default,
   'cluster:recover': async () => (await import('./cluster/recover.ts')).default,
   'cluster:show': async () => (await import('./cluster/show.ts')).default,
-  'cert:export': async () => (await import('./cert/export.ts')).default,
-  'cert:import': async () => (await import('./cert/import.ts')).default,
-  'cert:list': async () => (await import('./cert/list.ts')).default,
-  'cert:show': async () => (await import('./cert/show.ts')).default,
+  conflicts: async () => (await import('./conflicts/list.ts')).default,
+  'conflicts:resolve': async () => (await import('./conflicts/resolve.ts')).default,
   dev: async () => (await import('./dev.ts')).default,
   'domain:list': async () => (await import('./domain/list.ts')).default,
   history: async () => (await import('./history.ts')).default,
@@ -28,8 +27,10 @@ export const COMMANDS = {
   'release:list': async () => (await import('./release/list.ts')).default,
   rollback: async () => (await import('./rollback.ts')).default,
   show: async () => (await import('./show.ts')).default,
+  state: async () => (await import('./state.ts')).default,
   status: async () => (await import('./status.ts')).default,
   sync: async () => (await import('./sync.ts')).default,
+  undo: async () => (await import('./undo.ts')).default,
 } as const satisfies Record<string, () => Promise<CommandClass>>
 
 export type CommandId = keyof typeof COMMANDS
@@ -38,7 +39,6 @@ export const isCommandId = (id: string): id is CommandId => Object.hasOwn(COMMAN
 
 /** What the commands with a common first word are about. */
 export const TOPICS = {
-  cert: 'Certificates for HTTPS',
   cluster: 'What the cluster is, and the way back when its keys are lost',
   domain: 'The zones that the cluster answers for',
   operator: 'Keys that may change the cluster',

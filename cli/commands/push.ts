@@ -1,9 +1,11 @@
 import { Flags } from '@oclif/core'
-import type { Conflict, Operation, OperationId } from '../../core/index.ts'
+import { type Conflict, type Key, type Operation, type OperationId, shortId } from '../../core/index.ts'
 import type { ClusterClient } from '../client/cluster-client.ts'
 import { formatOperation, nameMember, type OperationView, viewOperation } from '../output/operation-view.ts'
-import { count, type Style } from '../output/output.ts'
+import { count, plainLine, type Style } from '../output/output.ts'
+import { formatValue } from '../output/value-words.ts'
 import { MakiCommand } from '../program/base.ts'
+import { listUnheard, planPush } from '../push-plan.ts'
 
 /** What becomes of one operation that waits. */
 interface PushRow extends OperationView {
@@ -24,6 +26,11 @@ interface PushResult {
   readonly operations: readonly PushRow[]
   /** Refused by the node; they wait still. */
   readonly waiting: readonly OperationId[]
+  /** What becomes of the nodes' state, by key; null is absent. With --dry-run only. */
+  readonly changed?: readonly { readonly key: Key; readonly before: unknown; readonly after: unknown }[]
+  /** Operations of others that turn void or count again, since members come and go. With --dry-run only. */
+  readonly becomeVoid?: readonly { readonly operation: OperationId; readonly reason: string }[]
+  readonly becomeCounted?: readonly OperationId[]
 }
 
 export default class Push extends MakiCommand<PushResult> {
@@ -40,17 +47,28 @@ export default class Push extends MakiCommand<PushResult> {
     await using client = await this.openClient(flags)
     const { machine } = await client.requireReach()
     const pulled = (await client.pull()) ?? []
-    const made = await client.listWaiting()
+    const made = listUnheard(client.local.replica.fold, await client.listWaiting())
     const operations = made.map((operation) => judge(operation, client))
     const base = { node: machine.name, pulled: pulled.length, operations }
-    if (flags['dry-run']) return { ...base, dryRun: true, waiting: made.map(({ id }) => id) }
+    if (flags['dry-run']) {
+      const plan = await planPush(client.local.replica, made)
+      return {
+        ...base,
+        dryRun: true,
+        waiting: made.map(({ id }) => id),
+        changed: plan.changed.map(({ key, before, after }) => ({ key, before: before ?? null, after: after ?? null })),
+        becomeVoid: plan.becomeVoid,
+        becomeCounted: plan.becomeCounted,
+      }
+    }
     const report = await client.exchange()
     if (report.machine === undefined) throw client.unreachableError()
     if (report.waiting.length > 0) this.exitCode = 4
     return { ...base, dryRun: false, waiting: report.waiting.map(({ id }) => id) }
   }
 
-  protected format({ node, dryRun, operations, waiting }: PushResult, style: Style): string {
+  protected format(result: PushResult, style: Style): string {
+    const { node, dryRun, operations, waiting } = result
     if (operations.length === 0) return 'Nothing waits here.'
     const now = this.host.runtime.now()
     const rows = operations.map((row) =>
@@ -60,8 +78,24 @@ export default class Push extends MakiCommand<PushResult> {
     const head = dryRun
       ? `Would hand over ${count(operations.length, 'operation')} to ${node}`
       : `${style.good('Handed over')} ${count(handed, 'operation')} to ${node}`
-    return `${head}:\n\n${rows.join('\n\n')}`
+    return [`${head}:`, ...rows, ...listEffects(result, style)].join('\n\n')
   }
+}
+
+/** What a dry run says of the nodes' state, in blocks. */
+function listEffects({ changed = [], becomeVoid = [], becomeCounted = [] }: PushResult, style: Style): string[] {
+  const lines = changed.map(
+    ({ key, before, after }) =>
+      `  ${plainLine(key)}: ${formatValue(key, before ?? undefined)} -> ${formatValue(key, after ?? undefined)}`,
+  )
+  const members = [
+    ...becomeVoid.map(({ operation, reason }) => `  ${style.bad('turns void')} ${shortId(operation)}: ${reason}`),
+    ...becomeCounted.map((operation) => `  ${style.warn('counts again')} ${shortId(operation)}`),
+  ]
+  return [
+    ...(lines.length === 0 ? [] : [['The state would become:', ...lines].join('\n')]),
+    ...(members.length === 0 ? [] : [['Of what others wrote:', ...members].join('\n')]),
+  ]
 }
 
 function judge(operation: Operation, client: ClusterClient): PushRow {

@@ -1,5 +1,6 @@
 import {
   findMember,
+  MAX_STAMP_AHEAD_MS,
   MakiError,
   type MemberKey,
   type Operation,
@@ -25,29 +26,56 @@ export interface OperationView {
   /** The changes in words. */
   readonly words: readonly string[]
   readonly standing: Standing['status']
-  /** Why it does not count. */
+  /** Why it does not count, or not yet. */
   readonly reason: string | null
   /** No node is known to have it yet. */
   readonly waiting: boolean
 }
 
+/** `names` knows those of removed members too; without it they have none. */
 export function viewOperation(
   operation: Operation,
-  replica: Pick<Replica, 'state' | 'explain'>,
+  replica: Pick<Replica, 'state' | 'explain' | 'has'>,
   waiting: ReadonlySet<OperationId>,
+  names?: ReadonlyMap<MemberKey, string>,
 ): OperationView {
   const standing = replica.explain(operation.id)
   return {
     id: operation.id,
     at: new Date(operation.stamp.wallMs).toISOString(),
-    author: { key: operation.author, name: findMember(replica.state, operation.author)?.name ?? null },
+    author: {
+      key: operation.author,
+      name: findMember(replica.state, operation.author)?.name ?? names?.get(operation.author) ?? null,
+    },
     via: findVia(operation) ?? null,
     message: operation.message,
     changes: operation.changes,
     words: describeOperation(operation),
     standing: standing.status,
-    reason: standing.status === 'void' ? standing.reason : null,
+    reason: findReason(operation, standing, replica),
     waiting: waiting.has(operation.id),
+  }
+}
+
+function findReason(operation: Operation, standing: Standing, replica: Pick<Replica, 'has'>): string | null {
+  switch (standing.status) {
+    case 'void':
+      return standing.reason
+    case 'held': {
+      const dueMs = operation.stamp.wallMs - MAX_STAMP_AHEAD_MS
+      return `its time lies ahead of this clock; it counts from ${new Date(dueMs).toISOString()}`
+    }
+    case 'pending': {
+      const missing = operation.heads.filter((head) => !replica.has(head)).map(shortId)
+      return `it waits for operations that are not here${missing.length === 0 ? '' : `: ${missing.join(', ')}`}`
+    }
+    case 'newer-schema':
+      return `it has schema ${operation.schema}, which this version does not understand`
+    case 'counted':
+    case 'absent':
+      return null
+    default:
+      return standing satisfies never
   }
 }
 
@@ -72,13 +100,13 @@ function formatStanding({ standing, reason, waiting }: OperationView, style: Sty
     case 'counted':
       return waits
     case 'void':
-      return `${waits}  ${style.bad(`does not count: ${reason}`)}`
+      return `${waits}  ${style.bad(`does not count: ${plainLine(reason ?? '')}`)}`
     case 'held':
-      return `${waits}  ${style.warn('held: its time lies ahead of this clock')}`
+      return `${waits}  ${style.warn(`held: ${reason}`)}`
     case 'pending':
-      return `${waits}  ${style.warn('waits for operations that are not here')}`
+      return `${waits}  ${style.warn(`pending: ${reason}`)}`
     case 'newer-schema':
-      return `${waits}  ${style.warn('not understood by this version')}`
+      return `${waits}  ${style.warn(`unknown: ${reason}`)}`
     case 'absent':
       return waits
     default:

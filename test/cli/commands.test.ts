@@ -112,7 +112,7 @@ t.test('history and show', async (t) => {
   t.equal((await cluster.json<Operation[]>('history', '--since', '2099-01-01')).length, 0)
   t.match(await cluster.maki('history', '--author', 'alice'), {
     code: 4,
-    stderr: /nobody called "alice".*\nTry: These have: owner/s,
+    stderr: /nobody called "alice".*\nTry: There are: .*owner/s,
   })
   t.match(await cluster.maki('history', '--since', 'soon'), { code: 2, stderr: /"soon" is not a time/ })
 

@@ -187,7 +187,8 @@ for (const seed of seeds(150)) {
       const held = comparableState(world.fold.state)
       const writers = new Map([...before].map(([key]) => [key, world.fold.frontier(key)[0]?.operation]))
       const skipped = new Set(plan.skipped.map(({ key }) => key))
-      world.undo(operation)
+      const back = world.undo(operation)
+      if (back !== undefined && world.fold.voidReason(back.id) !== undefined) return
       const after = comparableState(world.fold.state)
       for (const key of new Set([...Object.keys(held), ...Object.keys(after)])) {
         const mine = writers.get(key) === operation.id

@@ -1,0 +1,80 @@
+import { compareOperations, Fold, MakiError, type Operation, type OperationId } from '../core/index.ts'
+import type { Replica } from '../replication/index.ts'
+
+/** A point in a cluster's history. */
+export type Moment =
+  | { readonly kind: 'operation'; readonly id: OperationId }
+  /** Milliseconds since the Unix epoch, by the clocks of the authors. */
+  | { readonly kind: 'time'; readonly wallMs: number }
+
+/** What a replay reads: every stored operation, folded here or not. */
+export type ReplaySource = Pick<Replica, 'history' | 'read' | 'ids'>
+
+/**
+ * Reads an ISO 8601 date or time (UTC unless it says otherwise), or the id of an operation, of which four letters or more
+ * are enough where no other has them. Throws MAKI_INVALID, or MAKI_NOT_FOUND.
+ */
+export function parseMoment(text: string, ids: Iterable<OperationId>): Moment {
+  if (/^\d{4}-/.test(text)) {
+    const zoned = text.length === 10 || /(Z|[+-]\d{2}:?\d{2})$/.test(text.slice(10)) ? text : `${text}Z`
+    const wallMs = Date.parse(zoned.replace(' ', 'T'))
+    if (!Number.isNaN(wallMs)) return { kind: 'time', wallMs }
+  }
+  if (!/^[a-z2-7]{4,52}$/.test(text)) {
+    throw new MakiError('MAKI_INVALID', `${JSON.stringify(text)} is neither a time nor an operation`, {
+      hint: 'Write a time like 2026-11-22T10:00:00Z, or an operation as maki history shows it.',
+    })
+  }
+  const found: OperationId[] = []
+  for (const id of ids) if (id.startsWith(text) && found.push(id) > 1) break
+  const [id] = found
+  if (id !== undefined && found.length === 1) return { kind: 'operation', id }
+  const why = id === undefined ? 'no operation begins' : 'more than one operation begins'
+  throw new MakiError('MAKI_NOT_FOUND', `${why} with ${text}`, { hint: 'maki history lists operations.' })
+}
+
+/**
+ * The fold as it was, made from the operations alone: of an operation with all that it follows, or of all operations whose
+ * stamps are not after a time. Who belongs, and so what is void, is judged among these: a key that was revoked later
+ * belongs still, and what is held here because its time has not come counts at that time. So the answer is the same on
+ * every replica that has these operations, today and in ten years. What follows an operation that was lost is left out, as
+ * it is everywhere.
+ */
+export async function replay(source: ReplaySource, moment: Moment): Promise<Fold> {
+  const operations = moment.kind === 'time' ? await listUntil(source, moment.wallMs) : await listPast(source, moment.id)
+  return foldAll(operations)
+}
+
+/** The fold of all that is stored but for some; as `replay`. */
+export async function replayWithout(source: ReplaySource, left: ReadonlySet<OperationId>): Promise<Fold> {
+  const operations: Operation[] = []
+  for await (const operation of source.history()) if (!left.has(operation.id)) operations.push(operation)
+  return foldAll(operations)
+}
+
+function foldAll(operations: Operation[]): Fold {
+  const fold = new Fold()
+  // In total order heads stand before what follows them.
+  for (const operation of operations.sort(compareOperations))
+    if (operation.heads.every((head) => fold.has(head))) fold.add(operation)
+  return fold
+}
+
+async function listUntil(source: ReplaySource, wallMs: number): Promise<Operation[]> {
+  const operations: Operation[] = []
+  for await (const operation of source.history()) if (operation.stamp.wallMs <= wallMs) operations.push(operation)
+  return operations
+}
+
+async function listPast(source: ReplaySource, id: OperationId): Promise<Operation[]> {
+  const past = new Map<OperationId, Operation>()
+  const queue = [id]
+  for (let next = queue.pop(); next !== undefined; next = queue.pop()) {
+    if (past.has(next)) continue
+    const operation = await source.read(next)
+    if (operation === undefined) continue
+    past.set(next, operation)
+    queue.push(...operation.heads)
+  }
+  return [...past.values()]
+}

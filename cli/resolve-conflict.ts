@@ -1,0 +1,82 @@
+import {
+  type Change,
+  changeFor,
+  findDomain,
+  findKeyParts,
+  type Hostname,
+  hostOwner,
+  type Key,
+  keys,
+  MakiError,
+  type ReleaseValue,
+  type Side,
+  type State,
+  shortId,
+} from '../core/index.ts'
+
+/** One side of a conflict, with the project that wrote it. */
+export type ChosenSide = Side & { readonly via: string | undefined }
+
+/**
+ * The changes that settle a conflict with the value of one side: they have seen all sides, so nothing competes with them.
+ * Of a release that is a new one with the files and aliases of that side, as after a rollback. A host name comes with the
+ * alias that claims it. Pure. Throws MAKI_OPERATION_REFUSED, with what to do instead, where no choice of a value helps.
+ */
+export function planResolution(state: State, key: Key, side: ChosenSide): readonly Change[] {
+  const parts = findKeyParts(key)
+  const refuse = (why: string, hint: string) =>
+    new MakiError('MAKI_OPERATION_REFUSED', `${key} is not settled by taking a side: ${why}`, { hint })
+  if (parts?.kind === 'node-name') {
+    throw refuse(
+      `two nodes are called ${parts.name}, and the other one goes by its name and key`,
+      'Remove one of them and let it join under another name: maki machine remove, then maki machine init NAME USER@HOST',
+    )
+  }
+  if (parts?.kind === 'purge')
+    throw refuse('both sides say what may be served again', `maki release purge ${parts.domain}`)
+  if (parts?.kind === 'release' && side.value !== undefined)
+    return takeRelease(state, parts.domain, side.value as ReleaseValue, side)
+  const change = changeFor(key, side.value, { via: side.via, state })
+  if (change === undefined)
+    throw refuse('that value cannot be written by itself', 'maki undo OPERATION takes the other one back.')
+  return [change]
+}
+
+/** What `--take` is typed with for each side, or what to do instead. */
+export function describeWayOut(state: State, key: Key, sides: readonly ChosenSide[]): readonly string[] {
+  const ways: string[] = []
+  for (const side of sides) {
+    try {
+      planResolution(state, key, side)
+      ways.push(`maki conflicts resolve ${key} --take ${shortId(side.operation)}`)
+    } catch (error) {
+      if (!(error instanceof MakiError)) throw error
+      if (error.hint !== undefined) ways.push(error.hint)
+    }
+  }
+  return [...new Set(ways)]
+}
+
+function takeRelease(state: State, domain: Hostname, release: ReleaseValue, side: ChosenSide): readonly Change[] {
+  const present = findDomain(state, domain)?.aliases ?? []
+  const wanted = release.aliases.filter((host) => {
+    const owner = hostOwner(state, host)
+    return owner === undefined || owner === domain || !isHeld(state, owner, host)
+  })
+  return [
+    {
+      kind: 'release.publish',
+      domain,
+      ...release,
+      aliases: wanted,
+      rollbackOf: release.rollbackOf ?? side.operation,
+    },
+    ...wanted.filter((host) => !present.includes(host)).map((host) => ({ kind: 'alias.set' as const, domain, host })),
+    ...present
+      .filter((host) => !release.aliases.includes(host))
+      .map((host) => ({ kind: 'alias.remove' as const, domain, host })),
+  ]
+}
+
+const isHeld = (state: State, owner: Hostname, host: Hostname): boolean =>
+  state.get(keys.domain(owner)) !== undefined && (owner === host || state.get(keys.alias(owner, host)) !== undefined)

@@ -1,0 +1,60 @@
+import {
+  compileEffects,
+  type Effects,
+  findMember,
+  type Key,
+  type MemberKey,
+  type OperationId,
+  type Written,
+} from '../core/index.ts'
+import type { Replica } from '../replication/index.ts'
+
+/** What given operations made of given keys, as far as they are stored; each operation is read once. */
+export async function readWritten(
+  replica: Pick<Replica, 'read'>,
+  wanted: Iterable<readonly [Key, OperationId]>,
+): Promise<ReadonlyMap<Key, Written>> {
+  const effects = new Map<OperationId, Effects>()
+  const written = new Map<Key, Written>()
+  for (const [key, id] of wanted) {
+    let known = effects.get(id)
+    if (known === undefined) {
+      const operation = await replica.read(id)
+      if (operation === undefined) continue
+      known = compileEffects(operation)
+      effects.set(id, known)
+    }
+    const effect = known.keys.get(key)
+    written.set(key, { operation: id, value: effect?.value, via: effect?.via })
+  }
+  return written
+}
+
+/** The names of all who were ever admitted, removed ones included. */
+export async function readMemberNames(
+  replica: Pick<Replica, 'read' | 'fold'>,
+): Promise<ReadonlyMap<MemberKey, string>> {
+  const { state, members } = replica.fold
+  const names = new Map<MemberKey, string>()
+  for (const { key, grants } of members.values()) {
+    const name = findMember(state, key)?.name ?? (await readName(replica, key, grants.at(-1)?.operation))
+    if (name !== undefined) names.set(key, name)
+  }
+  return names
+}
+
+async function readName(
+  replica: Pick<Replica, 'read'>,
+  member: MemberKey,
+  admission: OperationId | undefined,
+): Promise<string | undefined> {
+  const operation = admission === undefined ? undefined : await replica.read(admission)
+  for (const change of operation?.changes ?? []) {
+    if (change.kind === 'cluster.create') {
+      if (change.operator.key === member) return change.operator.name
+      if (change.recovery === member) return 'recovery'
+    } else if ((change.kind === 'operator.add' || change.kind === 'node.join') && change.key === member)
+      return change.name
+  }
+  return undefined
+}
