@@ -11,6 +11,10 @@ export const COMMANDS = {
   'cluster:show': async () => (await import('./cluster/show.ts')).default,
   conflicts: async () => (await import('./conflicts/list.ts')).default,
   'conflicts:resolve': async () => (await import('./conflicts/resolve.ts')).default,
+  'cert:export': async () => (await import('./cert/export.ts')).default,
+  'cert:import': async () => (await import('./cert/import.ts')).default,
+  'cert:list': async () => (await import('./cert/list.ts')).default,
+  'cert:show': async () => (await import('./cert/show.ts')).default,
   dev: async () => (await import('./dev.ts')).default,
   'domain:list': async () => (await import('./domain/list.ts')).default,
   history: async () => (await import('./history.ts')).default,
@@ -39,6 +43,7 @@ export const isCommandId = (id: string): id is CommandId => Object.hasOwn(COMMAN
 
 /** What the commands with a common first word are about. */
 export const TOPICS = {
+  cert: 'Certificates for HTTPS',
   cluster: 'What the cluster is, and the way back when its keys are lost',
   domain: 'The zones that the cluster answers for',
   operator: 'Keys that may change the cluster',
