@@ -41,6 +41,8 @@ export class PowerCutWriter {
   readonly releases: WrittenRelease[] = []
   /** The blobs that the node said last to have. */
   uploaded: readonly BlobHash[] = []
+  /** Whether releases are among what it writes; records otherwise. */
+  publishes = true
   /** Called after each acknowledgement. */
   onAcknowledged: () => void = () => {}
   readonly #daemon: Daemon
@@ -79,7 +81,7 @@ export class PowerCutWriter {
 
   async #write(): Promise<void> {
     if (this.#open === undefined) {
-      const publishes = this.#written > 0 && this.#written % RELEASE_EVERY === 0
+      const publishes = this.publishes && this.#written > 0 && this.#written % RELEASE_EVERY === 0
       const release = publishes ? await this.#upload() : undefined
       const change = release?.change ?? this.#nextChange()
       this.#open = { operation: this.#sign(change), release }
