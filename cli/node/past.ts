@@ -1,11 +1,55 @@
-import { Fold, isId, MakiError, type Operation, type OperationId } from '../../core/index.ts'
+import { Fold, type FoldView, isId, MakiError, type Operation, type OperationId } from '../../core/index.ts'
 import type { Replica } from '../../replication/index.ts'
+
+/** What the past of a node is made from. */
+export type PastSource = Pick<Replica, 'history' | 'read' | 'ids' | 'inventory'>
+
+/** One replay at a time, and the last one kept: each reads and folds as much as a start without a checkpoint. */
+class Past {
+  readonly #source: PastSource
+  #last: { readonly name: string; readonly fold: Promise<FoldView> } | undefined
+
+  constructor(source: PastSource) {
+    this.#source = source
+  }
+
+  until(at: string): Promise<FoldView> {
+    const name = this.#nameOf(at)
+    if (this.#last?.name === name) return this.#last.fold
+    const before = this.#last?.fold ?? Promise.resolve()
+    const fold = before.then(
+      () => replayUntil(this.#source, at),
+      () => replayUntil(this.#source, at),
+    )
+    const last = { name, fold }
+    this.#last = last
+    // One that failed is tried again.
+    fold.catch(() => {
+      if (this.#last === last) this.#last = undefined
+    })
+    return fold
+  }
+
+  /** Equal names are equal answers: also what is older than a moment may still arrive. */
+  #nameOf(at: string): string {
+    return JSON.stringify([at, Buffer.from(this.#source.inventory.root()).toString('hex')])
+  }
+}
+
+const pasts = new WeakMap<PastSource, Past>()
 
 /**
  * The fold as it was: of an operation with all that it follows (`at` is its id, or a prefix that no other shares), or of all
  * operations up to a time (anything that Date understands). Throws MAKI_INVALID, or MAKI_NOT_FOUND.
+ * Calls for one replica wait for one another; asking again for the last is free.
  */
-export async function foldUntil(replica: Replica, at: string): Promise<Fold> {
+export function foldUntil(replica: PastSource, at: string): Promise<FoldView> {
+  const past = pasts.get(replica) ?? new Past(replica)
+  pasts.set(replica, past)
+  return past.until(at)
+}
+
+async function replayUntil(replica: PastSource, at: string): Promise<Fold> {
   const history: Operation[] = []
   for await (const operation of replica.history()) history.push(operation)
   history.reverse()
