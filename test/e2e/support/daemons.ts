@@ -1,3 +1,4 @@
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ControlClient } from '../../../cli/client/control-client.ts'
 import { dataFolderAt } from '../../../cli/client/data-folder.ts'
@@ -50,6 +51,11 @@ export class Daemon implements AsyncDisposable {
     return `http://127.0.0.1:${this.layout.httpPort}`
   }
 
+  /** The main file of the daemon's program. */
+  get program(): string {
+    return MAIN
+  }
+
   get isRunning(): boolean {
     return this.#child !== undefined
   }
@@ -100,10 +106,15 @@ export class Daemon implements AsyncDisposable {
     throw new Error(`${this.name} has started:\n${this.output}`)
   }
 
-  /** The first line of that event, of the present process; waits for it. */
-  async event(name: string): Promise<LogLine> {
-    const line = await this.#running().waitForLine((text) => text.includes(`"event":"${name}"`))
+  /** The first line of that event, of the present process, that has the given text in it; waits for it. */
+  async event(name: string, text = ''): Promise<LogLine> {
+    const line = await this.#running().waitForLine((one) => one.includes(`"event":"${name}"`) && one.includes(text))
     return JSON.parse(line) as LogLine
+  }
+
+  /** Changes the configuration file; takes effect with the next start. */
+  configure(edit: (text: string) => string): void {
+    writeFileSync(this.layout.config, edit(readFileSync(this.layout.config, 'utf8')))
   }
 
   /** kill -9; resolves when the process is gone. */
