@@ -1,6 +1,6 @@
 import * as decoding from 'lib0/decoding'
 import { isId, MakiError, type OperationId } from '../../core/index.ts'
-import { ENTRY_PREFIX, MAP, type Slot } from './update-writer.ts'
+import { ENTRY_BYTES, MAP, type Slot } from './update-writer.ts'
 
 /** Structs, and ranges of deletions, of one update: ours have a few thousand, a whole document in one has what it has. */
 const MAX_ITEMS = 131_072
@@ -123,7 +123,7 @@ function readBytes(decoder: decoding.Decoder): Uint8Array {
 function readText(decoder: decoding.Decoder): string {
   const bytes = readBytes(decoder)
   // Longer ones are no name that we know; they are not worth a string.
-  if (bytes.length > ENTRY_PREFIX.length + 52) return ''
+  if (bytes.length > ENTRY_BYTES) return ''
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1')
 }
 

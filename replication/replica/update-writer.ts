@@ -1,4 +1,5 @@
 import * as encoding from 'lib0/encoding'
+import * as Y from 'yjs'
 import type { OperationId } from '../../core/index.ts'
 
 /** The one shared type of the document: a Y.Map from operation id to operation bytes. */
@@ -16,16 +17,10 @@ export interface FilledSlot extends Slot {
   readonly bytes: Uint8Array
 }
 
-/**
- * How Yjs writes an entry of that map up to the id: an Item with a key and binary content (0x23), without origins, whose
- * parent is the root type of a name (1); the key has 52 bytes.
- */
-export const ENTRY_PREFIX: Uint8Array = Uint8Array.of(0x23, 1, MAP.length, ...Buffer.from(MAP), 52)
-/** What an entry takes beside its operation, at most. */
-export const ENTRY_BYTES = ENTRY_PREFIX.length + 52 + 4
-
-/** A struct that stands for clocks that are left out. */
-const SKIP = 10
+/** How Yjs marks an item with a key and binary content (3), and without origins. */
+const ENTRY_INFO = 0x23
+/** What an entry takes beside its operation, at most: the info, the map's name, the key and three lengths. */
+export const ENTRY_BYTES = 1 + 1 + 1 + MAP.length + 1 + 52 + 4
 
 /**
  * A Yjs V1 update with these slots and no deletions; those of a client are in the order of their clocks.
@@ -35,33 +30,34 @@ const SKIP = 10
  */
 export function encodeUpdate(slots: readonly FilledSlot[]): Uint8Array {
   const clients = Map.groupBy(slots, ({ client }) => client)
-  const encoder = encoding.createEncoder()
-  encoding.writeVarUint(encoder, clients.size)
+  const encoder = new Y.UpdateEncoderV1()
+  const { restEncoder } = encoder
+  encoding.writeVarUint(restEncoder, clients.size)
   for (const [client, own] of clients) {
     const start = (own[0] as FilledSlot).clock
+    encoding.writeVarUint(restEncoder, own.length + countGaps(own))
+    encoder.writeClient(client)
+    encoding.writeVarUint(restEncoder, start)
     let next = start
-    let gaps = 0
-    for (const { clock } of own) {
-      if (clock !== next) gaps++
-      next = clock + 1
-    }
-    encoding.writeVarUint(encoder, own.length + gaps)
-    encoding.writeVarUint(encoder, client)
-    encoding.writeVarUint(encoder, start)
-    next = start
     for (const { clock, id, bytes } of own) {
-      if (clock !== next) {
-        encoding.writeUint8(encoder, SKIP)
-        encoding.writeVarUint(encoder, clock - next)
-      }
-      encoding.writeUint8Array(encoder, ENTRY_PREFIX)
-      encoding.writeUint8Array(encoder, Buffer.from(id, 'latin1'))
-      encoding.writeVarUint8Array(encoder, bytes)
+      if (clock !== next) new Y.Skip(Y.createID(client, next), clock - next).write(encoder, 0)
+      encoder.writeInfo(ENTRY_INFO)
+      encoder.writeParentInfo(true)
+      encoder.writeString(MAP)
+      encoder.writeString(id)
+      encoder.writeBuf(bytes)
       next = clock + 1
     }
   }
-  encoding.writeVarUint(encoder, 0)
-  return encoding.toUint8Array(encoder)
+  // No deletions.
+  encoding.writeVarUint(restEncoder, 0)
+  return encoder.toUint8Array()
+}
+
+function countGaps(slots: readonly FilledSlot[]): number {
+  let gaps = 0
+  for (const [i, { clock }] of slots.entries()) if (i > 0 && clock !== (slots[i - 1] as FilledSlot).clock + 1) gaps++
+  return gaps
 }
 
 /** What an update of several holds, and one operation beyond it at most. */
@@ -83,13 +79,5 @@ export function encodeInParts(slots: readonly FilledSlot[]): readonly Uint8Array
 }
 
 /** A Yjs state vector, clients in descending order as Yjs writes them: equal vectors are equal bytes. */
-export function encodeStateVector(clocks: Iterable<readonly [client: number, clock: number]>): Uint8Array {
-  const entries = [...clocks].sort(([a], [b]) => b - a)
-  const encoder = encoding.createEncoder()
-  encoding.writeVarUint(encoder, entries.length)
-  for (const [client, clock] of entries) {
-    encoding.writeVarUint(encoder, client)
-    encoding.writeVarUint(encoder, clock)
-  }
-  return encoding.toUint8Array(encoder)
-}
+export const encodeStateVector = (clocks: Iterable<readonly [client: number, clock: number]>): Uint8Array =>
+  Y.encodeStateVector(new Map(clocks))
