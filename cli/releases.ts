@@ -34,13 +34,15 @@ export async function listReleases(
 
 /**
  * The release to go back to: the one that was typed, or the one before what is served. A release that is itself a
- * rollback counts as the one that it restored, so that going back twice goes back two.
+ * rollback counts as the one that it restored, so that going back twice goes back two. None of `purged` is chosen; one
+ * that is typed is refused with what is left.
  */
 export function chooseRollback(
   releases: readonly PublishedRelease[],
   domain: Hostname,
   served: OperationId | undefined,
   typed?: string,
+  purged: ReadonlySet<OperationId> = new Set(),
 ): PublishedRelease {
   if (typed !== undefined) {
     const id = resolvePrefix(
@@ -48,7 +50,13 @@ export function chooseRollback(
       releases.map(({ operation }) => operation.id),
       'release',
     )
-    return findOrigin(releases, id) as PublishedRelease
+    const chosen = findOrigin(releases, id) as PublishedRelease
+    // A rollback outlives the purge of what it restored.
+    const standing = [chosen, requireRelease(releases, id)].find(({ operation }) => !purged.has(operation.id))
+    if (standing !== undefined) return standing
+    throw new MakiError('MAKI_OPERATION_REFUSED', `release ${shortId(id)} was purged: it is never served again`, {
+      hint: describeChoice(releases.filter(({ operation }) => !purged.has(operation.id))),
+    })
   }
   const present = served === undefined ? undefined : findOrigin(releases, served)
   if (present === undefined) {
@@ -59,11 +67,29 @@ export function chooseRollback(
   const originals = releases.filter(({ change }) => change.rollbackOf === undefined)
   const earlier = originals
     .slice(originals.indexOf(present) + 1)
-    .find(({ change }) => change.tree !== present.change.tree)
+    .find(({ change, operation }) => change.tree !== present.change.tree && !purged.has(operation.id))
   if (earlier !== undefined) return earlier
   throw new MakiError('MAKI_NOT_FOUND', `${domain} has no release before ${shortId(present.operation.id)}`, {
     hint: `maki release list ${domain}`,
   })
+}
+
+/** The release that a person named, by its id or the beginning of it. */
+export function resolveRelease(releases: readonly PublishedRelease[], typed: string): PublishedRelease {
+  const ids = releases.map(({ operation }) => operation.id)
+  return requireRelease(releases, resolvePrefix(typed, ids, 'release'))
+}
+
+/** What is left to choose from, as a hint. */
+export function describeChoice(releases: readonly PublishedRelease[]): string {
+  const ids = releases.slice(0, MAX_OFFERED).map(({ operation }) => shortId(operation.id))
+  return ids.length === 0 ? 'There is none left: maki sync publishes one.' : `There are: ${ids.join(', ')}`
+}
+
+const MAX_OFFERED = 5
+
+function requireRelease(releases: readonly PublishedRelease[], id: OperationId): PublishedRelease {
+  return releases.find(({ operation }) => operation.id === id) as PublishedRelease
 }
 
 /** The release whose content this one has: itself, or what its chain of rollbacks leads to. */

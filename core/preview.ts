@@ -68,7 +68,7 @@ export function previewDraft(draft: PreviewDraft, { fold, membership, by }: Prev
   const demands = compileDemands(draft.changes)
   const added = readMembership({ ...draft, id: DRAFT }, demands)
   const members = added === undefined ? fold.members : foldMembership([...membership, added], isAncestor)
-  const everybody = new Set([...fold.members.keys(), ...members.keys()])
+  const everybody: Iterable<MemberKey> = added === undefined ? [] : new Set([...fold.members.keys(), ...members.keys()])
   const turned = new Set([...everybody].filter((key) => !sameStanding(fold.members.get(key), members.get(key))))
   const voids: PreviewOperation[] = []
   const counted: PreviewOperation[] = []

@@ -200,9 +200,18 @@ export class ClusterClient implements AsyncDisposable {
     return signer
   }
 
-  /** Makes an operation: signed, durable here, in the outbox. */
+  /**
+   * Makes an operation: signed, durable here, in the outbox. Throws MAKI_OPERATION_REFUSED for one that would not count: no
+   * node would refuse it, and nothing would come of it.
+   */
   async commit(changes: readonly Change[], options: { signer?: Signer; message?: string } = {}): Promise<Operation> {
     const signer = options.signer ?? (await this.requireSigner())
+    const { reason } = this.local.replica.preview(signer.key, changes)
+    if (reason !== undefined) {
+      throw new MakiError('MAKI_OPERATION_REFUSED', `this would not count: ${reason}`, {
+        hint: 'An operator may do it; maki operator list shows who may do what.',
+      })
+    }
     return this.local.replica.commit(signer, changes, options.message)
   }
 

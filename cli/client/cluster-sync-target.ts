@@ -16,6 +16,7 @@ import {
 } from '../../core/index.ts'
 import type { NodeStatus } from '../../edge/index.ts'
 import type { SyncTarget } from '../project/index.ts'
+import { describeHold, findHold } from '../release/hold.ts'
 import type { ClusterClient } from './cluster-client.ts'
 import type { Reached } from './machine-finder.ts'
 
@@ -80,6 +81,11 @@ export class ClusterSyncTarget implements SyncTarget {
         return undefined
       throw error
     }
+  }
+
+  async describeHold(domain: Hostname): Promise<string | undefined> {
+    const hold = await findHold(this.#client.local.replica, domain)
+    return hold === undefined ? undefined : describeHold(domain, hold)
   }
 
   async missing(hashes: readonly BlobHash[]): Promise<readonly BlobHash[]> {

@@ -24,6 +24,12 @@ export class OutboxBlobs implements AsyncDisposable {
     return (await this.#open()).putPack(pack)
   }
 
+  /** All bytes of a small blob that waits here; undefined for one that does not. */
+  async find(hash: BlobHash): Promise<Uint8Array | undefined> {
+    const store = await this.#find()
+    return store === undefined || (await store.size(hash)) === undefined ? undefined : store.read(hash)
+  }
+
   /** Sends what the node lacks of an operation's releases, as far as it is kept here; the node says what is missing still. */
   async bring(operation: Operation, control: ControlClient, signal?: AbortSignal): Promise<void> {
     const store = await this.#find()

@@ -1,18 +1,12 @@
 import { Args, Flags } from '@oclif/core'
-import {
-  type Change,
-  type DomainView,
-  findDomain,
-  MakiError,
-  type OperationId,
-  type State,
-  shortId,
-} from '../../core/index.ts'
-import { requireDomain } from '../domain-of.ts'
+import { type Change, type DomainView, findDomain, type OperationId, type State, shortId } from '../../core/index.ts'
+import type { ClusterClient } from '../client/cluster-client.ts'
 import { describeChange } from '../output/describe-change.ts'
 import type { Style } from '../output/output.ts'
 import { MakiCommand } from '../program/base.ts'
-import { chooseRollback, listReleases, type PublishedRelease } from '../releases.ts'
+import { findMissing, gone, listKept } from '../release/manifests.ts'
+import { openDomain } from '../release/open-domain.ts'
+import { chooseRollback, describeChoice, type PublishedRelease } from '../releases.ts'
 
 interface RollbackResult {
   readonly changed: boolean
@@ -21,6 +15,8 @@ interface RollbackResult {
   readonly to: OperationId
   /** The release that serves it now. */
   readonly release: OperationId
+  /** Sync publishes nothing to the domain until it is resumed. */
+  readonly held: boolean
   /** What was written, in words. */
   readonly words: readonly string[]
   readonly node: string | null
@@ -33,6 +29,7 @@ export default class Rollback extends MakiCommand<RollbackResult> {
   static override examples = [
     'maki rollback example.com',
     'maki rollback example.com k3v7q2mdda -m "the new menu was broken"',
+    'maki rollback example.com --hold -m "until the menu works"',
   ]
   static override args = {
     domain: Args.string({ required: true, ignoreStdin: true, description: 'The domain, like example.com.' }),
@@ -43,27 +40,29 @@ export default class Rollback extends MakiCommand<RollbackResult> {
   }
   static override flags = {
     message: Flags.string({ char: 'm', summary: 'Why, for the history.', helpValue: 'TEXT' }),
-    hold: Flags.boolean({ hidden: true }),
+    hold: Flags.boolean({ summary: 'Keep it so: sync publishes nothing to the domain until maki release resume.' }),
   }
 
   override async run(): Promise<RollbackResult> {
     const { args, flags } = await this.parse(Rollback)
-    if (flags.hold) {
-      throw new MakiError('MAKI_USAGE', '--hold comes with a later version', {
-        hint: 'Leave it out, and pause your deployments yourself.',
-      })
-    }
     await using client = await this.openClient(flags)
     await client.exchange()
     const signer = await client.requireSigner()
-    const domain = requireDomain(client.state, args.domain)
-    const releases = await listReleases(client.local.replica, domain.apex)
-    const target = chooseRollback(releases, domain.apex, domain.release?.id, args.release)
-    const result = { domain: domain.apex, to: target.operation.id }
-    if (domain.release !== undefined && isServed(domain, target)) {
+    const { domain, releases, purged } = await openDomain(client, args.domain)
+    const target = chooseRollback(releases, domain.apex, domain.release?.id, args.release, purged)
+    const result = { domain: domain.apex, to: target.operation.id, held: flags.hold || domain.held }
+    const hold: Change[] = flags.hold && !domain.held ? [{ kind: 'release.hold', domain: domain.apex, hold: true }] : []
+    const isThere = domain.release !== undefined && isServed(domain, target)
+    if (domain.release !== undefined && isThere && hold.length === 0) {
       return { ...result, changed: false, release: domain.release.id, words: [], node: null }
     }
-    const changes = planRollback(client.state, domain, target)
+    if (!isThere)
+      await this.#requireWhole(
+        client,
+        target,
+        releases.filter(({ operation }) => !purged.has(operation.id)),
+      )
+    const changes = [...(isThere ? [] : planRollback(client.state, domain, target)), ...hold]
     const operation = await client.commit(changes, {
       signer,
       ...(flags.message === undefined ? {} : { message: flags.message }),
@@ -72,13 +71,31 @@ export default class Rollback extends MakiCommand<RollbackResult> {
     return {
       ...result,
       changed: true,
-      release: operation.id,
+      release: isThere && domain.release !== undefined ? domain.release.id : operation.id,
       words: changes.map(describeChange),
       node: machine ?? null,
     }
   }
 
-  protected format({ changed, domain, to, words, node }: RollbackResult, style: Style): string {
+  /** Nodes take only releases that they have whole; this says so before anything is written, and what could be chosen. */
+  async #requireWhole(
+    client: ClusterClient,
+    target: PublishedRelease,
+    releases: readonly PublishedRelease[],
+  ): Promise<void> {
+    const found = await findMissing(client, target)
+    if (found === undefined || found.kept === 'whole') return
+    const { machine } = await client.requireReach()
+    const kept = await listKept(client, releases)
+    const left = releases.filter(
+      ({ operation }) => operation.id !== target.operation.id && kept?.has(operation.id) === true,
+    )
+    const what = found.kept === 'gone' ? 'its files are' : `${found.missing} of its files are`
+    throw gone(target.operation.id, `${machine.name} says that ${what}`, describeChoice(left))
+  }
+
+  protected format({ changed, domain, to, words, held, node }: RollbackResult, style: Style): string {
+    if (held) this.note(`sync publishes nothing to ${domain} until: maki release resume ${domain}`)
     if (!changed) return `${domain} serves release ${shortId(to)} already; nothing was written.`
     return [`${style.good('Done')}${node === null ? '' : ` at ${node}`}:`, ...words.map((line) => `  ${line}`)].join(
       '\n',

@@ -14,6 +14,8 @@ interface SyncedDomain {
   readonly operation: OperationId | null
   readonly changes: DomainPlan['changes']
   readonly lines: DomainPlan['lines']
+  /** Who holds its releases, since when and why; null where nobody does. */
+  readonly held: string | null
 }
 
 interface SyncReport {
@@ -78,16 +80,18 @@ export default class Sync extends MakiCommand<SyncReport> {
       },
     })
     if (target.machine === undefined && !client.isOffline) this.note(client.unreachableError().message)
+    if (plan.domains.some(({ held }) => held !== undefined)) this.exitCode = 4
     const operations = new Map(published.map(({ domain, operation }) => [domain, operation]))
     return {
       project: project.project,
       dryRun: flags['dry-run'],
       node: target.waiting === 0 ? (target.machine ?? null) : null,
-      domains: plan.domains.map(({ domain, changes, lines }) => ({
+      domains: plan.domains.map(({ domain, changes, lines, held }) => ({
         domain,
         operation: operations.get(domain) ?? null,
         changes,
         lines,
+        held: held ?? null,
       })),
       uploaded: { blobs: uploaded.blobs, bytes: uploaded.bytes },
       waiting: target.waiting,
@@ -97,6 +101,8 @@ export default class Sync extends MakiCommand<SyncReport> {
   protected format({ dryRun, domains, uploaded, node, waiting }: SyncReport, style: Style): string {
     const changed = domains.filter(({ changes }) => changes.length > 0)
     if (changed.length === 0) {
+      const held = domains.filter((domain) => domain.held !== null)
+      if (held.length > 0) return `Nothing was published: ${held.map(({ domain }) => domain).join(', ')} is held.`
       const isKept = domains.some(({ lines }) => lines.some(({ kind }) => kind === 'keep'))
       return isKept
         ? 'Nothing to do; what others wrote stays as it is.'

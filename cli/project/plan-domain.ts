@@ -27,6 +27,12 @@ import {
 
 /** The plan of one domain of the file. */
 export function planDomain(input: PlanInput, domain: DomainConfig): { plan: DomainPlan; faults: readonly PlanFault[] } {
+  // Aliases and records go with a release: what was rolled back stays so as a whole.
+  const held = input.holds?.get(domain.name)
+  if (held !== undefined) {
+    const line: PlanLine = { kind: 'note', text: `${held}; nothing of it is written` }
+    return { plan: { domain: domain.name, changes: [], lines: [line], held }, faults: [] }
+  }
   const planner = new DomainPlanner(input, domain)
   planner.run()
   const { changes, lines, faults } = planner

@@ -14,6 +14,8 @@ export interface DomainPlan {
   /** One operation; empty when the domain is as the file says. */
   readonly changes: readonly Change[]
   readonly lines: readonly PlanLine[]
+  /** Why nothing of it is published: somebody holds its releases. */
+  readonly held?: string
 }
 
 /** One thing that a person wants to know before it is done. */
@@ -49,6 +51,8 @@ export interface PlanInput {
    */
   readonly last: ReadonlyMap<Key, unknown>
   readonly git?: GitFacts | undefined
+  /** Domains whose releases somebody holds, and who, since when and why, in words. */
+  readonly holds?: ReadonlyMap<Hostname, string> | undefined
 }
 
 export interface GitFacts {

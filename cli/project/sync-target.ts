@@ -15,6 +15,8 @@ export interface SyncTarget {
    * another than that of `state`. A target without it is asked for every file.
    */
   readServed?(domain: Hostname): Promise<Manifest | undefined>
+  /** Who holds the releases of a domain, since when and why, in words; undefined where nobody does. */
+  describeHold?(domain: Hostname): Promise<string | undefined>
   /** Those of `hashes` that are not whole there. */
   missing(hashes: readonly BlobHash[]): Promise<readonly BlobHash[]>
   /** Takes a pack (`encodePack`); resolves with the number of blobs when all are durable. */

@@ -54,6 +54,9 @@ const NOTHING: UploadProgress = { blobs: 0, blobsDone: 0, bytes: 0, bytesDone: 0
 export async function runSync(input: SyncInput): Promise<SyncResult> {
   const { target, options = {}, report, runtime, signal } = input
   const prepared = await prepareBlobs(input)
+  for (const { held, domain } of prepared.plan.domains)
+    if (held !== undefined)
+      report?.({ event: 'warned', message: `${held}. To publish to it again: maki release resume ${domain}` })
   if (options.dryRun === true || isEmptyPlan(prepared.plan)) return { ...prepared, published: [] }
   const published: Published[] = []
   for (const { domain, changes } of prepared.plan.domains) {
@@ -171,7 +174,12 @@ async function makePlan(input: SyncInput, sites: ReadonlyMap<Hostname, Site>): P
     if (value !== undefined) last.set(key, value)
   }
   const git = await readGitFacts(project.folder, [...sites.keys()], state)
-  return planSync({ project, sites: built, state, options, last, git })
+  const holds = new Map<Hostname, string>()
+  for (const { name } of project.domains) {
+    const held = await target.describeHold?.(name)
+    if (held !== undefined) holds.set(name, held)
+  }
+  return planSync({ project, sites: built, state, options, last, git, holds })
 }
 
 function refuseFaults({ faults }: SyncPlan): void {

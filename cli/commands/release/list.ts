@@ -1,13 +1,15 @@
 import { Args } from '@oclif/core'
 import { type BlobHash, type Hostname, type MemberKey, type OperationId, shortId } from '../../../core/index.ts'
-import { requireDomain } from '../../domain-of.ts'
 import { nameMember } from '../../output/operation-view.ts'
 import { formatBytes, formatTable, plainLine, type Style } from '../../output/output.ts'
 import { formatAgo } from '../../output/when.ts'
 import { MakiCommand } from '../../program/base.ts'
-import { listReleases } from '../../releases.ts'
+import { describeHold, findHold } from '../../release/hold.ts'
+import { listKept } from '../../release/manifests.ts'
+import { type ReleaseMarks, readMarks } from '../../release/marks.ts'
+import { openDomain } from '../../release/open-domain.ts'
 
-interface ReleaseRow {
+interface ReleaseRow extends ReleaseMarks {
   readonly id: OperationId
   readonly domain: Hostname
   /** The one that the cluster serves, or is about to. */
@@ -21,6 +23,8 @@ interface ReleaseRow {
   readonly commit: string | null
   readonly rollbackOf: string | null
   readonly message: string
+  /** Whether the node that answered still has the list of its files; null where none was asked. */
+  readonly kept: boolean | null
 }
 
 export default class ReleaseList extends MakiCommand<readonly ReleaseRow[]> {
@@ -35,8 +39,13 @@ export default class ReleaseList extends MakiCommand<readonly ReleaseRow[]> {
     await using client = await this.openClient(flags)
     await this.refresh(client)
     const { state } = client
-    const { apex, release } = requireDomain(state, args.domain)
-    const releases = await listReleases(client.local.replica, apex)
+    const { domain, releases } = await openDomain(client, args.domain)
+    const { apex, release } = domain
+    const hold = await findHold(client.local.replica, apex)
+    if (hold !== undefined) this.note(`${describeHold(apex, hold)}. To publish again: maki release resume ${apex}`)
+    const reached = await client.reach()
+    const marks = await readMarks(client.local.replica, apex, releases, reached?.status.nodes ?? [])
+    const kept = await listKept(client, releases)
     return releases.map(({ operation, change }) => ({
       id: operation.id,
       domain: apex,
@@ -50,6 +59,8 @@ export default class ReleaseList extends MakiCommand<readonly ReleaseRow[]> {
       commit: change.commit ?? null,
       rollbackOf: change.rollbackOf ?? null,
       message: operation.message,
+      kept: kept?.has(operation.id) ?? null,
+      ...(marks.get(operation.id) as ReleaseMarks),
     }))
   }
 
@@ -57,17 +68,34 @@ export default class ReleaseList extends MakiCommand<readonly ReleaseRow[]> {
     if (rows.length === 0) return 'There is no release yet: maki sync publishes one.'
     const now = this.host.runtime.now()
     const lines = rows.map((row) => [
-      row.served ? style.good('served') : '',
+      formatPlace(row, style),
       style.name(shortId(row.id)),
       formatAgo(Date.parse(row.at), now),
-      row.author.name,
+      plainLine(row.author.name),
       String(row.files),
       formatBytes(row.bytes),
       row.commit === null ? '' : plainLine(row.commit).slice(0, 10),
-      [row.rollbackOf === null ? '' : `back to ${shortId(row.rollbackOf)}`, plainLine(row.message)]
-        .filter((text) => text !== '')
-        .join(' · '),
+      listNotes(row).join(' · '),
     ])
     return formatTable(lines, ['', 'RELEASE', 'WHEN', 'BY', 'FILES', 'SIZE', 'COMMIT', 'NOTE'].map(style.bold))
   }
+}
+
+function formatPlace({ served, side, purged, unservable }: ReleaseRow, style: Style): string {
+  if (served && unservable.length > 0) return style.bad('unservable')
+  if (served) return style.good('served')
+  if (purged) return style.dim('purged')
+  return side ? style.warn('beside it') : ''
+}
+
+function listNotes(row: ReleaseRow): string[] {
+  const { rollbackOf, served, live, side, unservable, kept, purged, message } = row
+  return [
+    rollbackOf === null ? '' : `back to ${shortId(rollbackOf)}`,
+    live.length > 0 && (!served || side) ? `live on ${live.map(plainLine).join(', ')}` : '',
+    side && served ? 'published beside another: maki release merge' : '',
+    unservable.length > 0 ? `not whole on ${unservable.map(plainLine).join(', ')}` : '',
+    kept === false && !purged ? 'files no longer kept' : '',
+    plainLine(message),
+  ].filter((text) => text !== '')
 }
