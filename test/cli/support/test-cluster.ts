@@ -87,7 +87,6 @@ export async function startTestCluster(options: { nodes?: readonly string[] } = 
     place: null,
     nameserver: true,
     drained: false,
-    schema: SCHEMA,
   })
   const joins = createOperation(operator, cluster, {
     stamp: nextStamp(systemRuntime.now(), [creation.stamp]),
