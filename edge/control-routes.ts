@@ -64,8 +64,11 @@ export function addRoutes(app: H3, backend: ControlBackend, events: EventStreams
     const hash = parseBlobHash(getRouterParam(event, 'hash') ?? '')
     const sizeBytes = await blobs.size(hash)
     if (sizeBytes === undefined) throw new MakiError('MAKI_NOT_FOUND', `the blob ${hash} is not on this node`)
-    const source = (await blobs.stream(hash)) as Readable
-    const body = Readable.from(exactly(sizeBytes, `the blob ${hash}`)(source), { objectMode: false })
+    // Opened when it is read: a client that has left by then leaves no open file behind.
+    const source = async function* (): AsyncGenerator<Uint8Array> {
+      yield* (await blobs.stream(hash)) as Readable
+    }
+    const body = Readable.from(exactly(sizeBytes, `the blob ${hash}`)(source()), { objectMode: false })
     return answer(body, 'application/octet-stream', { 'content-length': String(sizeBytes) })
   })
 }

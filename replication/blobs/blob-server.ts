@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import {
   asMakiError,
@@ -134,8 +135,14 @@ export class BlobServer implements AsyncDisposable {
       ...(range === undefined ? {} : { 'content-range': `bytes ${start}-${end - 1}/${sizeBytes}` }),
     }
     response.writeHead(range === undefined ? 200 : 206, headers)
-    if (request.method === 'HEAD') response.end()
-    else await pipeline(await this.#store.stream(hash, { start, end }), response)
+    if (request.method === 'HEAD') {
+      response.end()
+      return
+    }
+    const source = (await this.#store.stream(hash, { start, end })) as Readable
+    // The peer may have left while the file was opened; a pipeline into a dead response would leave it open.
+    if (response.destroyed) source.destroy()
+    else await pipeline(source, response)
   }
 
   async #sendPack(request: IncomingMessage, response: ServerResponse): Promise<void> {
