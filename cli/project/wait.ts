@@ -83,6 +83,8 @@ export function listMissing(
 function serves(node: NodeStatus, release: AwaitedRelease, target: Pick<SyncTarget, 'isNewer'>): boolean {
   const active = node.active[release.domain]
   if (active === undefined) return false
+  // Somebody published at the same time, and the owner wants both.
+  if (node.merged[release.domain]?.includes(release.operation) === true) return true
   return active === release.operation || target.isNewer?.(active, release.operation) === true
 }
 
