@@ -132,6 +132,21 @@ export function checkMemory(cluster: Cluster, name: string, { shared, gossip }: 
   if (entries > cluster.members.length + 1) cluster.violate('5: bounded memory', `${name} knows ${entries} entries`)
 }
 
+export const STORM = 'no message storm'
+
+/**
+ * Each operation is pushed once over each link, when it is stored: of one that comes back nothing is told again. So a
+ * process has pushed no more updates than it has operations, times the links that it can have.
+ */
+export function checkStorm(cluster: Cluster): void {
+  for (const { machine, process } of cluster.present) {
+    if (process === undefined || !process.life.alive) continue
+    const pushed = process.gossip.counters.updatesPushed
+    const most = process.shared.replica.count * (cluster.members.length + 1)
+    if (pushed > most) cluster.violate(STORM, `${machine.name} pushed ${pushed} updates, ${most} are the most`)
+  }
+}
+
 /** What nodes say of themselves, as the others see it: of each that runs, its present process and its present state. */
 export function checkAwareness(cluster: Cluster): void {
   const running = cluster.present.filter(({ process, machine }) => process !== undefined && machine.isUp)

@@ -1,7 +1,7 @@
 import './world/substitutes.ts'
 import { createRandom, type Random } from '../support/seeds.ts'
 import { Mallory, type Powers } from './adversaries/mallory.ts'
-import { checkAtRest, checkAwareness, checkMemory, checkServed, isConverged } from './checkers.ts'
+import { checkAtRest, checkAwareness, checkMemory, checkServed, checkStorm, isConverged, STORM } from './checkers.ts'
 import { MembershipEvents } from './membership-events.ts'
 import { Nemesis, type Troubles } from './nemesis.ts'
 import { Workload } from './workload.ts'
@@ -16,6 +16,8 @@ export interface SimulationOptions {
   readonly tell?: ((line: string) => void) | undefined
   readonly troubles?: Partial<Troubles>
   readonly powers?: Partial<Powers>
+  /** Every disk says that it has synced, and has not. */
+  readonly lyingDisks?: boolean
   /** Nodes at the beginning; drawn from the seed otherwise. */
   readonly nodes?: number
 }
@@ -74,29 +76,47 @@ async function run(scheduler: Scheduler, options: SimulationOptions): Promise<Si
     ...options.troubles,
   }
   await cluster.found(nodes)
+  for (const { machine } of cluster.members) machine.disk.faults.lies = options.lyingDisks ?? false
+  watchForStorms(cluster)
   const workload = new Workload(cluster, createRandom(random.integer(2 ** 32)))
   const nemesis = new Nemesis(cluster, createRandom(random.integer(2 ** 32)), troubles)
   const evil = random.chance(0.5)
-  const powers = {
+  const powers: Powers = {
     document: evil && some(0.7),
+    awareness: evil,
     overreach: evil && some(0.5),
     operator: evil && some(0.5),
     ...options.powers,
   }
   const mallory = new Mallory(cluster, createRandom(random.integer(2 ** 32)), powers)
   const membership = new MembershipEvents(cluster, createRandom(random.integer(2 ** 32)), workload)
+  const tellResult = (convergedMs = Number.NaN): SimulationResult => ({
+    seed,
+    nodes,
+    violations: cluster.violations,
+    traceHash: scheduler.traceHash(),
+    events: scheduler.events,
+    virtualMs: scheduler.nowMs,
+    operations: workload.made,
+    acknowledged: cluster.acknowledged.size,
+    troubles: { ...nemesis.done, ...mallory.done, ...membership.done },
+    complaints: Object.fromEntries(cluster.complaints),
+    convergedMs,
+  })
   workload.begin(random.pick([1500, 3000, 6000]))
   nemesis.begin(random.pick([1500, 4000]))
-  mallory.begin(random.pick([300, 1000]))
+  mallory.begin(random.pick([600, 1500]))
   const lengthMs = random.pick([20_000, 30_000, 45_000])
   scheduleMembership(scheduler, random, membership, lengthMs, powers.operator)
   await scheduler.runUntil(scheduler.nowMs + lengthMs)
   for (const member of cluster.present)
     if (member.process !== undefined) checkMemory(cluster, member.machine.name, member.process)
+  if (scheduler.isStopped) return tellResult()
   workload.stop()
   nemesis.end()
   mallory.end()
   await scheduler.runUntil(scheduler.nowMs + 5000)
+  if (scheduler.isStopped) return tellResult()
   const mendedMs = scheduler.nowMs
   await settle(cluster, workload, membership)
   const withinMs = LIVENESS_MS + (troubles.clocks ? HELD_MS : 0)
@@ -110,19 +130,16 @@ async function run(scheduler: Scheduler, options: SimulationOptions): Promise<Si
   await scheduler.runUntil(scheduler.nowMs + 35_000)
   checkAwareness(cluster)
   for (const fault of scheduler.faults) cluster.violate('no crash', fault)
-  return {
-    seed,
-    nodes,
-    violations: cluster.violations,
-    traceHash: scheduler.traceHash(),
-    events: scheduler.events,
-    virtualMs: scheduler.nowMs,
-    operations: workload.made,
-    acknowledged: cluster.acknowledged.size,
-    troubles: { ...nemesis.done, ...mallory.done, ...membership.done },
-    complaints: Object.fromEntries(cluster.complaints),
-    convergedMs,
-  }
+  return tellResult(convergedMs)
+}
+
+/** Looks every second whether somebody speaks without end; a storm ends the run, which would not end by itself. */
+function watchForStorms(cluster: Cluster): void {
+  cluster.scheduler.after(1000, () => {
+    checkStorm(cluster)
+    if (cluster.violations.some(({ promise }) => promise === STORM)) cluster.scheduler.stop()
+    else watchForStorms(cluster)
+  })
 }
 
 /** Some of what an owner may do about members, at some times. */

@@ -73,10 +73,10 @@ export function replayFrames(peer: HostilePeer, random: Random): void {
     if (frame.type !== 'bye') peer.sendBytes(encodeFrame(frame))
 }
 
-/** A hundred copies of one update: cheap to send. */
+/** Many copies of one update: cheap to send. */
 export function flood(peer: HostilePeer, random: Random): void {
   const update = Y.encodeStateAsUpdate(peer.document)
-  for (let i = 0; i < 100; i++) peer.sync({ kind: random.pick(['update', 'step2'] as const), update })
+  for (let i = 0; i < 30; i++) peer.sync({ kind: random.pick(['update', 'step2'] as const), update })
 }
 
 /** What members said about themselves long ago, as if it were news. */

@@ -27,6 +27,8 @@ import { HostilePeer } from './hostile-peer.ts'
 export interface Powers {
   /** Meddles with the shared document and the frames, with the key of a node. */
   readonly document: boolean
+  /** Says again what members said about themselves. */
+  readonly awareness: boolean
   /** Signs with the stolen key of a node and of a deployer more than these may. */
   readonly overreach: boolean
   /** Signs with the stolen key of the second operator: back-dated, forked, from the future. */
@@ -61,8 +63,8 @@ export class Mallory {
       garbage: (peer) => sendGarbage(peer, random),
       replay: (peer) => replayFrames(peer, random),
       flood: (peer) => flood(peer, random),
-      'old-awareness': (peer) => replayAwareness(peer, random),
     })
+    add(powers.document || powers.awareness, { 'old-awareness': (peer) => replayAwareness(peer, random) })
     add(powers.overreach, {
       forge: (peer) => this.#forge(peer),
       'node-overreach': (peer) => this.#overreach(peer, this.#machine.signer, 'it is signed by a node'),

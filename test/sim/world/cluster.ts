@@ -86,6 +86,8 @@ export class Cluster {
   onStored: ((member: Member, ids: readonly OperationId[], origin: number | undefined) => void) | undefined
   /** Called for each release that an edge serves from now on. */
   onServe: ((member: Member, domain: Hostname, release: Release | null, blobs: VirtualBlobs) => void) | undefined
+  /** Nodes say nothing about themselves. */
+  isSilent = false
   /** Chance that a client's request or its answer is lost. */
   callLoss = 0
   id = '' as ClusterId
@@ -116,7 +118,7 @@ export class Cluster {
   }
 
   /** Creates the cluster with its first nodes, operators and domains, in one operation each, and starts everything. */
-  async found(nodes: number, laptops: readonly Laptop[] | undefined = undefined): Promise<void> {
+  async found(nodes: number, people: readonly string[] = ['owner', 'partner', 'deployer']): Promise<void> {
     const owner = this.signer('owner')
     const creation = createOperation(owner, undefined, {
       stamp: { wallMs: START_MS - 60_000, counter: 0 },
@@ -132,7 +134,7 @@ export class Cluster {
     })
     this.id = creation.id as string as ClusterId
     for (let i = 0; i < nodes; i++) this.#addMember(this.machine(`n${i}`))
-    const people: Change[] = [
+    const operators: Change[] = [
       { kind: 'operator.add', key: this.signer('partner').key, name: 'partner', role: 'operator' },
       {
         kind: 'operator.add',
@@ -152,10 +154,10 @@ export class Cluster {
     const second = createOperation(owner, this.id, {
       stamp: { wallMs: START_MS - 50_000, counter: 0 },
       heads: [creation.id],
-      changes: [...people, ...joins, ...domains],
+      changes: [...operators, ...joins, ...domains],
     })
     this.#founding = [creation, second]
-    for (const name of laptops === undefined ? ['owner', 'partner', 'deployer'] : []) {
+    for (const name of people) {
       const laptop = new Laptop(this.machine(`${name}-laptop`, undefined, this.signer(name)), this.id, (id) =>
         this.#acknowledge(id, this.signer(name).key),
       )
@@ -207,7 +209,8 @@ export class Cluster {
       machine,
       cluster: this.id,
       seed,
-      bootstrap: this.#addressesFor(machine),
+      bootstrap: this.addressesFor(machine),
+      isSilent: this.isSilent,
       blobSource: { peers: () => this.#blobPeers(member) },
       hear: (level, event, data) => this.#hear(name, level, event, data),
       onStored: (ids, origin) => this.onStored?.(member, ids, origin),
@@ -251,7 +254,7 @@ export class Cluster {
   /** Tells all nodes which addresses there are, as a deployed config does. */
   spreadAddresses(): void {
     for (const { process, machine } of this.present)
-      if (machine.isUp) process?.gossip.setAddresses(this.#addressesFor(machine))
+      if (machine.isUp) process?.gossip.setAddresses(this.addressesFor(machine))
   }
 
   /** A client's way to a node: each direction takes its time and may fail. */
@@ -305,7 +308,7 @@ export class Cluster {
     return member
   }
 
-  #addressesFor(machine: Machine): string[] {
+  addressesFor(machine: Machine): string[] {
     return this.present
       .filter((other) => other.wanted && other.machine !== machine)
       .map((other) => other.machine.address)

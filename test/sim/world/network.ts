@@ -22,6 +22,8 @@ export interface NetworkFaults {
   reset: number
   /** Longest extra delay of a segment, milliseconds. */
   jitterMs: number
+  /** Every way takes this long, whatever the distance; undefined: as far as it is. */
+  fixedMs?: number
 }
 
 /** Under way in one direction at most; what is more waits with its sender. */
@@ -82,6 +84,7 @@ export class VirtualNetwork {
   }
 
   delayMs(from: string, to: string): number {
+    if (this.faults.fixedMs !== undefined) return this.faults.fixedMs
     const a = this.#places.get(from)
     const b = this.#places.get(to)
     const distance = a === undefined || b === undefined ? 1 : delayMsBetween(a, b)

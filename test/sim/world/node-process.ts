@@ -24,7 +24,6 @@ export interface NodeProcess {
   readonly life: ProcessLife
   readonly shared: SharedReplica
   readonly gossip: GossipService
-  readonly presence: Presence
   readonly activation: Activation
   readonly blobs: VirtualBlobs
   readonly checker: ReleaseChecker
@@ -40,6 +39,8 @@ export interface NodeProcessOptions {
   readonly seed: readonly Uint8Array[]
   readonly bootstrap: readonly string[]
   readonly blobSource: BlobSource
+  /** Says nothing about itself: for clusters so large that nothing else would be seen. */
+  readonly isSilent?: boolean
   /** Everything that the node logs. */
   readonly hear: (level: string, event: string, data: Record<string, unknown>) => void
   /** A node stored operations; `origin` names the peer that they came from. */
@@ -115,16 +116,17 @@ export async function startNodeProcess(options: NodeProcessOptions): Promise<Nod
     if (store.damaged !== undefined)
       store.markWhole().catch((error) => log.error('store.recovery-failed', { error: asMakiError(error) }))
   })
-  presence = new Presence({
-    replica,
-    gossip,
-    active: () => releases.served,
-    merged: () => releases.merged,
-    unservable: () => activation.unservable(),
-    damagedBlobs: () => 0,
-    version: '0.0.0-sim',
-    self: signer.key,
-    runtime,
-  })
-  return { life, shared, gossip, presence, activation, blobs, checker, incarnation, served }
+  if (options.isSilent !== true)
+    presence = new Presence({
+      replica,
+      gossip,
+      active: () => releases.served,
+      merged: () => releases.merged,
+      unservable: () => activation.unservable(),
+      damagedBlobs: () => 0,
+      version: '0.0.0-sim',
+      self: signer.key,
+      runtime,
+    })
+  return { life, shared, gossip, activation, blobs, checker, incarnation, served }
 }

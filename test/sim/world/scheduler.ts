@@ -24,6 +24,7 @@ export class Scheduler {
   #nowMs = 0
   #order = 0
   #events = 0
+  #stopped = false
   readonly #heap: Event[] = []
   readonly #trace = createHash('sha256')
   readonly #tell: ((line: string) => void) | undefined
@@ -49,11 +50,22 @@ export class Scheduler {
   }
 
   after(delayMs: number, run: () => void): Cancel {
+    if (this.#stopped) return () => {}
     const event: Event = { atMs: this.#nowMs + Math.max(0, delayMs), order: this.#order++, run }
     this.#push(event)
     return () => {
       event.run = undefined
     }
+  }
+
+  /** Nothing happens any more: a run that cannot be saved. */
+  stop(): void {
+    this.#heap.length = 0
+    this.#stopped = true
+  }
+
+  get isStopped(): boolean {
+    return this.#stopped
   }
 
   /** Resolves after so much virtual time. */

@@ -1,0 +1,19 @@
+import t from 'tap'
+import { DELIBERATE_FAULTS } from './deliberate-faults.ts'
+import { runSeeds } from './seed-runner.ts'
+
+/** Generous: the work is the same whatever the machine, the time it takes is not. */
+t.setTimeout(600_000)
+
+/** The simulator is worth its time when it finds what was put there to be found. */
+for (const { name, what, withinSeeds } of DELIBERATE_FAULTS) {
+  t.test(`found: ${what} (${name})`, async (t) => {
+    for await (const { seed, violations } of runSeeds({ from: 1, to: withinSeeds, step: 1, fault: name })) {
+      if (violations[0] === undefined) continue
+      t.comment(`seed ${seed}: ${violations[0].promise}`)
+      t.pass(`found by seed ${seed}`)
+      return
+    }
+    t.fail(`none of ${withinSeeds} seeds finds it`)
+  })
+}
