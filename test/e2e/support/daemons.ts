@@ -82,8 +82,14 @@ export class Daemon implements AsyncDisposable {
     const [command, ...args] = [...this.wrapper, process.execPath, ...NODE_FLAGS, MAIN, 'run']
     const child = new Child(command as string, [...args, '--config', this.layout.config, '--no-wireguard'], {
       cwd: this.#scene.folder,
-      // Each start would compile all modules again otherwise.
-      env: { ...this.#scene.env, NODE_COMPILE_CACHE: this.#scene.path('compiled'), ...this.env },
+      env: {
+        ...this.#scene.env,
+        // Each start would compile all modules again otherwise.
+        NODE_COMPILE_CACHE: this.#scene.path('compiled'),
+        // None outlives a test that was killed.
+        MAKIATTO_EXIT_WITH_STDIN: '1',
+        ...this.env,
+      },
     })
     this.#child = child
     try {
