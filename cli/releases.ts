@@ -1,10 +1,12 @@
 import {
   type ChangeOf,
+  encodeCanonical,
   type Hostname,
   keys,
   MakiError,
   type Operation,
   type OperationId,
+  type ReleaseValue,
   shortId,
 } from '../core/index.ts'
 import type { Replica } from '../replication/index.ts'
@@ -15,6 +17,14 @@ export interface PublishedRelease {
   readonly operation: Operation
   readonly change: ChangeOf<'release.publish'>
 }
+
+/** True for releases that serve the same files by the same components. */
+export function isSameContent(a: ReleaseContent, b: ReleaseContent): boolean {
+  const components = ({ functions = [], transforms = [] }: ReleaseContent) => encodeCanonical([functions, transforms])
+  return a.tree === b.tree && Buffer.compare(components(a), components(b)) === 0
+}
+
+type ReleaseContent = Pick<ReleaseValue, 'tree' | 'functions' | 'transforms'>
 
 /** All counted releases of a domain, newest first. */
 export async function listReleases(
@@ -67,7 +77,7 @@ export function chooseRollback(
   const originals = releases.filter(({ change }) => change.rollbackOf === undefined)
   const earlier = originals
     .slice(originals.indexOf(present) + 1)
-    .find(({ change, operation }) => change.tree !== present.change.tree && !purged.has(operation.id))
+    .find(({ change, operation }) => !isSameContent(change, present.change) && !purged.has(operation.id))
   if (earlier !== undefined) return earlier
   throw new MakiError('MAKI_NOT_FOUND', `${domain} has no release before ${shortId(present.operation.id)}`, {
     hint: `maki release list ${domain}`,

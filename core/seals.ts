@@ -31,8 +31,15 @@ export interface SealEpoch {
 export interface SealedPlace {
   readonly key: Key
   readonly purpose: string
+  readonly what: SealedThing
   readonly sealed: Sealed
 }
+
+/** What a sealed value is, by names that people know. */
+export type SealedThing =
+  | { readonly kind: 'certificate'; readonly name: string }
+  | { readonly kind: 'account'; readonly directory: string }
+  | { readonly kind: 'env'; readonly domain: string; readonly component: string; readonly name: string }
 
 /** The X25519 public key that names an epoch, 32 bytes. */
 export const epochBytes = (epoch: SealEpochKey): Uint8Array => idBytes(epoch as string as MemberKey)
@@ -140,16 +147,18 @@ export function listUngranted(view: SealView, epoch: SealEpochKey): readonly Mem
 /** Every value of the state that is sealed, by key and purpose. */
 export function listSealed(state: State): readonly SealedPlace[] {
   const places: SealedPlace[] = []
-  const add = (key: Key, purpose: string, sealed: Sealed) => places.push({ key, purpose, sealed })
+  const add = (key: Key, what: SealedThing, sealed: Sealed) =>
+    places.push({ key, purpose: purposeOf(what), what, sealed })
   for (const entry of listKind<CertificateValue>(state, 'certificate'))
-    add(entry.key, sealPurpose.certificate(entry.value.name), entry.value.key)
+    add(entry.key, { kind: 'certificate', name: entry.value.name }, entry.value.key)
   for (const entry of listKind<AccountValue>(state, 'account'))
-    add(entry.key, sealPurpose.account(entry.value.directory), entry.value.account)
+    add(entry.key, { kind: 'account', directory: entry.value.directory }, entry.value.account)
   for (const domain of state.ids('domain')) {
     const key = `domain/${domain}/release`
     const release = state.get(key)?.value as ReleaseValue | undefined
     for (const { path, env } of [...(release?.functions ?? []), ...(release?.transforms ?? [])])
-      for (const [name, sealed] of Object.entries(env ?? {})) add(key, sealPurpose.env(domain, path, name), sealed)
+      for (const [name, sealed] of Object.entries(env ?? {}))
+        add(key, { kind: 'env', domain, component: path, name }, sealed)
   }
   return places
 }
@@ -174,6 +183,19 @@ export const sealPurpose = {
   certificate: (name: string): string => `certificate ${name}`,
   account: (directory: string): string => `account ${directory}`,
   env: (domain: string, path: string, name: string): string => `env ${domain} ${name} ${path}`,
+}
+
+function purposeOf(what: SealedThing): string {
+  switch (what.kind) {
+    case 'certificate':
+      return sealPurpose.certificate(what.name)
+    case 'account':
+      return sealPurpose.account(what.directory)
+    case 'env':
+      return sealPurpose.env(what.domain, what.component, what.name)
+    default:
+      return what satisfies never
+  }
 }
 
 const listKind = <Value>(state: State, kind: string): readonly Entry<Value>[] =>

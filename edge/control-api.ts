@@ -1,4 +1,4 @@
-import type { BlobHash, BlobReader, ClusterId, MemberKey, OperationId, StateDelta } from '../core/index.ts'
+import type { BlobHash, BlobReader, ClusterId, MemberKey, OperationId, SealedThing, StateDelta } from '../core/index.ts'
 import type { ControlSeals } from './control-seals.ts'
 
 /** What the control API needs of the node behind it; `cli/node.ts` wires the real one. */
@@ -57,6 +57,8 @@ export interface ClusterStatus {
   /** Operations of a newer schema than this node knows. */
   readonly unknown: readonly OperationId[]
   readonly conflicts: readonly ConflictSummary[]
+  /** Secrets that a removed machine may know; to be changed where they come from. */
+  readonly exposed: readonly SealedThing[]
   /** What the store of this node lost, until it has compared with another node; absent when it is whole. */
   readonly damaged?: { readonly readable: number; readonly lost: number }
 }

@@ -70,7 +70,14 @@ export class SiteProjection {
   async #load(domain: Hostname, release: Release): Promise<SiteRelease> {
     const active = this.#active.get(domain)
     if (active?.id === release.id) return active
-    return { id: release.id, manifest: Manifest.decode(await this.#blobs.read(release.manifest)) }
+    const manifest = Manifest.decode(await this.#blobs.read(release.manifest))
+    const functions = release.functions ?? []
+    if (functions.length === 0) return { id: release.id, manifest }
+    return {
+      id: release.id,
+      manifest,
+      functions: new Map(functions.map(({ path, methods }) => [routeOf(path), methods])),
+    }
   }
 
   #switch(domain: Hostname, release: SiteRelease | undefined): void {
@@ -113,6 +120,9 @@ export class SiteProjection {
     }
   }
 }
+
+/** `api/hello.wasm` answers at `/api/hello`. */
+const routeOf = (path: string): string => path.replace(/\.wasm$/, '')
 
 /** Undefined for what is no absolute http or https URL: operations are made elsewhere, by other versions too. */
 function findRedirect(text: string): string | undefined {

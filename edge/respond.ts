@@ -67,6 +67,8 @@ export function respond(request: SiteRequest, table: SiteTable, options: Respond
   if (site === undefined) return refuse(request, 404, headers)
   if (site.release !== undefined) headers['makiatto-release'] = shortId(site.release.id)
   if (site.redirect !== undefined) return redirect(`${site.redirect}${target.raw}${target.query}`, headers)
+  const called = findFunction(target, site.release)
+  if (called !== undefined) return refuseFunction(request, called.methods, headers)
   if (request.method === 'OPTIONS') return describe(headers)
   if (request.method !== 'GET' && request.method !== 'HEAD') {
     return refuse(request, 405, { ...headers, allow: ALLOW })
@@ -149,6 +151,24 @@ function serveWhole(request: SiteRequest, status: number, file: ManifestFile, ba
   return { status, headers, body: { kind: 'blob', hash: file.hash, start: 0, end: file.sizeBytes, whole: true } }
 }
 
+/** The function at a path; with or without a final slash. */
+function findFunction(
+  target: Extract<RequestTarget, { kind: 'path' }>,
+  release: SiteRelease | undefined,
+): { readonly methods: readonly string[] | undefined } | undefined {
+  if (release?.functions === undefined) return undefined
+  const decoded = decodePath(target.raw)
+  if (decoded.kind !== 'path' || !release.functions.has(decoded.path.path)) return undefined
+  return { methods: release.functions.get(decoded.path.path) }
+}
+
+/** This version carries functions and does not run them; a file of that path would be something else. */
+function refuseFunction(request: SiteRequest, methods: readonly string[] | undefined, headers: Headers): Plan {
+  if (methods !== undefined && !methods.includes(request.method))
+    return refuse(request, 405, { ...headers, allow: methods.join(', ') })
+  return refuse(request, 501, headers)
+}
+
 function describe(base: Headers): Plan {
   return { status: 204, headers: { ...base, allow: ALLOW }, body: { kind: 'none' } }
 }
@@ -166,6 +186,7 @@ const REASONS = {
   412: 'Precondition Failed',
   416: 'Range Not Satisfiable',
   500: 'Internal Server Error',
+  501: 'Not Implemented',
   503: 'Service Unavailable',
 } as const
 

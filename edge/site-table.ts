@@ -19,6 +19,8 @@ export interface Site {
 export interface SiteRelease {
   readonly id: OperationId
   readonly manifest: Manifest
+  /** Paths that functions answer (`api/hello`), with their methods; undefined for all methods. */
+  readonly functions?: ReadonlyMap<string, readonly string[] | undefined>
 }
 
 /** Host -> site; immutable. A change makes a new table, which is swapped in by reference. */

@@ -15,10 +15,11 @@ import {
   scopeOf,
 } from '../../core/index.ts'
 import type { NodeStatus } from '../../edge/index.ts'
-import type { SyncTarget } from '../project/index.ts'
+import type { SecretTarget, SyncTarget } from '../project/index.ts'
 import { describeHold, findHold } from '../release/hold.ts'
 import type { ClusterClient } from './cluster-client.ts'
 import type { Reached } from './machine-finder.ts'
+import { requireSealEpoch, sealFor } from './sealing.ts'
 
 /**
  * A sync's way into the cluster: blobs go to the machine that answers, else to the outbox; operations are made in the
@@ -56,6 +57,14 @@ export class ClusterSyncTarget implements SyncTarget {
 
   get state(): State {
     return this.#client.state
+  }
+
+  get secrets(): SecretTarget {
+    const client = this.#client
+    return {
+      seal: async (purpose, value) => sealFor(client, await requireSealEpoch(client), purpose, value),
+      same: async (items) => this.#reached?.control.compareSealed(items, client.signal),
+    }
   }
 
   async lastWritten(key: Key, project: string): Promise<unknown | undefined> {

@@ -1,5 +1,5 @@
 import { rm } from 'node:fs/promises'
-import { type BlobHash, Manifest, type Operation } from '../../core/index.ts'
+import { type BlobHash, Manifest, namedBlobs, type Operation } from '../../core/index.ts'
 import { BlobStore, encodePack, type PackItem } from '../../replication/index.ts'
 import type { ControlClient } from './control-client.ts'
 import { exists } from './data-folder.ts'
@@ -37,7 +37,7 @@ export class OutboxBlobs implements AsyncDisposable {
     const hashes = new Set<BlobHash>()
     for (const change of operation.changes) {
       if (change.kind !== 'release.publish' || (await store.size(change.manifest)) === undefined) continue
-      hashes.add(change.manifest)
+      for (const hash of namedBlobs(change)) hashes.add(hash)
       for (const file of Manifest.decode(await store.read(change.manifest)).files()) hashes.add(file.hash)
     }
     if (hashes.size === 0) return

@@ -6,7 +6,7 @@ import type { Style } from '../output/output.ts'
 import { MakiCommand } from '../program/base.ts'
 import { findMissing, gone, listKept } from '../release/manifests.ts'
 import { openDomain } from '../release/open-domain.ts'
-import { chooseRollback, describeChoice, type PublishedRelease } from '../releases.ts'
+import { chooseRollback, describeChoice, isSameContent, type PublishedRelease } from '../releases.ts'
 
 interface RollbackResult {
   readonly changed: boolean
@@ -104,7 +104,7 @@ export default class Rollback extends MakiCommand<RollbackResult> {
 }
 
 function isServed(domain: DomainView, target: PublishedRelease): boolean {
-  const same = domain.release?.tree === target.change.tree
+  const same = domain.release !== undefined && isSameContent(domain.release, target.change)
   return same && domain.aliases.join() === target.change.aliases.join()
 }
 

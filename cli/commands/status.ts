@@ -1,4 +1,4 @@
-import { findCluster, listNodes, type OperationId, shortId } from '../../core/index.ts'
+import { findCluster, listExposed, listNodes, type OperationId, type SealedThing, shortId } from '../../core/index.ts'
 import type { ConflictSummary, NodeStatus } from '../../edge/index.ts'
 import type { ClusterClient } from '../client/cluster-client.ts'
 import { count, formatTable, plainLine, type Style } from '../output/output.ts'
@@ -17,6 +17,8 @@ interface StatusResult {
   readonly void: readonly { readonly operation: OperationId; readonly reason: string }[]
   readonly unknown: readonly OperationId[]
   readonly conflicts: readonly ConflictSummary[]
+  /** Secrets, by their names, that a removed machine may know. */
+  readonly exposed: readonly SealedThing[]
   /** What the store of the node that answered lost and has not pulled again yet. */
   readonly damaged?: { readonly readable: number; readonly lost: number }
   /** Own operations on this computer that no node has yet. */
@@ -94,6 +96,7 @@ function readCopy(client: ClusterClient): Omit<StatusResult, 'answeredBy' | 'exc
     held: replica.held(),
     void: replica.voids(),
     unknown: replica.unknown(),
+    exposed: listExposed(replica).map(({ what }) => what),
     conflicts: replica.conflicts().map(({ key, winner, losers }) => ({
       key,
       winner: winner.operation,
@@ -119,6 +122,29 @@ function formatNodes({ nodes, answeredBy }: StatusResult, style: Style): string 
 function formatDigest({ digest, up }: NodeStatus, most: string | undefined, style: Style): string {
   if (digest === null) return '-'
   return digest === most || !up ? digest : style.warn(`${digest} differs`)
+}
+
+/** Sealing again would not help: whoever knew a secret knows it still. */
+function listExposures(exposed: readonly SealedThing[], style: Style): string[] {
+  const lines = exposed.map((what) => `${style.bad('exposed')} ${plainLine(nameSecret(what))}`)
+  if (lines.length > 0)
+    lines.push(
+      'A machine that was removed may know what is exposed: change it where it comes from, then set it here again.',
+    )
+  return lines
+}
+
+function nameSecret(what: SealedThing): string {
+  switch (what.kind) {
+    case 'certificate':
+      return `private key of the certificate ${what.name} (cert import, with a new key)`
+    case 'account':
+      return `account at ${what.directory}`
+    case 'env':
+      return `${what.name} of ${what.component} at ${what.domain} (change it, then sync)`
+    default:
+      return what satisfies never
+  }
 }
 
 function formatLag(lagMs: number | null): string {
@@ -148,6 +174,7 @@ function listFindings(status: StatusResult, style: Style): string[] {
   lines.push(...listBlobFindings(status.nodes, style))
   for (const { operation, reason } of status.void)
     lines.push(`${style.warn('void')} ${shortId(operation)}: ${plainLine(reason)}`)
+  lines.push(...listExposures(status.exposed, style))
   const amounts: [readonly unknown[], string][] = [
     [pending, 'wait for operations that are not here'],
     [held, 'are held: their time lies ahead'],

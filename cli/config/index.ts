@@ -16,6 +16,7 @@ export {
   type Profile,
   writeProfile,
 } from './profile.ts'
+export type { ComponentConfig, DomainComponents, FunctionConfig, TransformConfig } from './project-components.ts'
 export { type DomainConfig, formatWarnings, loadProject, type ProjectConfig } from './project-config.ts'
 export type { RecordSetConfig } from './project-records.ts'
 export { formatTomlValue } from './toml-format.ts'

@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { type DomainValue, type Hostname, MakiError } from '../../core/index.ts'
 import { type Finding, type Findings, formatFinding } from './findings.ts'
+import { type DomainComponents, NO_COMPONENTS, readComponents } from './project-components.ts'
 import { groupRecords, type RecordSetConfig } from './project-records.ts'
 import { type DomainTable, type ProjectFile, projectSchema } from './project-schema.ts'
 import { readConfig } from './read-config.ts'
@@ -30,6 +31,7 @@ export interface DomainConfig {
   /** Sorted. */
   readonly aliases: readonly Hostname[]
   readonly records: readonly RecordSetConfig[]
+  readonly components: DomainComponents
 }
 
 export interface ProjectOptions {
@@ -40,8 +42,8 @@ export interface ProjectOptions {
 }
 
 /**
- * Reads a project file. Throws MAKI_CONFIG with every fault of the file, folders that are missing included;
- * MAKI_UNSUPPORTED for functions and transforms, which this version cannot run.
+ * Reads a project file. Throws MAKI_CONFIG with every fault of the file, folders, components and env files
+ * that are missing included.
  */
 export async function loadProject(path: string, options: ProjectOptions = {}): Promise<ProjectConfig> {
   const file = resolve(path)
@@ -49,9 +51,11 @@ export async function loadProject(path: string, options: ProjectOptions = {}): P
   const { values, findings } = readConfig(projectSchema, document, options)
   const project = checkProject(values, findings, file)
   await checkFolders(values, project.folder, findings)
+  const components = await readComponents(values, findings, project.folder)
   findings.throwFaults()
-  refuseComponents(values, findings, document)
-  return { ...project, warnings: findings.warnings }
+  // Without faults no domain was left out, so that both lists have the file's order.
+  const domains = project.domains.map((domain, i) => ({ ...domain, components: components[i] ?? NO_COMPONENTS }))
+  return { ...project, domains, warnings: findings.warnings }
 }
 
 /** Everything that needs no look at the disk; pure. Domains that are not sound are left out. */
@@ -80,6 +84,7 @@ export function checkProject(values: ProjectFile, findings: Findings, file: stri
       },
       aliases: findings.isSound([...path, 'aliases']) ? [...new Set(table.aliases)].sort() : [],
       records: groupRecords(table.name, records, [...path, 'records'], findings),
+      components: NO_COMPONENTS,
     })
   }
   const project = values.project ?? domains[0]?.name ?? ''
@@ -147,19 +152,6 @@ async function findFolderFault(folder: string): Promise<string | undefined> {
     if (code === 'ENOTDIR') return 'a part of the path is a file'
     if (code === 'EACCES') return 'it may not be read by you'
     return `it cannot be read (${code ?? String(thrown)})`
-  }
-}
-
-function refuseComponents(values: ProjectFile, findings: Findings, document: TomlDocument): void {
-  for (const [i, table] of values.domain.entries()) {
-    const kind = table.functions.length > 0 ? 'functions' : table.transforms.length > 0 ? 'transforms' : undefined
-    if (kind === undefined) continue
-    const line = findings.line(['domain', i, kind, 0], 'key')
-    throw new MakiError(
-      'MAKI_UNSUPPORTED',
-      `${document.file}:${line}: ${table.name} has ${kind}; WebAssembly components come with a later version`,
-      { hint: `Remove [[domain.${kind}]] to publish the files and records of ${table.name} without them.` },
-    )
   }
 }
 

@@ -1,6 +1,7 @@
 import {
   type BlobHash,
   findCluster,
+  listExposed,
   MakiError,
   type MemberKey,
   type Release,
@@ -81,6 +82,7 @@ export class NodeBackend implements ControlBackend {
       held: replica.held(),
       void: replica.voids(),
       unknown: replica.unknown(),
+      exposed: listExposed(replica).map(({ what }) => what),
       conflicts: replica.conflicts().map(({ key, winner, losers }) => ({
         key,
         winner: winner.operation,

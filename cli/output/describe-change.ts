@@ -38,7 +38,8 @@ export function describeChange(change: Change): string {
       if (change.rollbackOf !== undefined)
         return `roll ${change.domain} back to release ${shortId(change.rollbackOf)} (${size})`
       const commit = change.commit === undefined ? '' : `, commit ${plainLine(change.commit).slice(0, 12)}`
-      return `publish ${change.domain} (${size}${commit})`
+      const components = describeComponents(change)
+      return `publish ${change.domain} (${size}${components}${commit})`
     }
     case 'release.hold':
       return change.hold ? `hold the releases of ${change.domain}` : `let sync publish to ${change.domain} again`
@@ -71,6 +72,14 @@ export function describeOperation(operation: Pick<Operation, 'changes' | 'defect
 export function findVia(operation: Pick<Operation, 'changes'>): string | undefined {
   for (const change of operation.changes) if ('via' in change && change.via !== undefined) return change.via
   return undefined
+}
+
+function describeComponents({ functions = [], transforms = [] }: Extract<Change, { kind: 'release.publish' }>): string {
+  const parts = [
+    ...(functions.length === 0 ? [] : [count(functions.length, 'function')]),
+    ...(transforms.length === 0 ? [] : [count(transforms.length, 'transform')]),
+  ]
+  return parts.map((part) => `, ${part}`).join('')
 }
 
 const formatDate = (ms: number): string => new Date(ms).toISOString().slice(0, 10)

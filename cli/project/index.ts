@@ -3,6 +3,6 @@ export { type ScannedSite, type ScanOptions, type ScanProgress, type SourceFile,
 export { runSync, type SyncInput, type SyncOptions, type SyncResult } from './sync.ts'
 export type { Published, SyncEvent, WaitFor } from './sync-events.ts'
 export { type DomainPlan, isEmptyPlan, type PlanFault, type PlanLine, type SyncPlan } from './sync-plan.ts'
-export type { SyncTarget } from './sync-target.ts'
+export type { SecretTarget, SyncTarget } from './sync-target.ts'
 export type { UploadProgress } from './upload.ts'
 export { formatBytes } from './wanted.ts'

@@ -1,5 +1,13 @@
-import type { BlobHash, Change, Hostname, Key, Manifest, OperationId, State } from '../../core/index.ts'
-import type { NodeStatus } from '../../edge/index.ts'
+import type { BlobHash, Change, Hostname, Key, Manifest, OperationId, Sealed, State } from '../../core/index.ts'
+import type { NodeStatus, SameItem } from '../../edge/index.ts'
+
+/** Seals what only nodes may know, and asks them what nobody here can tell. */
+export interface SecretTarget {
+  /** Throws MAKI_UNREACHABLE where nothing can be sealed without a node. */
+  seal(purpose: string, value: Uint8Array): Promise<Sealed>
+  /** For each item whether both boxes hold the same; undefined where no node can be asked. */
+  same(items: readonly SameItem[]): Promise<readonly boolean[] | undefined>
+}
 
 /** Where a sync goes: a node through its control API or, offline, the local replica with its outbox. */
 export interface SyncTarget {
@@ -23,6 +31,8 @@ export interface SyncTarget {
   putPack(pack: AsyncIterable<Uint8Array>): Promise<number>
   /** Resolves when the operation is durable. */
   submit(changes: readonly Change[], message: string): Promise<OperationId>
+  /** What secrets are sealed with; a target without it takes none. */
+  readonly secrets?: SecretTarget
   /** What is known of the nodes now, then again whenever it changes, until the signal aborts. */
   nodes(signal: AbortSignal): AsyncIterable<readonly NodeStatus[]>
   /** True when the release that a node serves comes after the given one; a target without it waits for exactly that one. */

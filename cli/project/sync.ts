@@ -1,5 +1,6 @@
-import { type Hostname, type Key, MakiError, Manifest, type Runtime } from '../../core/index.ts'
+import { findRelease, type Hostname, type Key, keys, MakiError, Manifest, type Runtime } from '../../core/index.ts'
 import type { ProjectConfig } from '../config/index.ts'
+import { hashComponents, sealComponents } from './components.ts'
 import { readGitFacts } from './git.ts'
 import { listContestedKeys, planSync } from './plan.ts'
 import { type ScanOptions, type SourceFile, scanSite } from './scan.ts'
@@ -8,7 +9,7 @@ import { isEmptyPlan, type PlanOptions, type SyncPlan } from './sync-plan.ts'
 import type { SyncTarget } from './sync-target.ts'
 import { type UploadOptions, type UploadProgress, type UploadSite, uploadSites } from './upload.ts'
 import { waitForNodes } from './wait.ts'
-import type { BuiltSite } from './wanted.ts'
+import { type BuiltSite, isRelease } from './wanted.ts'
 
 export interface SyncOptions extends PlanOptions {
   /** Writes nothing; plan and faults are the same. */
@@ -85,7 +86,7 @@ export async function runSync(input: SyncInput): Promise<SyncResult> {
 async function prepareBlobs(input: SyncInput): Promise<{ plan: SyncPlan; uploaded: UploadProgress }> {
   const { target, options = {}, report, hooks, signal } = input
   for (let attempt = 1; ; attempt++) {
-    const sites = await buildSites(input, attempt > 1)
+    const sites = await addComponents(input, await buildSites(input, attempt > 1))
     const plan = await makePlan(input, sites)
     report?.({ event: 'planned', plan })
     refuseFaults(plan)
@@ -114,23 +115,53 @@ const CHANGED: ReadonlySet<string> = new Set(['MAKI_CONFLICT', 'MAKI_BLOB_MISMAT
 interface Site extends UploadSite {
   readonly content: Manifest
   readonly built: BuiltSite
+  /** Files of components: sent, and not published as files. */
+  readonly components: readonly SourceFile[]
 }
 
 /** What may have to be sent: a target is asked for 100 files that changed, not for the 10,000 that it serves. */
-function withoutServed({ files, manifest, content }: Site, served: Manifest | undefined): UploadSite {
-  if (served === undefined) return { files, manifest }
+function withoutServed({ files, manifest, content, components }: Site, served: Manifest | undefined): UploadSite {
+  if (served === undefined) return { files: [...files, ...components], manifest }
   const changed = new Set([...content.changedFrom(served)].map(({ path }) => path))
-  return { files: files.filter(({ path }) => changed.has(path)), manifest }
+  return { files: [...files.filter(({ path }) => changed.has(path)), ...components], manifest }
+}
+
+/** Hashes the components of each domain and seals their environment. */
+async function addComponents(input: SyncInput, sites: ReadonlyMap<Hostname, Site>): Promise<Map<Hostname, Site>> {
+  const { project, target, report } = input
+  const done = new Map(sites)
+  for (const domain of project.domains) {
+    const site = sites.get(domain.name)
+    const count = domain.components.functions.length + domain.components.transforms.length
+    if (site === undefined || count === 0) continue
+    const components = await hashComponents(domain)
+    const last = await target.lastWritten(keys.release(domain.name), project.project)
+    const sealed = await sealComponents({
+      domain,
+      files: components,
+      tree: site.built.tree,
+      present: findRelease(target.state, domain.name),
+      last: isRelease(last) ? last : undefined,
+      secrets: target.secrets,
+    })
+    if (sealed.warning !== undefined) report?.({ event: 'warned', message: sealed.warning })
+    const message = `${domain.name}: this version stores functions and transforms and does not run them`
+    report?.({ event: 'warned', message })
+    done.set(domain.name, { ...site, components, built: { ...site.built, ...sealed.components } })
+  }
+  return done
 }
 
 async function buildSites(input: SyncInput, distrustCache: boolean): Promise<Map<Hostname, Site>> {
   const { project, options = {}, report, runtime, cacheFile, hooks, signal } = input
   const sites = new Map<Hostname, Site>()
   const byFolder = new Map<string, Site>()
-  for (const { name, folder } of project.domains) {
+  for (const { name, folder, components } of project.domains) {
     if (folder === undefined) continue
     signal?.throwIfAborted()
-    const known = byFolder.get(folder)
+    const excluded = [...components.functions, ...components.transforms].map(({ source }) => source)
+    const scan = JSON.stringify([folder, ...excluded.sort()])
+    const known = byFolder.get(scan)
     if (known !== undefined) {
       sites.set(name, known)
       continue
@@ -139,14 +170,14 @@ async function buildSites(input: SyncInput, distrustCache: boolean): Promise<Map
       runtime,
       cacheFile,
       distrustCache,
-      excluded: [project.file],
+      excluded: [project.file, ...excluded],
       allowEmpty: options.allowEmpty,
       afterRead: hooks?.afterRead,
       onProgress: (progress) => report?.({ event: 'hashing', domain: name, ...progress }),
     })
     for (const message of scanned.warnings) report?.({ event: 'warned', message })
     const site = encodeSite(scanned.files)
-    byFolder.set(folder, site)
+    byFolder.set(scan, site)
     sites.set(name, site)
   }
   return sites
@@ -161,7 +192,7 @@ function encodeSite(files: readonly SourceFile[]): Site {
     files: content.fileCount,
     bytes: content.totalBytes,
   }
-  return { files, manifest, content, built }
+  return { files, manifest, content, built, components: [] }
 }
 
 async function makePlan(input: SyncInput, sites: ReadonlyMap<Hostname, Site>): Promise<SyncPlan> {

@@ -4,6 +4,7 @@ import {
   type Change,
   type Entry,
   encodeCanonical,
+  type FunctionValue,
   findMember,
   type Hostname,
   type Key,
@@ -12,6 +13,7 @@ import {
   type ReleaseValue,
   type State,
   shortId,
+  type TransformValue,
 } from '../../core/index.ts'
 import type { DomainConfig } from '../config/index.ts'
 
@@ -23,6 +25,9 @@ export interface BuiltSite {
   readonly tree: BlobHash
   readonly files: number
   readonly bytes: number
+  /** Components with their sealed environment. */
+  readonly functions?: readonly FunctionValue[] | undefined
+  readonly transforms?: readonly TransformValue[] | undefined
 }
 
 /** A key that the project file asks for. */
@@ -78,6 +83,8 @@ export function wantRelease(
     files: site.files,
     bytes: site.bytes,
     aliases: [...about.aliases].sort(),
+    ...(site.functions === undefined || site.functions.length === 0 ? {} : { functions: site.functions }),
+    ...(site.transforms === undefined || site.transforms.length === 0 ? {} : { transforms: site.transforms }),
     ...(about.commit === undefined ? {} : { commit: about.commit }),
   }
   return {
@@ -89,11 +96,16 @@ export function wantRelease(
   }
 }
 
-/** Releases are equal when their trees are: who compressed the manifest, and when, changes nothing that is served. */
+/**
+ * Releases are equal when their trees and components are: who compressed the manifest, and when, changes nothing that is served.
+ * Sealed values are equal when they are the same box.
+ */
 export function isSameValue(a: unknown, b: unknown): boolean {
-  if (isRelease(a) && isRelease(b)) return a.tree === b.tree
+  if (isRelease(a) && isRelease(b)) return a.tree === b.tree && isSameValue(componentsOf(a), componentsOf(b))
   return Buffer.compare(encodeCanonical(a), encodeCanonical(b)) === 0
 }
+
+const componentsOf = ({ functions = [], transforms = [] }: ReleaseValue) => [functions, transforms]
 
 export const isRelease = (value: unknown): value is ReleaseValue =>
   typeof value === 'object' && value !== null && 'tree' in value && 'manifest' in value
@@ -123,8 +135,13 @@ function showRecord({ ttl, values }: { ttl: number; values: readonly string[] })
   return `${values.map(shorten).join(', ')} (ttl ${ttl})`
 }
 
-const showRelease = ({ files, bytes }: Pick<ReleaseValue, 'files' | 'bytes'>): string =>
-  `${files} ${files === 1 ? 'file' : 'files'}, ${formatBytes(bytes)}`
+function showRelease({ files, bytes, functions = [], transforms = [] }: ReleaseValue): string {
+  const components = [describeCount(functions.length, 'function'), describeCount(transforms.length, 'transform')]
+  return [describeCount(files, 'file') || 'no files', formatBytes(bytes), ...components].filter(Boolean).join(', ')
+}
+
+const describeCount = (count: number, what: string): string =>
+  count === 0 ? '' : `${count} ${what}${count === 1 ? '' : 's'}`
 
 const shorten = (text: string): string => (text.length > 80 ? `${text.slice(0, 80)}…` : text)
 

@@ -1,16 +1,28 @@
 import { mkdir, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import t, { type Test } from 'tap'
 import { formatWarnings, loadProject } from '../../../cli/config/index.ts'
 import { MakiError } from '../../../core/index.ts'
 
-async function load(t: Test, text: string, options: { strict?: boolean } = {}) {
+type Files = Readonly<Record<string, string>>
+
+/** `files` by path, besides those that every test has. */
+async function load(t: Test, text: string, options: { strict?: boolean } = {}, files: Files = {}) {
   const folder = t.testdir({ dist: {}, other: {}, 'a-file': 'x', 'makiatto.toml': text })
+  for (const [path, content] of Object.entries(files)) {
+    await mkdir(dirname(join(folder, path)), { recursive: true })
+    await writeFile(join(folder, path), content)
+  }
   return loadProject(join(folder, 'makiatto.toml'), { ...options, shownAs: 'makiatto.toml' })
 }
 
-async function faultOf(t: Test, text: string, options: { strict?: boolean } = {}): Promise<MakiError> {
-  const thrown = await load(t, text, options).then(
+async function faultOf(
+  t: Test,
+  text: string,
+  options: { strict?: boolean } = {},
+  files: Files = {},
+): Promise<MakiError> {
+  const thrown = await load(t, text, options, files).then(
     () => undefined,
     (error: unknown) => error,
   )
@@ -54,7 +66,7 @@ redirect = "https://example.com"
   t.equal(project.project, 'blog')
   t.same(project.warnings, [])
   t.same(
-    project.domains.map(({ folder, ...rest }) => rest),
+    project.domains.map(({ folder, components, ...rest }) => rest),
     [
       {
         name: 'example.com',
@@ -205,21 +217,53 @@ t.test('the same record twice is one record, with a warning', async (t) => {
   t.same(formatWarnings(project), ['makiatto.toml:8:1: domain[0].records[1]: the same A record of w stands on line 4'])
 })
 
-t.test('functions and transforms are read and answered plainly', async (t) => {
+t.test('functions and transforms are read, with their env', async (t) => {
   const base = '[[domain]]\nname = "a.org"\npath = "dist"\n'
-  const error = await faultOf(
-    t,
-    `${base}[[domain.functions]]\npath = "api/x.wasm"\nmethods = ["GET"]\nenv = { A = "b" }\nenv_file = ".env"\ntimeout_ms = 5\nmax_memory_mb = 64\n`,
-  )
-  t.equal(error.code, 'MAKI_UNSUPPORTED')
-  t.equal(error.message, 'makiatto.toml:4: a.org has functions; WebAssembly components come with a later version')
-  const transforms = await faultOf(
-    t,
-    `${base}[[domain.transforms]]\npath = "t.wasm"\nfiles = "**/*.html"\nmax_file_size_kb = 1\n`,
-  )
-  t.equal(transforms.code, 'MAKI_UNSUPPORTED')
-  const wrong = await faultOf(t, `${base}[[domain.transforms]]\npath = "t.wasm"\n`)
-  t.equal(wrong.message, 'makiatto.toml:4:1: domain[0].transforms[0].files: it is missing')
+  const files = {
+    'dist/api/x.wasm': '',
+    'dist/t.wasm': '',
+    'secrets.env': '# of the shop\nexport A="from \\"file\\"" # said\nB=\'$1 #\'\nC = plain # comment\nD=\n',
+  }
+  const functions = `${base}[[domain.functions]]\npath = "api/x.wasm"\nmethods = ["post", "GET"]\nenv = { A = "b" }\nenv_file = "secrets.env"\ntimeout_ms = 5\nmax_memory_mb = 64\n`
+  const transforms = '[[domain.transforms]]\npath = "t.wasm"\nfiles = "**/*.html"\nmax_file_size_kb = 1\n'
+  const { domains } = await load(t, functions + transforms, {}, files)
+  t.match(domains[0]?.components, {
+    functions: [
+      {
+        path: 'api/x.wasm',
+        methods: ['GET', 'POST'],
+        env: { A: 'b', B: '$1 #', C: 'plain', D: '' },
+        timeoutMs: 5,
+        maxMemoryMb: 64,
+      },
+    ],
+    transforms: [{ path: 't.wasm', files: '**/*.html', maxFileSizeKb: 1, env: {} }],
+  })
+  const faults: [string, Record<string, string>, RegExp][] = [
+    [functions, { 'secrets.env': '' }, /the component was looked for in .*x\.wasm: there is no such file/],
+    [functions, { 'dist/api/x.wasm': '' }, /secrets\.env cannot be read/],
+    [
+      functions,
+      { ...files, 'secrets.env': 'A=1\nthe password is tiger\n' },
+      /secrets\.env:2: this line is no KEY=VALUE/,
+    ],
+    [
+      functions.replace('"secrets.env"', '"dist/.env"'),
+      { ...files, 'dist/.env': '' },
+      /lies in .*dist, which is published/,
+    ],
+    [functions.replace('{ A =', '{ "A-1" ='), files, /"A-1" is no name of a variable/],
+    [functions.replace('"post"', '"po st"'), files, /"PO ST" is no HTTP method/],
+    [functions.replace('"api/x.wasm"', '"../x.wasm"'), files, /outside the path of the domain/],
+    [`${functions}[[domain.functions]]\npath = "api/x.wasm"\n`, files, /stands on line 4 already/],
+    [functions.replace('path = "dist"', 'redirect = "https://b.org"'), files, /redirects; only a domain with a path/],
+    [`${base}[[domain.transforms]]\npath = "t.wasm"\n`, files, /transforms\[0\]\.files: it is missing/],
+  ]
+  for (const [text, present, words] of faults) {
+    const error = await faultOf(t, text, {}, present)
+    t.match(error, { code: 'MAKI_CONFIG', message: words })
+    t.notMatch(error.message + error.hint, 'tiger')
+  }
   await t.resolves(load(t, `${base}functions = []\n`))
 })
 

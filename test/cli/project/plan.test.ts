@@ -34,6 +34,7 @@ const domain = (name: string, rest: Partial<DomainConfig> = {}): DomainConfig =>
   settings,
   aliases: [],
   records: [],
+  components: { functions: [], transforms: [] },
   ...rest,
 })
 const record = (name: string, type: string, values: string[], ttl = 300) => ({

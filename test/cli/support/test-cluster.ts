@@ -57,12 +57,11 @@ export const testSeed = (number: number): Uint8Array => new Uint8Array(32).fill(
 export const testKey = (number: number): Signer => createSigner(testSeed(number))
 
 /** Lets a cluster of tests write what schema 2 has; its nodes join with an older one. */
-export const announceSchema = (cluster: TestCluster): Promise<unknown> =>
-  Promise.all(
-    cluster.nodes.map((node, i) =>
-      cluster.write(node, [{ kind: 'node.update', key: testKey(100 + i).key, set: { schema: SCHEMA } }]),
-    ),
-  )
+export async function announceSchema(cluster: TestCluster): Promise<void> {
+  const set = { schema: SCHEMA }
+  const changes = cluster.nodes.map((_, i) => ({ kind: 'node.update' as const, key: testKey(100 + i).key, set }))
+  for (const node of cluster.nodes) await cluster.write(node, changes)
+}
 
 /** A cluster with a profile, its first operator, and nodes behind real control sockets; all gone when disposed. */
 export async function startTestCluster(options: { nodes?: readonly string[] } = {}): Promise<TestCluster> {

@@ -6,6 +6,7 @@ import {
   decodeOperation,
   findCluster,
   listDomains,
+  listExposed,
   listNodes,
   MakiError,
   type MemberKey,
@@ -78,6 +79,7 @@ export async function startTestNode(options: {
         held: replica.held(),
         void: replica.voids(),
         unknown: replica.unknown(),
+        exposed: listExposed(replica).map(({ what }) => what),
         conflicts: replica.conflicts().map(({ key, winner, losers }) => ({
           key,
           winner: winner.operation,
