@@ -30,6 +30,15 @@ export async function readWritten(
   return written
 }
 
+/** Whether some operation that counts named the key itself: a scope that is removed takes nothing that was never there. */
+export async function wasNamed(replica: Pick<Replica, 'read' | 'fold'>, key: Key): Promise<boolean> {
+  for (const id of replica.fold.touching(key).toReversed()) {
+    const operation = await replica.read(id)
+    if (operation !== undefined && compileEffects(operation).keys.has(key)) return true
+  }
+  return false
+}
+
 /** The names of all who were ever admitted, removed ones included. */
 export async function readMemberNames(
   replica: Pick<Replica, 'read' | 'fold'>,

@@ -1,11 +1,12 @@
 import { Args } from '@oclif/core'
-import { type MemberKey, type OperationId, shortId } from '../../core/index.ts'
+import { type Key, type MemberKey, type OperationId, type Side, shortId } from '../../core/index.ts'
 import { findKeys } from '../key-query.ts'
+import { canonicalValue } from '../output/canonical-value.ts'
 import { count, plainLine, type Style } from '../output/output.ts'
 import { formatValue } from '../output/value-words.ts'
 import { formatAgo } from '../output/when.ts'
 import { MakiCommand } from '../program/base.ts'
-import { readMemberNames, readWritten } from '../written.ts'
+import { readMemberNames, readWritten, wasNamed } from '../written.ts'
 
 interface BlamedKey {
   readonly key: string
@@ -43,10 +44,12 @@ export default class Blame extends MakiCommand<readonly BlamedKey[]> {
     await this.refresh(client)
     const { replica } = client.local
     const { fold } = replica
-    const sides = findKeys(fold, args.key, args.type).flatMap((key) => {
+    const sides: { key: Key; top: Side; beside: readonly Side[] }[] = []
+    for (const key of findKeys(fold, args.key, args.type)) {
       const [top, ...beside] = fold.frontier(key)
-      return top === undefined ? [] : [{ key, top, beside }]
-    })
+      if (top === undefined || (top.value === undefined && !(await wasNamed(replica, key)))) continue
+      sides.push({ key, top, beside })
+    }
     const written = await readWritten(
       replica,
       sides.map(({ key, top }) => [key, top.operation]),
@@ -59,7 +62,7 @@ export default class Blame extends MakiCommand<readonly BlamedKey[]> {
     }
     return sides.map(({ key, top, beside }) => ({
       key,
-      value: top.value ?? null,
+      value: canonicalValue(top.value),
       removed: top.value === undefined,
       operation: top.operation,
       author: { key: top.author, name: names.get(top.author) ?? null },

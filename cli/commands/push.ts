@@ -1,6 +1,7 @@
 import { Flags } from '@oclif/core'
 import { type Conflict, type Key, type Operation, type OperationId, shortId } from '../../core/index.ts'
 import type { ClusterClient } from '../client/cluster-client.ts'
+import { canonicalValue } from '../output/canonical-value.ts'
 import { formatOperation, nameMember, type OperationView, viewOperation } from '../output/operation-view.ts'
 import { count, plainLine, type Style } from '../output/output.ts'
 import { formatValue } from '../output/value-words.ts'
@@ -56,7 +57,11 @@ export default class Push extends MakiCommand<PushResult> {
         ...base,
         dryRun: true,
         waiting: made.map(({ id }) => id),
-        changed: plan.changed.map(({ key, before, after }) => ({ key, before: before ?? null, after: after ?? null })),
+        changed: plan.changed.map(({ key, before, after }) => ({
+          key,
+          before: canonicalValue(before),
+          after: canonicalValue(after),
+        })),
         becomeVoid: plan.becomeVoid,
         becomeCounted: plan.becomeCounted,
       }

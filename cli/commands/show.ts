@@ -1,6 +1,7 @@
 import { Args } from '@oclif/core'
 import { formatStamp, type Key, listUndoKeys, type Operation, type OperationId } from '../../core/index.ts'
 import type { Replica } from '../../replication/index.ts'
+import { canonicalValue } from '../output/canonical-value.ts'
 import { formatOperation, type OperationView, resolvePrefix, viewOperation } from '../output/operation-view.ts'
 import { plainLine, type Style } from '../output/output.ts'
 import { formatDifference, formatValue } from '../output/value-words.ts'
@@ -80,7 +81,11 @@ async function listReplaced(
     touched.map((key) => [key, operation.id]),
   )
   return touched
-    .map((key) => ({ key, before: before.get(key)?.value ?? null, after: after.get(key)?.value ?? null }))
+    .map((key) => ({
+      key,
+      before: canonicalValue(before.get(key)?.value),
+      after: canonicalValue(after.get(key)?.value),
+    }))
     .filter((row) => JSON.stringify(row.before) !== JSON.stringify(row.after))
 }
 

@@ -10,6 +10,7 @@ import {
   shortId,
 } from '../../core/index.ts'
 import { findKeys } from '../key-query.ts'
+import { canonicalValue } from '../output/canonical-value.ts'
 import { plainLine, type Style } from '../output/output.ts'
 import { formatValue } from '../output/value-words.ts'
 import { parseWhen } from '../output/when.ts'
@@ -91,7 +92,7 @@ function listRows(fold: FoldView, typed: string | undefined): readonly StateRow[
     .sort((a, b) => (a.key < b.key ? -1 : 1))
     .map(({ key, value, operation, author, stamp, via }: Entry) => ({
       key,
-      value,
+      value: canonicalValue(value),
       operation,
       author: { key: author, name: findMember(state, author)?.name ?? null },
       at: new Date(stamp.wallMs).toISOString(),

@@ -15,6 +15,7 @@ import {
 } from '../../core/index.ts'
 import type { Replica } from '../../replication/index.ts'
 import type { ClusterClient } from '../client/cluster-client.ts'
+import { canonicalValue } from '../output/canonical-value.ts'
 import { describeChange, describeOperation } from '../output/describe-change.ts'
 import { nameMember, resolvePrefix } from '../output/operation-view.ts'
 import { plainLine, type Style } from '../output/output.ts'
@@ -71,7 +72,7 @@ export default class Undo extends MakiCommand<UndoResult> {
       undone: operation.id,
       dryRun: flags['dry-run'],
       words: plan.changes.map(describeChange),
-      restored: plan.restored.map(({ key, from, to }) => ({ key, from: from ?? null, to: to ?? null })),
+      restored: plan.restored.map(({ key, from, to }) => ({ key, from: canonicalValue(from), to: canonicalValue(to) })),
       skipped,
     }
     if (plan.changes.length === 0) this.exitCode = 1

@@ -2,6 +2,7 @@ import { type Conflict, type Key, type MemberKey, type OperationId, type Side, s
 import type { Replica } from '../../replication/index.ts'
 import { type ChosenSide, describeWayOut } from '../resolve-conflict.ts'
 import { readMemberNames, readWritten } from '../written.ts'
+import { canonicalValue } from './canonical-value.ts'
 import { plainLine, type Style } from './output.ts'
 import { formatDifference, formatValue } from './value-words.ts'
 import { formatAgo } from './when.ts'
@@ -15,6 +16,7 @@ export interface SideView {
   readonly message: string
   /** Null where this side removed the key. */
   readonly value: unknown
+  readonly removed: boolean
 }
 
 /** A conflict as it is printed. */
@@ -44,7 +46,8 @@ export async function viewConflicts(
           at: new Date(side.stamp.wallMs).toISOString(),
           via: side.via ?? null,
           message: (await replica.read(side.operation))?.message ?? '',
-          value: side.value ?? null,
+          value: canonicalValue(side.value),
+          removed: side.value === undefined,
         }),
       ),
     )
@@ -75,11 +78,12 @@ export function formatConflict({ key, winner, losers, resolve }: ConflictView, n
     const why = side.message === '' ? '' : `: ${plainLine(side.message.split('\n')[0] ?? '')}`
     return `  ${mark} ${style.name(shortId(side.operation))}  ${value}  (${formatAgo(Date.parse(side.at), nowMs)} by ${who}${why})`
   }
-  const won = winner.value ?? undefined
+  const readSide = ({ removed, value }: SideView): unknown => (removed ? undefined : value)
+  const won = readSide(winner)
   return [
     style.bold(plainLine(key)),
     line(winner, style.good('stands'), formatValue(key, won)),
-    ...losers.map((side) => line(side, style.warn('beside'), formatDifference(key, won, side.value ?? undefined))),
+    ...losers.map((side) => line(side, style.warn('beside'), formatDifference(key, won, readSide(side)))),
     ...resolve.map((command) => `  ${command}`),
   ].join('\n')
 }

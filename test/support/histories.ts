@@ -5,6 +5,7 @@ import {
   compareStamps,
   createOperation,
   createSigner,
+  Fold,
   type Hostname,
   type NodeName,
   nextStamp,
@@ -119,14 +120,18 @@ export interface HistoryOptions {
   readonly membership: number
   /** Share of operations whose heads lie anywhere in the past, as a thief or an offline laptop would choose them. */
   readonly backdated: number
+  /** What all of it follows; without it, the creation. */
+  readonly start?: Operation
 }
 
 /** A random history with forks and merges, heads first. Any signer may sign, member or not. */
 export function randomHistory(random: Random, cluster: TestCluster, options: HistoryOptions): Operation[] {
   const signers = [cluster.recovery, cluster.operator, ...Array.from({ length: 4 }, (_, i) => testSigner(i + 10))]
-  const history = [cluster.creation]
+  const { start } = options
+  const history = start === undefined ? [cluster.creation] : [cluster.creation, start]
   for (let i = 0; i < options.operations; i++) {
-    const recent = random.chance(options.backdated) ? history : history.slice(-4)
+    const past = start === undefined ? history : history.slice(1)
+    const recent = random.chance(options.backdated) ? past : past.slice(-4)
     const heads = Array.from({ length: 1 + random.integer(3) }, () => random.pick(recent))
     const newest = heads.map((head) => head.stamp).sort(compareStamps)
     const stamp = nextStamp((newest.at(-1)?.wallMs ?? 0) + random.integer(3), newest)
@@ -138,6 +143,30 @@ export function randomHistory(random: Random, cluster: TestCluster, options: His
     history.push(createOperation(signer, cluster.id, { stamp, heads: heads_, changes }))
   }
   return history
+}
+
+/** Those that a replica takes: by somebody who was admitted in their past, and what follows only such ones. Heads first. */
+export function keepAdmitted(history: readonly Operation[]): Operation[] {
+  const fold = new Fold()
+  return history.filter((operation) => {
+    if (operation.heads.some((head) => !fold.has(head))) return false
+    try {
+      fold.check(operation)
+    } catch {
+      return false
+    }
+    fold.add(operation)
+    return true
+  })
+}
+
+/** Admits everybody who signs in a random history as an operator. */
+export function admitSigners(cluster: TestCluster): Operation {
+  const changes = Array.from({ length: 4 }, (_, i): Change => {
+    return { kind: 'operator.add', key: testSigner(i + 10).key, name: `operator ${i}`, role: 'operator' }
+  })
+  const stamp = nextStamp(0, [cluster.creation.stamp])
+  return createOperation(cluster.operator, cluster.id, { stamp, heads: [cluster.creation.id], changes })
 }
 
 /** The same operations in a random order in which heads still come first. */
