@@ -53,6 +53,8 @@ export interface ClusterStatus {
   readonly pending: readonly OperationId[]
   /** Operations whose stamp lies ahead of this node's clock, not yet folded. */
   readonly held: readonly OperationId[]
+  /** When each of them falls due by this node's clock, ISO 8601; nodes of older versions do not say. */
+  readonly due?: Readonly<Record<string, string>>
   readonly void: readonly { readonly operation: OperationId; readonly reason: string }[]
   /** Operations of a newer schema than this node knows. */
   readonly unknown: readonly OperationId[]

@@ -14,6 +14,7 @@ import {
 } from '../../core/index.ts'
 import type { Profile } from '../config/index.ts'
 import type { Host } from '../program/host.ts'
+import { describeClocks } from './compare-clocks.ts'
 import { type Connect, createConnect } from './connect.ts'
 import { dataFolderAt } from './data-folder.ts'
 import { deliver, publishes } from './deliver.ts'
@@ -63,6 +64,7 @@ export class ClusterClient implements AsyncDisposable {
   readonly blobs: OutboxBlobs | undefined
   readonly #options: ClusterClientOptions
   readonly #finder: MachineFinder
+  #clocksCompared = false
 
   private constructor(options: ClusterClientOptions, local: LocalReplica, finder: MachineFinder) {
     this.#options = options
@@ -130,6 +132,7 @@ export class ClusterClient implements AsyncDisposable {
     const added: OperationId[] = []
     const refused: string[] = []
     const { machine, control } = reached
+    this.#compareClocks(machine.name, control.clockAheadMs)
     let cursor = this.local.exchange.cursors[machine.name]
     for (;;) {
       const page = await control.operations(cursor, this.signal)
@@ -219,6 +222,14 @@ export class ClusterClient implements AsyncDisposable {
     await this.#finder[Symbol.asyncDispose]()
     await this.blobs?.[Symbol.asyncDispose]()
     await this.local[Symbol.asyncDispose]()
+  }
+
+  /** Said once: a clock that is wrong is no reason to stop, but others' changes win or lose by it. */
+  #compareClocks(machine: string, aheadMs: number | undefined): void {
+    if (this.#clocksCompared || aheadMs === undefined) return
+    this.#clocksCompared = true
+    const caution = describeClocks(machine, aheadMs)
+    if (caution !== undefined) this.#options.onCaution?.(caution)
   }
 
   async #outbox(): Promise<Outbox> {

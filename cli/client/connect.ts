@@ -9,7 +9,7 @@ import { ControlClient } from './control-client.ts'
 export type Connect = (machine: Machine) => Promise<ControlClient>
 
 /** The ways that this version knows: the control socket of a node on this computer. */
-export function createConnect(runtime: Pick<Runtime, 'after'>): Connect {
+export function createConnect(runtime: Pick<Runtime, 'after' | 'now'>): Connect {
   return async (machine) => {
     if (machine.control !== undefined)
       return new ControlClient({ socketPath: machine.control, name: machine.name, runtime })

@@ -54,13 +54,26 @@ export class ControlClient implements Disposable {
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 8 })
   readonly #socketPath: string
   readonly #name: string
-  readonly #runtime: Pick<Runtime, 'after'>
+  readonly #runtime: Pick<Runtime, 'after'> & Partial<Pick<Runtime, 'now'>>
+  #clockAheadMs: number | undefined
 
   /** `name` is the machine's, for messages. */
-  constructor(options: { socketPath: string; name: string; runtime: Pick<Runtime, 'after'> }) {
+  constructor(options: {
+    socketPath: string
+    name: string
+    runtime: Pick<Runtime, 'after'> & Partial<Pick<Runtime, 'now'>>
+  }) {
     this.#socketPath = options.socketPath
     this.#name = options.name
     this.#runtime = options.runtime
+  }
+
+  /**
+   * How far the clock here is ahead of the node's, by the date of its last answer (RFC 9110 section 6.6.1), which is cut to
+   * whole seconds; undefined before one, or where it has none.
+   */
+  get clockAheadMs(): number | undefined {
+    return this.#clockAheadMs
   }
 
   async status(options: { signal?: AbortSignal; answerMs?: number } = {}): Promise<ClusterStatus> {
@@ -197,6 +210,8 @@ export class ControlClient implements Disposable {
           })
     outgoing.on('response', (response) => {
       cancel()
+      const dateMs = Date.parse(response.headers.date ?? '')
+      if (this.#runtime.now !== undefined && Number.isFinite(dateMs)) this.#clockAheadMs = this.#runtime.now() - dateMs
       resolve(response)
     })
     outgoing.on('error', (error) => {

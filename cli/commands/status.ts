@@ -1,8 +1,9 @@
 import { findCluster, listExposed, listNodes, type OperationId, type SealedThing, shortId } from '../../core/index.ts'
 import type { ConflictSummary, NodeStatus } from '../../edge/index.ts'
 import type { ClusterClient } from '../client/cluster-client.ts'
+import { listDue } from '../due.ts'
 import { count, formatTable, plainLine, type Style } from '../output/output.ts'
-import { formatDuration } from '../output/when.ts'
+import { formatAgo, formatDuration } from '../output/when.ts'
 import { countWaiting, formatExchange, MakiCommand } from '../program/base.ts'
 
 interface StatusResult {
@@ -14,6 +15,8 @@ interface StatusResult {
   readonly nodes: readonly NodeStatus[]
   readonly pending: readonly OperationId[]
   readonly held: readonly OperationId[]
+  /** When each of them falls due, ISO 8601, by its id. */
+  readonly due?: Readonly<Record<string, string>>
   readonly void: readonly { readonly operation: OperationId; readonly reason: string }[]
   readonly unknown: readonly OperationId[]
   readonly conflicts: readonly ConflictSummary[]
@@ -59,7 +62,7 @@ export default class Status extends MakiCommand<StatusResult> {
         ? `from the copy on this computer, ${formatExchange(exchangedAtMs, this.host.runtime.now())}`
         : `from ${status.answeredBy}`
     const parts = [`${style.bold(name)} (${shortId(status.cluster.id)}), ${source}`, formatNodes(status, style)]
-    const lines = listFindings(status, style)
+    const lines = listFindings(status, this.host.runtime.now(), style)
     if (lines.length > 0) parts.push(lines.join('\n'))
     return parts.join('\n\n')
   }
@@ -94,6 +97,7 @@ function readCopy(client: ClusterClient): Omit<StatusResult, 'answeredBy' | 'exc
     })),
     pending: replica.pending(),
     held: replica.held(),
+    due: listDue(replica),
     void: replica.voids(),
     unknown: replica.unknown(),
     exposed: listExposed(replica).map(({ what }) => what),
@@ -158,7 +162,7 @@ function mostCommon(texts: readonly string[]): string | undefined {
   return groups.sort((a, b) => b[1].length - a[1].length)[0]?.[0]
 }
 
-function listFindings(status: StatusResult, style: Style): string[] {
+function listFindings(status: StatusResult, nowMs: number, style: Style): string[] {
   const { conflicts, pending, held, unknown, waiting } = status
   const lines = conflicts.map(
     ({ key, winner, losers }) =>
@@ -175,9 +179,13 @@ function listFindings(status: StatusResult, style: Style): string[] {
   for (const { operation, reason } of status.void)
     lines.push(`${style.warn('void')} ${shortId(operation)}: ${plainLine(reason)}`)
   lines.push(...listExposures(status.exposed, style))
+  for (const id of held) {
+    const at = status.due?.[id]
+    const when = at === undefined ? '' : ` until ${at} (${formatAgo(Date.parse(at), nowMs)})`
+    lines.push(`${style.warn('held')} ${shortId(id)}${when}: its time lies ahead of the clock there`)
+  }
   const amounts: [readonly unknown[], string][] = [
     [pending, 'wait for operations that are not here'],
-    [held, 'are held: their time lies ahead'],
     [unknown, 'are of a newer version'],
   ]
   for (const [list, what] of amounts) if (list.length > 0) lines.push(`${count(list.length, 'operation')} ${what}`)

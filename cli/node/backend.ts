@@ -24,6 +24,7 @@ import {
   readOperation,
   type SharedReplica,
 } from '../../replication/index.ts'
+import { listDue } from '../due.ts'
 import type { BlobCare } from './blob-care.ts'
 import type { Edge } from './edge-messages.ts'
 import { formatMetrics } from './metrics.ts'
@@ -80,6 +81,7 @@ export class NodeBackend implements ControlBackend {
       nodes: presence.nodes(),
       pending: replica.pending(),
       held: replica.held(),
+      due: listDue(replica),
       void: replica.voids(),
       unknown: replica.unknown(),
       exposed: listExposed(replica).map(({ what }) => what),

@@ -40,9 +40,13 @@ export function unknownHead(operation: Operation, head: OperationId): MakiError 
 export function requireDue({ id, stamp }: Operation, nowMs: number): void {
   const aheadMs = stamp.wallMs - nowMs
   if (aheadMs <= MAX_STAMP_AHEAD_MS) return
+  const [theirs, ours] = [formatStamp(stamp), new Date(nowMs).toISOString()]
+  const allowed = `${MAX_STAMP_AHEAD_MS / 60_000} minutes are allowed`
   throw new MakiError(
     'MAKI_OPERATION_REFUSED',
-    `operation ${id} is stamped ${formatStamp(stamp)}, ${Math.ceil(aheadMs / 1000)} s ahead of the clock here`,
-    { hint: 'Check the clocks of both machines (timedatectl), then make the change again.' },
+    `operation ${id} was made at ${theirs} by its author’s clock, and it is ${ours} by the clock here: ${Math.ceil(aheadMs / 1000)} s ahead, ${allowed}`,
+    {
+      hint: 'Let both computers keep their time by NTP (timedatectl set-ntp true). Then try again; what was made ahead of its time is taken when that has come.',
+    },
   )
 }

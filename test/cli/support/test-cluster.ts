@@ -141,6 +141,7 @@ export async function runInProcess(
     columns?: number
     /** What is typed when something is asked; nobody sits there where it is absent. */
     answer?: string
+    runtime?: Host['runtime']
   },
 ): Promise<Outcome> {
   const text = { stdout: '', stderr: '' }
@@ -156,7 +157,7 @@ export async function runInProcess(
     stderr: sink('stderr'),
     env: options.env,
     cwd: options.cwd,
-    runtime: systemRuntime,
+    runtime: options.runtime ?? systemRuntime,
     signal: options.signal ?? new AbortController().signal,
     ...(options.answer === undefined
       ? {}

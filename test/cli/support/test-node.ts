@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { listDue } from '../../../cli/due.ts'
 import { systemRuntime } from '../../../cli/system.ts'
 import {
   type ClusterId,
@@ -77,6 +78,7 @@ export async function startTestNode(options: {
         nodes: node.statusOf(nodes),
         pending: replica.pending(),
         held: replica.held(),
+        due: listDue(replica),
         void: replica.voids(),
         unknown: replica.unknown(),
         exposed: listExposed(replica).map(({ what }) => what),

@@ -290,7 +290,7 @@ for (const seed of seeds(10)) {
     const report = await replica.merge(bytesOf(random.shuffle([...chain, ahead, after, aside])))
     t.equal(report.added.length, 6)
     t.same([...replica.held()].sort(), [ahead.id, after.id].sort())
-    t.same(replica.explain(after.id), { status: 'held' })
+    t.same(replica.explain(after.id), { status: 'held', dueMs: after.stamp.wallMs - MAX_STAMP_AHEAD_MS })
     t.ok(replica.has(after.id))
     t.equal(replica.digest().count, 4)
     const own = await replica.commit(cluster.operator, [recordChange(4)])
