@@ -134,15 +134,22 @@ export function checkMemory(cluster: Cluster, name: string, { shared, gossip }: 
 
 export const STORM = 'no message storm'
 
+/** Segments between two machines in a second, adversaries included: a storm has thousands, a bad day a few dozen. */
+const SEGMENTS_PER_PAIR = 100
+
 /**
- * Each operation is pushed once over each link, when it is stored: of one that comes back nothing is told again. So a
- * process has pushed no more updates than it has operations, times the links that it can have.
+ * An operation is pushed once over each link when it is stored, and once more for each process that had put it into the
+ * shared document before it heard of the others'; of what comes back nothing is told again. So a process has pushed no
+ * more updates than operations, times links, times processes.
  */
-export function checkStorm(cluster: Cluster): void {
+export function checkStorm(cluster: Cluster, segmentsInLastSecond: number): void {
+  const mostSegments = SEGMENTS_PER_PAIR * (cluster.members.length + 2) ** 2
+  if (segmentsInLastSecond > mostSegments)
+    cluster.violate(STORM, `${segmentsInLastSecond} segments in a second, ${mostSegments} are the most`)
   for (const { machine, process } of cluster.present) {
     if (process === undefined || !process.life.alive) continue
     const pushed = process.gossip.counters.updatesPushed
-    const most = process.shared.replica.count * (cluster.members.length + 1)
+    const most = process.shared.replica.count * (cluster.members.length + 1) ** 2
     if (pushed > most) cluster.violate(STORM, `${machine.name} pushed ${pushed} updates, ${most} are the most`)
   }
 }

@@ -154,16 +154,16 @@ export const DELIBERATE_FAULTS: readonly DeliberateFault[] = [
     overreaching,
   ),
   fault(
-    'no-ancestors',
-    'an operation is folded without waiting for what it follows',
+    'deployers-are-operators',
+    'a deployer may sign what an operator may',
     [
       {
-        file: 'replication/replica/ledger.ts',
-        find: /missingHeads\(operation: Operation\): OperationId\[\] \{/,
-        replace: 'missingHeads(operation: Operation): OperationId[] {\n    if (operation.heads.length > 0) return []',
+        file: 'core/membership.ts',
+        find: /if \(.*\) return 'a deployer may only publish releases'/,
+        replace: 'if (demands !== undefined) return undefined',
       },
     ],
-    meddled,
+    overreaching,
   ),
   fault('serve-early', 'a release is served before all of it is here', [
     {
@@ -207,6 +207,7 @@ export const DELIBERATE_FAULTS: readonly DeliberateFault[] = [
       },
     ],
     { troubles: { crashes: true } },
+    20,
   ),
 ]
 

@@ -47,6 +47,7 @@ t.test('200 nodes, one operation: all have it after 4 hops, with less than 10 me
     if (scheduler.nowMs >= sentMs) hops.set(machine.name, Math.floor((scheduler.nowMs - sentMs) / HOP_MS))
   }
   cluster.isSilent = true
+  cluster.fromOneImage = true
   await cluster.found(200, [])
   await scheduler.runUntil(scheduler.nowMs + 3000)
   const pushed = () => cluster.running.reduce((sum, { gossip }) => sum + gossip.counters.updatesPushed, 0)

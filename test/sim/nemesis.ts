@@ -157,7 +157,10 @@ export class Nemesis {
     for (const id of replica.ids()) if (!others.some(({ shared }) => shared.has(id))) return
     this.#cluster.crash(member, 'kill', 1000)
     const flips = 1 + this.#random.integer(3)
-    for (let i = 0; i < flips; i++) member.machine.disk.flipBit((path) => !path.endsWith('/CURRENT'))
+    const isMeant = this.#random.chance(0.6)
+      ? (path: string) => path.endsWith('.log')
+      : (path: string) => !path.endsWith('/CURRENT')
+    for (let i = 0; i < flips; i++) member.machine.disk.flipBit(isMeant)
     this.#count('flip', member.machine.name)
   }
 

@@ -135,8 +135,9 @@ async function run(scheduler: Scheduler, options: SimulationOptions): Promise<Si
 
 /** Looks every second whether somebody speaks without end; a storm ends the run, which would not end by itself. */
 function watchForStorms(cluster: Cluster): void {
+  const before = cluster.network.counts.segments
   cluster.scheduler.after(1000, () => {
-    checkStorm(cluster)
+    checkStorm(cluster, cluster.network.counts.segments - before)
     if (cluster.violations.some(({ promise }) => promise === STORM)) cluster.scheduler.stop()
     else watchForStorms(cluster)
   })

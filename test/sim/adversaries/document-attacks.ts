@@ -8,7 +8,7 @@ const MAP = 'operations'
 
 /** Deletes entries of the shared document. */
 export function deleteEntries(peer: HostilePeer, random: Random): void {
-  const document = copyOf(peer.document)
+  const document = copyOf(peer.document, random)
   const map = document.getMap<Uint8Array>(MAP)
   const keys = [...map.keys()]
   if (keys.length === 0) return
@@ -23,14 +23,14 @@ export function deleteEntries(peer: HostilePeer, random: Random): void {
 export function replaceEntries(peer: HostilePeer, random: Random): void {
   const keys = [...peer.document.getMap(MAP).keys()]
   if (keys.length === 0) return
-  const document = new Y.Doc()
+  const document = newDocument(random)
   const map = document.getMap<Uint8Array>(MAP)
   peer.sync({ kind: 'update', update: updateOf(document, () => map.set(random.pick(keys), random.bytes(80))) })
 }
 
 /** Puts a right operation into the slot of the document that another process will write next. */
 export function squatSlot(peer: HostilePeer, random: Random, { id, bytes }: OperationRecord): void {
-  const document = copyOf(peer.document)
+  const document = copyOf(peer.document, random)
   const clients = [...document.store.clients.keys()]
   if (clients.length === 0) return
   document.clientID = random.pick(clients)
@@ -40,7 +40,7 @@ export function squatSlot(peer: HostilePeer, random: Random, { id, bytes }: Oper
 
 /** Tells of the second of two entries and keeps the first to itself. */
 export function leaveGap(peer: HostilePeer, random: Random, { id, bytes }: OperationRecord): void {
-  const document = new Y.Doc()
+  const document = newDocument(random)
   const map = document.getMap<Uint8Array>(MAP)
   map.set(id, new Uint8Array(bytes))
   const vector = Y.encodeStateVector(document)
@@ -85,8 +85,15 @@ export function replayAwareness(peer: HostilePeer, random: Random): void {
   if (entries.length > 0) peer.send({ type: 'awareness', entries })
 }
 
-function copyOf(document: Y.Doc): Y.Doc {
-  const copy = new Y.Doc()
+/** Yjs draws client ids itself; in a simulation they come from the seed. */
+function newDocument(random: Random): Y.Doc {
+  const document = new Y.Doc()
+  document.clientID = random.integer(2 ** 32)
+  return document
+}
+
+function copyOf(document: Y.Doc, random: Random): Y.Doc {
+  const copy = newDocument(random)
   Y.applyUpdate(copy, Y.encodeStateAsUpdate(document))
   return copy
 }

@@ -27,6 +27,7 @@ export class HostilePeer {
 
   constructor(cluster: Cluster, machine: Machine, life: ProcessLife, signer: Signer, target: Member) {
     this.target = target
+    this.document.clientID = Math.floor(life.runtime.random() * 2 ** 32)
     this.#decoder.limitBytes = MAX_FRAME_BYTES
     const session = new Session({
       role: 'initiator',

@@ -2,7 +2,7 @@ import { crc32 } from 'node:zlib'
 import { decodeMessage, encodeCanonical } from '../../../core/index.ts'
 import type { Inode } from './disk.ts'
 import { virtualPromises } from './files.ts'
-import { findProcess } from './process-life.ts'
+import { findProcess, type ProcessLife } from './process-life.ts'
 
 type Pair = readonly [Uint8Array, Uint8Array]
 interface Put {
@@ -49,7 +49,7 @@ export class VirtualLevel implements AsyncDisposable {
     const { life, path } = this.#where()
     const current = `${path}/CURRENT`
     await virtualPromises.mkdir(this.#location)
-    if (locks.has(lockName(life.name, path))) throw levelError('LEVEL_LOCKED', 'lock: already held by process')
+    if (locksOf(life).has(path)) throw levelError('LEVEL_LOCKED', 'lock: already held by process')
     if (life.disk.find(current) === undefined) {
       if (options.createIfMissing === false)
         throw levelError('LEVEL_DATABASE_NOT_OPEN', 'does not exist (create_if_missing is false)')
@@ -58,14 +58,14 @@ export class VirtualLevel implements AsyncDisposable {
       await virtualPromises.writeFile(`${this.#location}/CURRENT`, 'MANIFEST-000001\n', { flush: true })
       await (await virtualPromises.open(this.#location)).sync()
     }
-    locks.add(lockName(life.name, path))
+    locksOf(life).add(path)
     this.#log = life.disk.find(`${path}/${LOG}`) ?? life.disk.create(`${path}/${LOG}`)
     this.#load(this.#log.bytes)
   }
 
   async close(): Promise<void> {
     const { life, path } = this.#where()
-    locks.delete(lockName(life.name, path))
+    locksOf(life).delete(path)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -176,8 +176,14 @@ export class VirtualLevel implements AsyncDisposable {
   }
 }
 
-/** Held locks; a process that died holds none, for its name is never used again. */
-const locks = new Set<string>()
-const lockName = (process: string, path: string) => `${process}${path}`
+/** Held locks; a process that died holds none. */
+const locks = new WeakMap<ProcessLife, Set<string>>()
+
+function locksOf(life: ProcessLife): Set<string> {
+  const held = locks.get(life) ?? new Set<string>()
+  locks.set(life, held)
+  return held
+}
+
 const nameOf = (key: Uint8Array) => Buffer.from(key).toString('latin1')
 const levelError = (code: string, message: string) => Object.assign(new Error(message), { code })

@@ -15,7 +15,7 @@ export class Machine {
   readonly host: string
   readonly signer: Signer
   readonly clock = new Clock()
-  readonly disk: Disk
+  disk: Disk
   readonly shelf = new Shelf()
   readonly scheduler: Scheduler
   readonly network: VirtualNetwork
