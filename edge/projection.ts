@@ -3,8 +3,10 @@ import {
   type DomainView,
   findDomain,
   type Hostname,
+  hashBlob,
   hostOwner,
   type Log,
+  MakiError,
   Manifest,
   type Release,
   type Scope,
@@ -70,7 +72,11 @@ export class SiteProjection {
   async #load(domain: Hostname, release: Release): Promise<SiteRelease> {
     const active = this.#active.get(domain)
     if (active?.id === release.id) return active
-    const manifest = Manifest.decode(await this.#blobs.read(release.manifest))
+    const bytes = await this.#blobs.read(release.manifest)
+    // What a disk altered may unpack all the same, and would serve files under wrong names.
+    if (hashBlob(bytes) !== release.manifest)
+      throw new MakiError('MAKI_BLOB_MISMATCH', `the manifest of ${domain} is damaged on this node`)
+    const manifest = Manifest.decode(bytes)
     const functions = release.functions ?? []
     if (functions.length === 0) return { id: release.id, manifest }
     return {

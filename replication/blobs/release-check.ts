@@ -1,4 +1,12 @@
-import { type BlobHash, MakiError, Manifest, type ManifestFile, namedBlobs, type Release } from '../../core/index.ts'
+import {
+  type BlobHash,
+  hashBlob,
+  MakiError,
+  Manifest,
+  type ManifestFile,
+  namedBlobs,
+  type Release,
+} from '../../core/index.ts'
 import type { WantedBlob } from './blob-wants.ts'
 
 /** What a check needs of the blob store. */
@@ -80,7 +88,10 @@ export class ReleaseChecker {
 
   async #read(hash: BlobHash): Promise<Manifest> {
     if (this.#decoded?.hash === hash) return this.#decoded.manifest
-    const manifest = Manifest.decode(await this.#store.read(hash))
+    const bytes = await this.#store.read(hash)
+    // A bit that the disk flipped may leave a manifest that unpacks, and asks for files that nobody ever had.
+    if (hashBlob(bytes) !== hash) throw new MakiError('MAKI_INVALID', `the manifest ${hash} has other bytes here`)
+    const manifest = Manifest.decode(bytes)
     this.#decoded = { hash, manifest }
     return manifest
   }
