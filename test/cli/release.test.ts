@@ -275,3 +275,24 @@ t.test('a deployer rolls back its domain, and is told what it may not do before 
   t.match(await cluster.maki('sync', '--key', key), { code: 0 })
   t.same(node!.replica.voids(), [])
 })
+
+t.test('a rollback brings functions back, and works while a node is down', async (t) => {
+  await using cluster = await startTestCluster({ nodes: ['one', 'two'] })
+  const [one, two] = cluster.nodes
+  await announceSchema(cluster)
+  const component = Buffer.from('a component')
+  await one!.blobs.put(hashBlob(component), chunks(component))
+  const functions = [{ path: 'api/hello.wasm', component: hashBlob(component), timeoutMs: 500 }]
+  const first = await publish(cluster, { 'index.html': 'one' })
+  const { kind, domain, via, ...content } = (await one!.replica.read(first as never))!.changes.find(
+    (change) => change.kind === 'release.publish',
+  )!
+  const withFunctions = await cluster.write(one!, [{ kind, domain, ...content, functions }])
+  await publish(cluster, { 'index.html': 'two' })
+  await two!.stop()
+  t.match(await cluster.json('rollback', 'example.com'), { changed: true, to: withFunctions.id, node: 'one' })
+  t.same(findRelease(one!.replica.state, example)?.functions, functions)
+  t.match(await cluster.json('release', 'show', 'example.com'), { functions: ['api/hello.wasm'], kept: 'whole' })
+  await one!.blobs.remove(hashBlob(component))
+  t.match(await cluster.json('release', 'show', 'example.com'), { kept: 'partly', missing: 1 }, 'components count too')
+})
