@@ -25,7 +25,7 @@ const fault = (
   what: string,
   edits: readonly Edit[],
   options: Partial<SimulationOptions> = {},
-  withinSeeds = 10,
+  withinSeeds = 40,
 ): DeliberateFault => ({ name, what, edits, options, withinSeeds })
 
 const meddled = { powers: { document: true } }
@@ -69,7 +69,6 @@ export const DELIBERATE_FAULTS: readonly DeliberateFault[] = [
       },
     ],
     { ...meddled, troubles: { partitions: true } },
-    30,
   ),
   fault(
     'no-anti-entropy',
@@ -82,7 +81,6 @@ export const DELIBERATE_FAULTS: readonly DeliberateFault[] = [
       },
     ],
     { ...meddled, troubles: { partitions: true, network: true } },
-    30,
   ),
   fault(
     'no-rank',
@@ -108,7 +106,6 @@ export const DELIBERATE_FAULTS: readonly DeliberateFault[] = [
       },
     ],
     robbed,
-    20,
   ),
   fault(
     'no-signatures',
@@ -139,7 +136,6 @@ export const DELIBERATE_FAULTS: readonly DeliberateFault[] = [
       },
     ],
     robbed,
-    20,
   ),
   fault(
     'nodes-are-operators',
@@ -183,7 +179,6 @@ export const DELIBERATE_FAULTS: readonly DeliberateFault[] = [
       },
     ],
     { powers: { awareness: true }, troubles: { crashes: true } },
-    30,
   ),
   fault(
     'no-checksum',
@@ -194,7 +189,6 @@ export const DELIBERATE_FAULTS: readonly DeliberateFault[] = [
       { file: 'replication/store/level-store.ts', find: /if \(sum\.count < expected\.count\) .*/, replace: '' },
     ],
     { troubles: { flips: true } },
-    30,
   ),
   fault(
     'no-redial',
@@ -207,7 +201,6 @@ export const DELIBERATE_FAULTS: readonly DeliberateFault[] = [
       },
     ],
     { troubles: { crashes: true } },
-    20,
   ),
 ]
 
