@@ -5,8 +5,6 @@ import {
   findWriterWithout,
   listUndoKeys,
   MakiError,
-  type MemberKey,
-  nextStamp,
   type Operation,
   type OperationId,
   type SkippedKey,
@@ -22,6 +20,7 @@ import { plainLine, type Style } from '../output/output.ts'
 import { formatValue } from '../output/value-words.ts'
 import { formatAgo } from '../output/when.ts'
 import { MakiCommand } from '../program/base.ts'
+import { requireRight } from '../require-right.ts'
 import { readWritten } from '../written.ts'
 
 interface UndoResult {
@@ -77,7 +76,7 @@ export default class Undo extends MakiCommand<UndoResult> {
     }
     if (plan.changes.length === 0) this.exitCode = 1
     if (plan.changes.length === 0 || signer === undefined) return { ...result, operation: null, node: null }
-    requireRight(replica, signer.key, plan.changes, this.host.runtime.now())
+    requireRight(replica.fold, signer.key, plan.changes, this.host.runtime.now())
     await requireBlobs(client, plan.changes)
     const message = flags.message ?? `undo ${shortId(operation.id)}: ${firstWords(operation)}`
     const made = await client.commit(plan.changes, { signer, message })
@@ -139,23 +138,6 @@ async function readOperation(replica: Replica, typed: string): Promise<Operation
     })
   }
   return operation
-}
-
-/** A deployer takes back releases of its domains, and nothing else: what exceeds its role would be void. */
-function requireRight(
-  replica: Pick<Replica, 'fold'>,
-  author: MemberKey,
-  changes: readonly Change[],
-  nowMs: number,
-): void {
-  const heads = replica.fold.heads()
-  const stamps = heads.map(({ stamp }) => stamp)
-  const draft = { author, stamp: nextStamp(nowMs, stamps), heads: heads.map(({ id }) => id), changes }
-  const { reason } = replica.fold.preview(draft)
-  if (reason === undefined) return
-  throw new MakiError('MAKI_OPERATION_REFUSED', `you may not take that back: ${reason}`, {
-    hint: 'Ask an operator: maki operator list',
-  })
 }
 
 /** A release whose files are gone is refused before it is signed. */

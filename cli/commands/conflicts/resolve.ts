@@ -1,5 +1,5 @@
 import { Args, Flags } from '@oclif/core'
-import { type Conflict, type Key, MakiError, type OperationId, shortId } from '../../../core/index.ts'
+import { type Conflict, findKeyParts, type Key, MakiError, type OperationId, shortId } from '../../../core/index.ts'
 import type { Replica } from '../../../replication/index.ts'
 import { findKeys } from '../../key-query.ts'
 import { chooseSides } from '../../output/conflict-view.ts'
@@ -7,6 +7,7 @@ import { describeChange } from '../../output/describe-change.ts'
 import { resolvePrefix } from '../../output/operation-view.ts'
 import type { Style } from '../../output/output.ts'
 import { MakiCommand } from '../../program/base.ts'
+import { requireRight } from '../../require-right.ts'
 import { planResolution } from '../../resolve-conflict.ts'
 
 interface ResolveResult {
@@ -55,6 +56,10 @@ export default class ConflictsResolve extends MakiCommand<ResolveResult> {
     const side = sides.find(({ operation }) => operation === taken)
     if (side === undefined) throw new Error(`${taken} is no side of ${key}`)
     const changes = planResolution(client.state, key, side)
+    requireRight(replica.fold, signer.key, changes, this.host.runtime.now())
+    const removal = sides.find(({ value }) => value === undefined)
+    if (findKeyParts(key)?.kind === 'domain' && side.value !== undefined && removal !== undefined)
+      this.note(`What else the removal took stays away; maki undo ${shortId(removal.operation)} brings it back.`)
     const message = flags.message ?? `take ${shortId(taken)} at ${key}`
     const operation = await client.commit(changes, { signer, message: message.slice(0, 2000) })
     const { machine } = await this.send(client, operation.id)
