@@ -1,6 +1,7 @@
 import t from 'tap'
-import { type CertificateName, type CertificateValue, type Sealed, sealPurpose } from '../../../core/index.ts'
-import { createEpoch, sealValue } from '../../../replication/seals/index.ts'
+import { type CertificateName, type ClusterId, createSigner, type Sealed, sealPurpose } from '../../../core/index.ts'
+import { CertificateRing, createEpoch, sealGrant, sealValue } from '../../../replication/seals/index.ts'
+import * as pem from '../../support/certificates.ts'
 import { nodeJoin, seedOf, World } from './seal-world.ts'
 
 const PURPOSE = sealPurpose.certificate('example.com')
@@ -41,6 +42,9 @@ t.test('what is sealed opens where it belongs and nowhere else', async (t) => {
   t.throws(() => node.keeper.open(sealPurpose.certificate('example.org'), sealed), { code: 'MAKI_INVALID' })
   const foreign = sealValue(createEpoch(world.runtime).epoch, bytes('secret'), place, world.runtime)
   t.throws(() => node.keeper.open(PURPOSE, foreign), { code: 'MAKI_NOT_FOUND' })
+  const elsewhere = { cluster: 'b'.repeat(51).concat('a') as ClusterId, purpose: PURPOSE }
+  const copied = sealValue(epoch, bytes('secret'), elsewhere, world.runtime)
+  t.throws(() => node.keeper.open(PURPOSE, copied), { code: 'MAKI_INVALID' }, 'of another cluster')
 
   const again = (text: string, purpose = PURPOSE) => sealValue(epoch, bytes(text), { ...place, purpose }, world.runtime)
   const items = [
@@ -77,40 +81,83 @@ t.test('after a removal a new epoch is begun, and values of the old one can stil
   t.equal(new TextDecoder().decode(late.keeper.open(PURPOSE, sealed)), 'x')
 })
 
-t.test('a grant that does not open is given again by another', async (t) => {
-  await using world = new World(4)
+for (const kind of ['garbage', 'the key of another epoch'] as const) {
+  t.test(`a grant of ${kind} counts as none, and is given again by another`, async (t) => {
+    await using world = new World(4)
+    const a = world.add(10)
+    world.add(11, a)
+    world.gossip()
+    await world.pass(1000)
+    const epoch = a.keeper.present()!
+    // A stolen key of the first node grants before anybody else can.
+    const at = world.nodes[1]!
+    const { key } = createSigner(seedOf(12))
+    const another = sealGrant({ ...createEpoch(world.runtime), epoch }, key, world.cluster.id, world.runtime)
+    at.replica.write(world.cluster.operator, [nodeJoin(key, 'node12')])
+    at.replica.write(a.signer, [{ kind: 'seal.grant', epoch, node: key, box: kind === 'garbage' ? 'AAAA' : another }])
+    const late = world.add(12, at)
+    t.same(late.keeper.lacks, [epoch])
+    await world.pass(5000)
+    t.ok(late.keeper.holds(epoch))
+    t.equal(late.keeper.present(), epoch)
+    t.equal(late.keeper.counts.grantsRefused, 1)
+  })
+}
+
+t.test('a node that nobody can help begins an epoch for all', async (t) => {
+  await using world = new World(6)
   const a = world.add(10)
-  world.add(11, a)
-  world.gossip()
   await world.pass(1000)
-  const epoch = a.keeper.present()!
-  // A stolen key of the first node grants garbage to whoever joins, before anybody else can.
-  const at = world.nodes[1]!
-  const { key } = await import('../../../core/index.ts').then(({ createSigner }) => createSigner(seedOf(12)))
-  at.replica.write(world.cluster.operator, [nodeJoin(key, 'node12')])
-  at.replica.write(a.signer, [{ kind: 'seal.grant', epoch, node: key, box: 'AAAA' }])
-  const late = world.add(12, at)
-  t.same(late.keeper.lacks, [epoch])
+  const before = a.keeper.present()!
+  // The only other one that holds it is away for good.
+  const b = world.add(11, a)
+  a.side = 1
+  await world.pass(20_000, 1000)
+  t.equal(b.keeper.present(), before)
+  t.notOk(b.keeper.holds(before))
+  await world.pass(100_000, 1000)
+  const after = b.keeper.present()!
+  t.not(after, before)
+  t.ok(b.keeper.holds(after))
+  a.side = 0
+  world.gossip()
   await world.pass(5000)
-  t.ok(late.keeper.holds(epoch))
-  t.equal(late.keeper.counts.grantsRefused, 1)
+  t.ok(a.keeper.holds(after))
 })
 
-t.test('a state that holds another thing than a certificate harms nobody', async (t) => {
+t.test('certificates are opened, checked, and found by host', async (t) => {
   await using world = new World(5)
   const node = world.add(10)
-  const epoch = await Promise.all([node.keeper.ensureEpoch(), world.pass(1000)]).then(([one]) => one)
-  const { CertificateRing } = await import('../../../replication/seals/index.ts')
+  const { replica } = node
   const errors: string[] = []
   const log = { debug() {}, info() {}, warn() {}, error: (event: string) => errors.push(event) }
   const ring = new CertificateRing({ opener: node.keeper, log })
-  const place = { cluster: node.replica.cluster, purpose: PURPOSE }
-  node.replica.write(world.cluster.operator, [
-    certificate(sealValue(epoch, bytes('no key'), place, world.runtime)) satisfies Omit<CertificateValue, 'x'>,
-  ])
-  ring.refresh(node.replica.state)
-  ring.refresh(node.replica.state)
-  t.same(errors, ['certificate.unusable'])
-  t.same(ring.counts, { open: 0, unusable: 1 })
+  const changes: string[][] = []
+  ring.events.on('change', ({ names }) => changes.push([...names]))
+  const epoch = await Promise.all([node.keeper.ensureEpoch(), world.pass(1000)]).then(([one]) => one)
+  const put = (name: string, names: readonly string[], chain: string, key: string, notAfterMs = 1) => {
+    const purpose = sealPurpose.certificate(name)
+    const sealed = sealValue(epoch, bytes(key), { cluster: replica.cluster, purpose }, world.runtime)
+    const change = { ...certificate(sealed), name: name as CertificateName, names: names as CertificateName[] }
+    replica.write(world.cluster.operator, [{ ...change, chain, notAfterMs }])
+    ring.refresh(replica.state)
+  }
+  put('example.com', ['*.example.com', 'example.com'], pem.LEAF + pem.INTERMEDIATE, pem.LEAF_KEY)
+  t.equal(ring.find('example.com')?.key, pem.LEAF_KEY)
+  t.equal(ring.find('www.example.com')?.name, 'example.com')
+  for (const host of ['a.b.example.com', 'example.org', 'com', '']) t.equal(ring.find(host), undefined, host)
+  put('*.example.com', ['*.example.com'], pem.LEAF, pem.LEAF_KEY, 2)
+  t.equal(ring.find('www.example.com')?.name, '*.example.com', 'the one that lasts longer')
+  ring.refresh(replica.state)
+  t.same(changes, [['example.com'], ['*.example.com']], 'what did not change is not opened again')
+
+  put('other.example', ['other.example'], pem.OTHER, pem.LEAF_KEY)
+  put('stolen.example', ['stolen.example'], pem.OTHER, pem.OTHER_KEY)
+  put('junk.example', ['junk.example'], 'no chain', 'no key')
+  t.same(errors, ['certificate.unusable', 'certificate.unusable', 'certificate.unusable'])
+  t.same(ring.counts, { open: 2, unusable: 3 })
+  t.equal(ring.find('other.example') ?? ring.find('stolen.example') ?? ring.find('junk.example'), undefined)
+  replica.write(world.cluster.operator, [{ kind: 'certificate.remove', name: 'example.com' as CertificateName }])
+  ring.refresh(replica.state)
   t.equal(ring.find('example.com'), undefined)
 })
