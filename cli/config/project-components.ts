@@ -13,6 +13,8 @@ export interface ComponentConfig {
   /** Absolute. */
   readonly source: string
   readonly env: Readonly<Record<string, string>>
+  /** Where some of `env` was read from, absolute. */
+  readonly envFile: string | undefined
   readonly timeoutMs: number | undefined
   readonly maxMemoryMb: number | undefined
 }
@@ -129,6 +131,7 @@ class ComponentReader {
       path,
       source,
       env: await this.#readEnv(component, at),
+      envFile: component.env_file === undefined ? undefined : resolve(this.#base, component.env_file),
       timeoutMs: component.timeout_ms,
       maxMemoryMb: component.max_memory_mb,
     }

@@ -186,6 +186,8 @@ class PublishedProject implements AsyncDisposable {
   }
 }
 
-const watchedPaths = ({ file, domains }: ProjectConfig): string[] => [
-  ...new Set([file, ...domains.flatMap(({ folder }) => folder ?? [])]),
-]
+function watchedPaths({ file, domains }: ProjectConfig): string[] {
+  const components = domains.flatMap(({ components }) => [...components.functions, ...components.transforms])
+  const paths = [...domains.map(({ folder }) => folder), ...components.map(({ envFile }) => envFile)]
+  return [...new Set([file, ...paths.filter((path) => path !== undefined)])]
+}
