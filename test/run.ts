@@ -24,7 +24,7 @@ const ORDER = [
   'test/cli',
 ]
 const LAST = ['test/sim', 'test/e2e']
-/** Generous: only a file that hangs meets it. End-to-end files start whole clusters and fresh clones. */
+/** Generous: only a file that hangs meets it. End-to-end files start whole clusters and fresh clones, the simulator hundreds of them. */
 const FILE_TIMEOUT_MS = 180_000
 const E2E_TIMEOUT_MS = 900_000
 
@@ -49,7 +49,7 @@ async function runFiles(files: readonly string[]): Promise<void> {
   const queue = [...files]
   const work = async (): Promise<void> => {
     for (let file = queue.shift(); file !== undefined; file = queue.shift()) {
-      const timeoutMs = file.startsWith('test/e2e/') ? E2E_TIMEOUT_MS : FILE_TIMEOUT_MS
+      const timeoutMs = LAST.some((folder) => file.startsWith(`${folder}/`)) ? E2E_TIMEOUT_MS : FILE_TIMEOUT_MS
       record(await runTestFile(root, file, timeoutMs))
     }
   }

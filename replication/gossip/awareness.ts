@@ -13,7 +13,7 @@ export const HEARTBEAT_MS = 5000
 /** A member is up while its last word is younger: two heartbeats may be lost. */
 export const UP_MS = 15_000
 /** An older incarnation that still speaks this long after the newer one began is a second machine, not a late frame. */
-const CLONE_GRACE_MS = 5000
+export const CLONE_GRACE_MS = 5000
 /** Entries that arrive closer together say nothing about how fast the author's clock is. */
 const OFFSET_SPACING_MS = 1000
 
@@ -126,6 +126,11 @@ export class Awareness {
     }
     this.#accept(known, entry, nowMs)
     return { kind: 'new' }
+  }
+
+  /** To be called when an earlier process of a member is alive, though a later one has been here for the grace and more. */
+  noteEarlier(key: MemberKey, later: number, earlier: number): void {
+    this.#reportClone(key, later, earlier)
   }
 
   /** Everything that is known and signed, ours included; what a new link is told first. */

@@ -1,6 +1,6 @@
 import { type Cancel, Emitter, type MemberKey } from '../../core/index.ts'
 import { chunkBySize } from './anti-entropy.ts'
-import { Awareness, type AwarenessView, isSendersFault } from './awareness.ts'
+import { Awareness, type AwarenessView, CLONE_GRACE_MS, isSendersFault } from './awareness.ts'
 import type { AwarenessData } from './awareness-entry.ts'
 import { Dialer, parseDialTarget } from './dialer.ts'
 import { GossipLink } from './gossip-link.ts'
@@ -44,6 +44,8 @@ interface Peering {
   readonly link: GossipLink
   readonly peer: SessionPeer
   readonly claim: LinkClaim
+  /** On the monotonic clock. */
+  readonly sinceMs: number
   /** Until when it need not be a member, on the monotonic clock; undefined for who was one. */
   graceUntilMs: number | undefined
   badEntries: number
@@ -195,6 +197,9 @@ class NetworkGossip implements GossipService {
     const claim: LinkClaim = { incarnation: peer.incarnation, initiator }
     const known = this.#peerings.get(peer.key)
     if (known !== undefined && chooseLink(known.claim, claim) === 'keep-known') {
+      // Whoever took this link's place would otherwise keep the other machine from being heard at all.
+      const isTwin = claim.incarnation < known.claim.incarnation && runtime.monotonic() > known.sinceMs + CLONE_GRACE_MS
+      if (isTwin) this.#awareness.noteEarlier(peer.key, known.claim.incarnation, claim.incarnation)
       link.close('duplicate', 'another link with this peer stays')
       return
     }
@@ -203,7 +208,7 @@ class NetworkGossip implements GossipService {
       return
     }
     const graceUntilMs = peer.admission.length === 0 ? undefined : runtime.monotonic() + ADMISSION_GRACE_MS
-    const peering: Peering = { link, peer, claim, graceUntilMs, badEntries: 0 }
+    const peering: Peering = { link, peer, claim, sinceMs: runtime.monotonic(), graceUntilMs, badEntries: 0 }
     this.#peerings.set(peer.key, peering)
     known?.link.close('duplicate', 'a better link with this peer is up')
     if (link.dialled !== undefined) this.#dialer.linked(link.dialled, peer.key)
