@@ -39,7 +39,13 @@ function sealAt(world: World, { replica }: WorldNode): SealedByLaptop | undefine
 }
 
 /** What somebody writes who has a key that he should not have; he knows every private half that the key's owner knows. */
-function attack(world: World, random: Random, at: WorldNode, victim: WorldNode, known: Set<SealEpochKey>): void {
+function attack(
+  world: World,
+  random: Random,
+  at: WorldNode,
+  victim: WorldNode,
+  known: Map<SealEpochKey, MemberKey>,
+): void {
   const secret = createEpoch(world.runtime)
   const { replica } = at
   const target = random.pick(world.nodes).signer.key
@@ -62,15 +68,15 @@ function attack(world: World, random: Random, at: WorldNode, victim: WorldNode, 
     ],
     [{ kind: 'seal.epoch', epoch: 'a'.repeat(52) as SealEpochKey }],
   ]
-  known.add(secret.epoch)
   const signer = random.pick([victim.signer, world.cluster.operator, deployer])
+  known.set(secret.epoch, signer.key)
   replica.write(signer, random.pick(writes))
 }
 
 /** Joins, removals, partitions, stolen keys; returns what was sealed on the way. */
 async function live(world: World, random: Random, hostile: boolean) {
   const sealed: SealedByLaptop[] = []
-  const knownToThief = new Set<SealEpochKey>()
+  const knownToThief = new Map<SealEpochKey, MemberKey>()
   let number = 10
   world.add(number++)
   world.add(number++, world.nodes[0])
@@ -117,7 +123,7 @@ async function live(world: World, random: Random, hostile: boolean) {
 }
 
 for (const hostile of [false, true]) {
-  for (const seed of seeds(8)) {
+  for (const seed of seeds(6)) {
     t.test(`joins, removals and partitions${hostile ? ' with stolen keys' : ''}, seed ${seed}`, async (t) => {
       const random = createRandom(seed)
       await using world = new World(seed)
@@ -129,10 +135,12 @@ for (const hostile of [false, true]) {
         strangers.some((key) => (key === thief.key ? false : byKey.get(key)?.keeper.holds(epoch) === true)),
       )
       t.same(leaks, [], `${sealed.length} values`)
-      const known = sealed.filter(
-        ({ sealed: { epoch }, strangers }) => knownToThief.has(epoch) && strangers.includes(thief.key),
-      )
-      if (!hostile) t.same(known, [])
+      // Who has the key of a node that nobody has removed can read along; everybody else with a stolen key cannot.
+      const toThief = sealed.filter(({ sealed: { epoch }, strangers }) => {
+        const signer = knownToThief.get(epoch)
+        return signer !== undefined && (strangers.includes(signer) || !byKey.has(signer))
+      })
+      t.same(toThief, [], 'nobody seals to an epoch of an operator, a deployer or a removed node')
       const [first] = world.nodes
       const { replica } = first!
       const members = [...liveNodes(replica)].map((key) => byKey.get(key)!)
