@@ -179,8 +179,12 @@ export class Mallory {
 
   /** Some of what a node has as its heads now; never what lies in the future. */
   #recent(): { id: Operation['id']; stamp: Operation['stamp'] }[] {
-    const process = this.#random.pick(this.#cluster.running)
-    return process.shared.replica.heads().slice(-3)
+    const { running } = this.#cluster
+    if (running.length === 0) return [this.#cluster.admission]
+    const process = this.#random.pick(running)
+    const heads = process.shared.replica.heads().slice(-3)
+    // One whose store has just lost its beginning has none.
+    return heads.length === 0 ? [this.#cluster.admission] : heads
   }
 
   #steal(heads: readonly Pick<Operation, 'id' | 'stamp'>[], changes: readonly Change[], wallMs?: number): Operation {
