@@ -4,6 +4,7 @@ import {
   listExposed,
   MakiError,
   type MemberKey,
+  type Operation,
   type Release,
   type StateDelta,
 } from '../../core/index.ts'
@@ -15,14 +16,13 @@ import type {
   ControlEvent,
   OperationsPage,
 } from '../../edge/index.ts'
-import {
-  type Activation,
-  type BlobFetcher,
-  type BlobStore,
-  type GossipService,
-  type ReleaseChecker,
-  readOperation,
-  type SharedReplica,
+import type {
+  Activation,
+  BlobFetcher,
+  BlobStore,
+  GossipService,
+  ReleaseChecker,
+  SharedReplica,
 } from '../../replication/index.ts'
 import { listDue } from '../due.ts'
 import type { BlobCare } from './blob-care.ts'
@@ -100,11 +100,15 @@ export class NodeBackend implements ControlBackend {
   }
 
   async accept(operations: readonly Uint8Array[]): Promise<AcceptReport> {
-    const releases = operations.flatMap((bytes) => this.#newReleases(bytes))
-    // From before the look until the state has taken them in, nothing that they need can go.
-    using _pin = this.#ports.care.collector.pin(releases)
-    for (const release of releases) await this.#requireBlobs(release)
-    return await this.#ports.shared.replica.submit(operations)
+    const { shared, care } = this.#ports
+    using pins = new DisposableStack()
+    // Nothing is done for what a stranger sent, or somebody forged.
+    return await shared.replica.submit(operations, async (fresh) => {
+      const releases = fresh.flatMap(listReleases)
+      // From before the look until the state has taken them in, nothing that they need can go.
+      pins.use(care.collector.pin(releases))
+      for (const release of releases) await this.#requireBlobs(release)
+    })
   }
 
   operations(after: string | undefined): Promise<OperationsPage> {
@@ -139,13 +143,6 @@ export class NodeBackend implements ControlBackend {
     })
   }
 
-  #newReleases(bytes: Uint8Array): Release[] {
-    const { shared } = this.#ports
-    const { id, changes } = readOperation(bytes, shared.replica.cluster, { signatureChecked: true })
-    if (shared.has(id)) return []
-    return changes.flatMap((change) => (change.kind === 'release.publish' ? [{ ...change, id }] : []))
-  }
-
   /** A release is taken only with everything that it serves, so that it can go live at once and others can fetch it. */
   async #requireBlobs(release: Release): Promise<void> {
     const check = await this.#ports.checker.check(release)
@@ -157,6 +154,10 @@ export class NodeBackend implements ControlBackend {
         check.blobs.map(({ hash }) => hash),
       )
   }
+}
+
+function listReleases({ id, changes }: Operation): Release[] {
+  return changes.flatMap((change) => (change.kind === 'release.publish' ? [{ ...change, id }] : []))
 }
 
 function missingBlobs(domain: string, hashes: readonly BlobHash[]): MakiError {

@@ -13,6 +13,18 @@ export function stageHandedIn(
   nowMs: number,
   stage: Staged[],
 ): { readonly accepted: readonly OperationId[]; readonly known: readonly OperationId[] } {
+  const { fresh, known } = reserveAll(ledger, operations, nowMs)
+  ledger.stageAll(fresh, stage)
+  return { accepted: fresh.map(({ id }) => id), known }
+}
+
+/** Throws what `stageHandedIn` would throw now, and changes nothing. */
+export function checkHandedIn(ledger: Ledger, operations: readonly Operation[], nowMs: number): void {
+  for (const operation of reserveAll(ledger, operations, nowMs).fresh) ledger.release(operation)
+}
+
+/** Reserves what is not here yet, oldest first; nothing when one of them is refused. */
+function reserveAll(ledger: Ledger, operations: readonly Operation[], nowMs: number) {
   const known: OperationId[] = []
   const fresh: Operation[] = []
   try {
@@ -31,6 +43,5 @@ export function stageHandedIn(
     for (const operation of fresh) ledger.release(operation)
     throw error
   }
-  ledger.stageAll(fresh, stage)
-  return { accepted: fresh.map(({ id }) => id), known }
+  return { fresh, known }
 }

@@ -27,7 +27,7 @@ import {
 } from '../../core/index.ts'
 import type { InventoryView, MergeReport, OperationStore, StoreDamage } from '../ports.ts'
 import type { CheckpointOptions } from './checkpoints.ts'
-import { stageHandedIn } from './handed-in.ts'
+import { checkHandedIn, stageHandedIn } from './handed-in.ts'
 import { type Intake, Ledger, type LedgerEvents } from './ledger.ts'
 import { readOperation } from './read-operation.ts'
 import { incomplete, malformed, notPulled, requireDue } from './replica-errors.ts'
@@ -197,7 +197,7 @@ export class Replica implements AsyncDisposable {
   /**
    * Takes operations that a client made elsewhere, all or none; resolves when all are durable. Throws
    * MAKI_OPERATION_INVALID, MAKI_OPERATION_REFUSED (a stranger's, or a stamp too far ahead), MAKI_CONFLICT (follows
-   * what is not here).
+   * what is not here). `prepare` is given those that are new once all would be taken; nothing is when it rejects.
    */
   async submit(
     operations: readonly Uint8Array[],
@@ -211,6 +211,7 @@ export class Replica implements AsyncDisposable {
     })
   }
 
+    prepare?: (fresh: readonly Operation[]) => Promise<void>,
   /** Takes what a peer sent: stores all that is right, whatever else comes with it. Rejects only when the store fails. */
   merge(operations: readonly Uint8Array[], origin?: number): Promise<MergeReport> {
     const arrivals = operations.map((bytes) => ({ bytes }))
@@ -218,6 +219,10 @@ export class Replica implements AsyncDisposable {
   }
 
   /** As `merge`, for bytes that stood under an id. */
+    if (prepare !== undefined) {
+      await this.#run(() => checkHandedIn(this.#ledger, verified.operations, this.#runtime.now()))
+      await prepare(verified.operations)
+    }
   async mergeArrivals(arrivals: readonly Arrival[], origin?: number): Promise<MergeReport> {
     const verified = await this.#verify(arrivals)
     const operations = verified.operations.toSorted(compareOperations)

@@ -107,8 +107,7 @@ t.test('operations of B handed to A are refused, whichever way', async (t) => {
   const foreign = await listOperations(b1.client)
   for (const [i, bytes] of foreign.entries()) {
     const outcome = await a1.client.accept([bytes]).catch((error: unknown) => error)
-    // Of a release the files are looked for first; the next test brings them.
-    t.match(outcome, { code: /^MAKI_(OPERATION_INVALID|BLOB_MISSING)$/ }, `operation ${i}`)
+    t.match(outcome, { code: 'MAKI_OPERATION_INVALID' }, `operation ${i}, whatever files are here`)
   }
   const [own] = await listOperations(a1.client)
   const mixed = await a1.client.accept([own as Uint8Array, foreign[1] as Uint8Array]).catch((error: unknown) => error)

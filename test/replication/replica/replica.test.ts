@@ -216,6 +216,24 @@ t.test('submit takes all or nothing', async (t) => {
   }
 })
 
+t.test('what is to be prepared for operations is prepared when they would be taken, and before they are', async (t) => {
+  const chain = createChain(4)
+  const stranger = follow([chain[3]!], [recordChange(1)], { signer: testSigner(77) })
+  await using replica = await created()
+  const prepared: unknown[] = []
+  const prepare = async (fresh: readonly Operation[]) => {
+    prepared.push(...idsOf(fresh))
+    t.equal(replica.count, 1)
+  }
+  await t.rejects(replica.submit([...bytesOf(chain), stranger.bytes], prepare), { code: 'MAKI_OPERATION_REFUSED' })
+  t.same(prepared, [])
+  const fails = () => Promise.reject(new Error('a file is missing'))
+  await t.rejects(replica.submit(bytesOf(chain), fails), { message: 'a file is missing' })
+  t.same([replica.count, replica.heads().map(({ id }) => id)], [1, [cluster.creation.id]])
+  t.same((await replica.submit(bytesOf(chain), prepare)).accepted, idsOf(chain.slice(1)))
+  t.same(prepared, idsOf(chain.slice(1)), 'only what is new')
+})
+
 for (const seed of seeds(10)) {
   t.test(`what a peer sent without its heads is stored once when a client hands it in (SEED=${seed})`, async (t) => {
     const random = createRandom(seed)
