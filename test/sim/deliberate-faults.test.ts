@@ -1,9 +1,18 @@
+import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { DELIBERATE_FAULTS } from './deliberate-faults.ts'
 import { runSeeds } from './seed-runner.ts'
 
 /** Generous: the work is the same whatever the machine, the time it takes is not. */
 t.setTimeout(600_000)
+
+t.test('each fault fits the source that it changes', async (t) => {
+  for (const { name, edits } of DELIBERATE_FAULTS)
+    for (const { file, find, replace } of edits) {
+      const source = readFileSync(new URL(`../../${file}`, import.meta.url), 'utf8')
+      t.not(source.replace(find, replace), source, `${name} in ${file}`)
+    }
+})
 
 /** The simulator is worth its time when it finds what was put there to be found. */
 for (const { name, what, withinSeeds } of DELIBERATE_FAULTS) {
