@@ -156,9 +156,15 @@ export type ChangeKind = Change['kind']
 export type ChangeOf<Kind extends ChangeKind> = Extract<Change, { kind: Kind }>
 export const CHANGE_KINDS = changeSchema.options.map((option) => option.entries.kind.literal) as ChangeKind[]
 
+/** The schema of each kind: the variant would try one after another. */
+const schemaByKind = new Map<unknown, (typeof changeSchema.options)[number]>(
+  changeSchema.options.map((option) => [option.entries.kind.literal, option]),
+)
+
 /** Parses what an operation carries; returns the fault in words instead of a change where there is one. */
 export function readChange(input: unknown): { change: Change } | { fault: string } {
-  const result = v.safeParse(changeSchema, input)
+  const kind = typeof input === 'object' && input !== null && 'kind' in input ? input.kind : undefined
+  const result = v.safeParse(schemaByKind.get(kind) ?? changeSchema, input)
   if (result.success) return { change: result.output }
   const issue = result.issues[0]
   const path = v.getDotPath(issue)

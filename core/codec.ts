@@ -1,4 +1,5 @@
 import { Decoder, Encoder, ExtensionCodec } from '@msgpack/msgpack'
+import { isPlainlyCanonical } from './canonical-form.ts'
 import { checkMessageShape, MAX_DEPTH } from './message-shape.ts'
 
 /** Knows no extension, not even the timestamp: what we sign has one spelling. */
@@ -34,8 +35,13 @@ export function decodeMessage(bytes: Uint8Array, maxValues?: number): unknown {
   return decoder.decode(bytes)
 }
 
-/** True when `bytes` are exactly what `encodeCanonical` makes of `value`. */
+/** True when `bytes`, from which `value` was decoded, are exactly what `encodeCanonical` makes of it. */
 export function isCanonical(bytes: Uint8Array, value: unknown): boolean {
+  return isPlainlyCanonical(bytes) || isEncodingOf(bytes, value)
+}
+
+/** As `isCanonical`, for any bytes and in every case; a walk over the bytes answers most cases in a tenth of the time. */
+export function isEncodingOf(bytes: Uint8Array, value: unknown): boolean {
   let again: Uint8Array
   try {
     again = encoder.encodeSharedRef(value)

@@ -1,7 +1,7 @@
 export { announcedSchema, requireAnnounced } from './announced-schema.ts'
+export * from './certificate-chain.ts'
 export { type CertificateName, parseCertificateName, type SealEpochKey } from './change-fields.ts'
 export { type ChangeForOptions, changeFor } from './change-for.ts'
-export * from './certificate-chain.ts'
 export * from './changes.ts'
 export * from './codec.ts'
 export type { Digest } from './digest.ts'
