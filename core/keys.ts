@@ -48,3 +48,15 @@ export function verifySignature(key: MemberKey, bytes: Uint8Array, signature: Ui
     return false
   }
 }
+
+/** As `verifySignature`, on another thread of the process: for many, while this one has other things to do. */
+export function verifySignatureAside(key: MemberKey, bytes: Uint8Array, signature: Uint8Array): Promise<boolean> {
+  if (signature.length !== SIGNATURE_BYTES) return Promise.resolve(false)
+  return new Promise((resolve) => {
+    try {
+      verify(null, bytes, publicKeyObject(key), signature, (error, isRight) => resolve(error === null && isRight))
+    } catch {
+      resolve(false)
+    }
+  })
+}

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { type Change, readChange, SCHEMA, schemaOf } from './changes.ts'
 import { decodeMessage, encodeCanonical, isCanonical } from './codec.ts'
 import { MakiError } from './errors.ts'
@@ -116,16 +116,29 @@ export function decodeOperation(
   const creates = envelope.heads.length === 0
   if (!creates && cluster === undefined) throw invalid('it belongs to a cluster that is not known here')
   const signed = signedBytes(creates ? undefined : cluster, body)
-  const id = operationIdFrom(createHash('sha256').update(signed).digest())
+  const id = operationIdFrom(hash('sha256', signed, 'buffer'))
   if (creates && cluster !== undefined && (id as string) !== cluster) throw invalid('it creates another cluster')
   if (
     options.signatureChecked !== true &&
     !verifySignature(envelope.author, signed, bytes.subarray(0, SIGNATURE_BYTES))
   ) {
-    throw invalid('its signature is not its author’s, or it belongs to another cluster')
+    throw wrongSignature()
   }
   return { id, ...envelope, bytes }
 }
+
+/** What an operation that was read with `signatureChecked` has still to answer for; the arguments of `verifySignature`. */
+export function signatureOf(
+  { author, heads, bytes }: Operation,
+  cluster: ClusterId | undefined,
+): readonly [author: MemberKey, signed: Uint8Array, signature: Uint8Array] {
+  const signed = signedBytes(heads.length === 0 ? undefined : cluster, bytes.subarray(SIGNATURE_BYTES))
+  return [author, signed, bytes.subarray(0, SIGNATURE_BYTES)]
+}
+
+/** What `decodeOperation` throws where the signature is wrong. */
+export const wrongSignature = (): MakiError =>
+  invalid('its signature is not its author’s, or it belongs to another cluster')
 
 /** The id that bytes claim, without checking anything but their shape; for a store that looks for damage. */
 export function operationIdOf(bytes: Uint8Array, cluster: ClusterId): OperationId {

@@ -43,6 +43,7 @@ export type {
   MergeReport,
   OperationRecord,
   OperationStore,
+  SignatureCheck,
   StoreDamage,
 } from './ports.ts'
 export type { CheckpointOptions } from './replica/checkpoints.ts'

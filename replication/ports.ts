@@ -1,4 +1,4 @@
-import type { OperationId } from '../core/index.ts'
+import type { MemberKey, OperationId } from '../core/index.ts'
 
 /** An operation as it is kept and sent: its id and its bytes. */
 export interface OperationRecord {
@@ -33,6 +33,12 @@ export interface OperationStore extends AsyncDisposable {
   /** Waits for appends under way. Idempotent. */
   close(): Promise<void>
 }
+
+/**
+ * Checks an Ed25519 signature: as `verifySignature` of core does, or elsewhere (`verifySignatureAside`), so that a node
+ * that merges much still answers. Never rejects.
+ */
+export type SignatureCheck = (key: MemberKey, bytes: Uint8Array, signature: Uint8Array) => boolean | Promise<boolean>
 
 /** What a look through a damaged store found; the damaged files are kept aside. */
 export interface StoreDamage {

@@ -1,5 +1,12 @@
 import { availableParallelism } from 'node:os'
-import { type BlobHash, type ClusterId, type Log, MakiError, type Runtime } from '../../core/index.ts'
+import {
+  type BlobHash,
+  type ClusterId,
+  type Log,
+  MakiError,
+  type Runtime,
+  verifySignatureAside,
+} from '../../core/index.ts'
 import { startControlServer } from '../../edge/index.ts'
 import {
   Activation,
@@ -59,7 +66,8 @@ export async function startNode(options: NodeOptions): Promise<Node> {
   const { signer, seed } = await readNodeKey(config.node.data_dir)
 
   const store = starting.use(await openLevelStore({ directory: folders.operations, cluster, runtime, log }))
-  const replicated = { store, cluster, runtime, log, checkpoint: { file: folders.checkpoint } }
+  const checkpoint = { file: folders.checkpoint }
+  const replicated = { store, cluster, runtime, log, checkpoint, checkSignature: verifySignatureAside }
   const replica = starting.use(await Replica.open(replicated))
   if (replica.count === 0) await replica.submit(await readSeed(folders.seed))
 

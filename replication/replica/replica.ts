@@ -24,8 +24,9 @@ import {
   type Stamp,
   type State,
   type StateDelta,
+  verifySignature,
 } from '../../core/index.ts'
-import type { InventoryView, MergeReport, OperationStore, StoreDamage } from '../ports.ts'
+import type { InventoryView, MergeReport, OperationStore, SignatureCheck, StoreDamage } from '../ports.ts'
 import type { CheckpointOptions } from './checkpoints.ts'
 import { checkHandedIn, stageHandedIn } from './handed-in.ts'
 import { type Intake, Ledger, type LedgerEvents } from './ledger.ts'
@@ -36,7 +37,7 @@ import { type ReplicaPage, readPage } from './replica-page.ts'
 import { previewChanges } from './replica-preview.ts'
 import { RoundQueue, type Staged } from './round-queue.ts'
 import { explainOperation, type Standing } from './standing.ts'
-import { type Arrival, verifyArrivals } from './verify.ts'
+import { type Arrival, type Verifying, verifyArrivals } from './verify.ts'
 
 export interface ReplicaOptions {
   /** Stays the caller's, who closes it after the replica. */
@@ -46,6 +47,8 @@ export interface ReplicaOptions {
   readonly log: Log
   /** Where the fold is kept for the next start; undefined: nowhere, and a start folds all again. */
   readonly checkpoint?: CheckpointOptions | undefined
+  /** How the signatures of larger merges are checked. Default: here and at once, so that no thread decides the order. */
+  readonly checkSignature?: SignatureCheck | undefined
 }
 
 export type ReplicaEvents = LedgerEvents
@@ -64,6 +67,7 @@ export class Replica implements AsyncDisposable {
   readonly #runtime: ReplicaOptions['runtime']
   readonly #ledger: Ledger
   readonly #queue: RoundQueue
+  readonly #verifying: Verifying
   #closed = false
 
   private constructor(options: ReplicaOptions) {
@@ -73,6 +77,12 @@ export class Replica implements AsyncDisposable {
     // A round that fails tells those who wrote in it.
     this.#ledger = new Ledger(options, this.events, () => void this.#queue.run(() => undefined).catch(() => {}))
     this.#queue = new RoundQueue((round) => this.#ledger.settle(round))
+    this.#verifying = {
+      cluster: options.cluster,
+      has: (id) => this.has(id),
+      read: (id) => this.#store.read(id),
+      check: options.checkSignature ?? verifySignature,
+    }
   }
 
   /** Loads and folds everything in the store. Throws MAKI_STORE_DAMAGED for a store of another cluster. */
@@ -201,17 +211,24 @@ export class Replica implements AsyncDisposable {
    */
   async submit(
     operations: readonly Uint8Array[],
+    prepare?: (fresh: readonly Operation[]) => Promise<void>,
   ): Promise<{ readonly accepted: readonly OperationId[]; readonly known: readonly OperationId[] }> {
-    const verified = await this.#verify(operations.map((bytes) => ({ bytes })))
+    const verified = await verifyArrivals(
+      operations.map((bytes) => ({ bytes })),
+      this.#verifying,
+    )
     const [fault] = verified.refused
     if (fault !== undefined) throw new MakiError('MAKI_OPERATION_INVALID', fault)
+    if (prepare !== undefined) {
+      await this.#run(() => checkHandedIn(this.#ledger, verified.operations, this.#runtime.now()))
+      await prepare(verified.operations)
+    }
     return await this.#run((stage) => {
       const { accepted, known } = stageHandedIn(this.#ledger, verified.operations, this.#runtime.now(), stage)
       return { accepted, known: [...verified.known, ...known] }
     })
   }
 
-    prepare?: (fresh: readonly Operation[]) => Promise<void>,
   /** Takes what a peer sent: stores all that is right, whatever else comes with it. Rejects only when the store fails. */
   merge(operations: readonly Uint8Array[], origin?: number): Promise<MergeReport> {
     const arrivals = operations.map((bytes) => ({ bytes }))
@@ -219,12 +236,8 @@ export class Replica implements AsyncDisposable {
   }
 
   /** As `merge`, for bytes that stood under an id. */
-    if (prepare !== undefined) {
-      await this.#run(() => checkHandedIn(this.#ledger, verified.operations, this.#runtime.now()))
-      await prepare(verified.operations)
-    }
   async mergeArrivals(arrivals: readonly Arrival[], origin?: number): Promise<MergeReport> {
-    const verified = await this.#verify(arrivals)
+    const verified = await verifyArrivals(arrivals, this.#verifying)
     const operations = verified.operations.toSorted(compareOperations)
     const intake: Intake = { added: [], known: verified.known.length, waiting: [], refused: [...verified.refused] }
     // In steps, so that a large merge neither holds up other writers nor the process.
@@ -282,9 +295,5 @@ export class Replica implements AsyncDisposable {
   async #run<T>(plan: (stage: Staged[]) => T, origin?: number): Promise<T> {
     if (this.#closed) throw new MakiError('MAKI_STORE_FAILED', 'the replica is closed: nothing can be written')
     return await this.#queue.run(plan, origin)
-  }
-
-  #verify(arrivals: readonly Arrival[]) {
-    return verifyArrivals(arrivals, this.cluster, { has: (id) => this.has(id), read: (id) => this.#store.read(id) })
   }
 }
