@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
-import { MakiError, type OperationId, silentLog } from '../../../core/index.ts'
+import { IdTable, MakiError, silentLog } from '../../../core/index.ts'
 import { type LevelStore, type OperationStore, openLevelStore } from '../../../replication/index.ts'
 import { IdSum } from '../../../replication/store/id-sum.ts'
 import { asStoreError } from '../../../replication/store/store-errors.ts'
@@ -77,7 +77,7 @@ t.test('after one failed write nothing is written, even when the disk has room a
   } as unknown as Database
   const { file: sealFile } = SealFile.open(join(t.testdir({}), 'integrity'))
   t.teardown(() => sealFile.close())
-  const index = new Map<OperationId, number>()
+  const index = new IdTable()
   const writer = new StoreWriter({ database, storeId: 'x', index, sum: new IdSum(), sealFile, log: silentLog })
   const chain = createChain(3)
   const together = [writer.append(chain.slice(0, 1)), writer.append(chain.slice(1, 2))]
