@@ -1,6 +1,6 @@
 import { type BlobHash, hashBlob, MakiError, Manifest } from '../../../core/index.ts'
-import type { FetchOptions, WantedBlob } from '../../../replication/blobs/blob-wants.ts'
 import type { ReleaseBlobs } from '../../../replication/index.ts'
+import type { FetchOptions, WantedBlob } from '../../../replication/transfer/want-table.ts'
 import type { ProcessLife } from './process-life.ts'
 
 /** Blobs of a machine's disk; those that are not durable yet are gone with its power. */

@@ -2,14 +2,13 @@ import { admissionRules, collectAdmission } from '../../../cli/node/admission.ts
 import type { Edge } from '../../../cli/node/edge-messages.ts'
 import { nextIncarnation } from '../../../cli/node/incarnation.ts'
 import { makeNodeFolders } from '../../../cli/node/node-folders.ts'
+import { openNodeStore, recoverStore } from '../../../cli/node/node-store.ts'
 import { Presence } from '../../../cli/node/presence.ts'
 import { ReleaseFollower } from '../../../cli/node/release-follower.ts'
 import type { ClusterId, Hostname, OperationId, Release } from '../../../core/index.ts'
-import { asMakiError } from '../../../core/index.ts'
 import {
   Activation,
   type GossipService,
-  openLevelStore,
   ReleaseChecker,
   SharedReplica,
   startGossip,
@@ -61,7 +60,7 @@ export async function startNodeProcess(options: NodeProcessOptions): Promise<Nod
   const log = life.log(options.hear)
   const folders = await makeNodeFolders(`${life.root}/data`)
 
-  const store = await openLevelStore({ directory: folders.operations, cluster, runtime, log })
+  const store = await openNodeStore({ folders, cluster, runtime, log })
   const shared = await SharedReplica.open({ store, cluster, runtime, log, snapshot: folders.document })
   const { replica } = shared
   if (replica.count === 0) await replica.submit(options.seed)
@@ -113,8 +112,7 @@ export async function startNodeProcess(options: NodeProcessOptions): Promise<Nod
     admits: (key, operations) => verifyAdmission({ key, operations, ...admissionRules(replica) }).admitted,
   })
   gossip.events.on('agreed', () => {
-    if (store.damaged !== undefined)
-      store.markWhole().catch((error) => log.error('store.recovery-failed', { error: asMakiError(error) }))
+    void recoverStore(store, log, () => releases.recovered(replica))
   })
   if (options.isSilent !== true)
     presence = new Presence({
