@@ -6,7 +6,6 @@ export {
   type Unservable,
 } from './blobs/activation.ts'
 export { BlobCollector, type CollectorCounts, type CollectorOptions } from './blobs/blob-collector.ts'
-export { BlobFetcher, type BlobFetcherOptions, type FetchCounts } from './blobs/blob-fetcher.ts'
 export { BlobFolder, openBlobReader } from './blobs/blob-folder.ts'
 export type { PackRules } from './blobs/blob-intake.ts'
 export {
@@ -17,12 +16,9 @@ export {
   type PackPart,
   SMALL_BLOB_BYTES,
 } from './blobs/blob-pack.ts'
-export type { BlobPeer } from './blobs/blob-peers.ts'
 export { BlobRepair, type RepairCounts, type RepairOptions } from './blobs/blob-repair.ts'
 export { BlobScrub, type ScrubCounts, type ScrubOptions } from './blobs/blob-scrub.ts'
-export { type BlobServer, type BlobServerOptions, startBlobServer } from './blobs/blob-server.ts'
 export { type BlobEvents, BlobStore, type BlobStoreOptions } from './blobs/blob-store.ts'
-export type { FetchOptions, FetchProgress, WantedBlob } from './blobs/blob-wants.ts'
 export {
   type ComputedMerge,
   computeMerge,
@@ -57,3 +53,4 @@ export * from './seals/index.ts'
 export { type LevelStore, type LevelStoreOptions, openLevelStore } from './store/level-store.ts'
 export { createMemoryStore } from './store/store-memory.ts'
 export { StoreScrub } from './store/store-scrub.ts'
+export * from './transfer/index.ts'

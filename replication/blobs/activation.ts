@@ -11,8 +11,8 @@ import {
   type Release,
   type Runtime,
 } from '../../core/index.ts'
+import type { FetchOptions, WantedBlob } from '../transfer/index.ts'
 import { ActivationFile } from './activation-file.ts'
-import type { FetchOptions, WantedBlob } from './blob-wants.ts'
 import { assembleMerge, manifestsOf } from './merge-assembly.ts'
 import { type ReleaseBlobs, type ReleaseCheck, ReleaseChecker } from './release-check.ts'
 import { Slots } from './slots.ts'

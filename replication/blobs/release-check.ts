@@ -7,7 +7,7 @@ import {
   namedBlobs,
   type Release,
 } from '../../core/index.ts'
-import type { WantedBlob } from './blob-wants.ts'
+import type { WantedBlob } from '../transfer/index.ts'
 
 /** What a check needs of the blob store. */
 export interface ReleaseBlobs {

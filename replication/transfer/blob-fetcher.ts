@@ -1,10 +1,10 @@
 import { Agent } from 'node:http'
 import { asMakiError, type BlobHash, type Cancel, type Log, MakiError, type Runtime } from '../../core/index.ts'
-import { type BlobPeer, PeerRanking } from './blob-peers.ts'
-import { findExhausted, planTransfer, type TransferPlan } from './blob-plan.ts'
-import { FAULTS, forgetPartial, receivePack, receiveSingle, TryAgain } from './blob-receive.ts'
-import type { BlobStore } from './blob-store.ts'
-import { type FetchOptions, type Job, type Want, type WantedBlob, WantTable } from './blob-wants.ts'
+import type { BlobStore } from '../blobs/blob-store.ts'
+import { type BlobPeer, PeerRanking } from './peer-ranking.ts'
+import { FAULTS, forgetPartial, receivePack, receiveSingle, TryAgain } from './receive-blobs.ts'
+import { findExhausted, planTransfer, type TransferPlan } from './transfer-plan.ts'
+import { type FetchOptions, type Job, type Want, type WantedBlob, WantTable } from './want-table.ts'
 
 export interface BlobFetcherOptions {
   readonly store: BlobStore

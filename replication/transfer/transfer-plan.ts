@@ -1,6 +1,6 @@
-import type { BlobPeer, PeerRanking } from './blob-peers.ts'
 import { MAX_PACK_HASHES } from './blob-server.ts'
-import type { Want, WantTable } from './blob-wants.ts'
+import type { BlobPeer, PeerRanking } from './peer-ranking.ts'
+import type { Want, WantTable } from './want-table.ts'
 
 /** What is asked of one peer in one request. */
 export type TransferPlan =

@@ -1,8 +1,8 @@
 import t from 'tap'
 import { hashBlob } from '../../../core/index.ts'
-import { PeerRanking } from '../../../replication/blobs/blob-peers.ts'
-import { findExhausted, planTransfer } from '../../../replication/blobs/blob-plan.ts'
-import { type Job, WantTable } from '../../../replication/blobs/blob-wants.ts'
+import { PeerRanking } from '../../../replication/transfer/peer-ranking.ts'
+import { findExhausted, planTransfer } from '../../../replication/transfer/transfer-plan.ts'
+import { type Job, WantTable } from '../../../replication/transfer/want-table.ts'
 import { peerKey } from '../blob-support.ts'
 
 const near = { key: peerKey('near'), url: 'http://near' }

@@ -1,5 +1,5 @@
 import type { BlobHash, MemberKey } from '../../core/index.ts'
-import type { BlobWriter } from './blob-batch.ts'
+import type { BlobWriter } from '../blobs/blob-batch.ts'
 
 export interface WantedBlob {
   readonly hash: BlobHash

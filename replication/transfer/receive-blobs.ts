@@ -1,9 +1,9 @@
 import { asMakiError, type ErrorCode, MakiError } from '../../core/index.ts'
-import { SMALL_BLOB_BYTES } from './blob-pack.ts'
-import type { BlobPeer, PeerFault } from './blob-peers.ts'
-import type { BlobStore } from './blob-store.ts'
-import { requestBlob, requestPack, type TransferContext } from './blob-transfer.ts'
-import type { Want } from './blob-wants.ts'
+import { SMALL_BLOB_BYTES } from '../blobs/blob-pack.ts'
+import type { BlobStore } from '../blobs/blob-store.ts'
+import type { BlobPeer, PeerFault } from './peer-ranking.ts'
+import { requestBlob, requestPack, type TransferContext } from './peer-requests.ts'
+import type { Want } from './want-table.ts'
 
 /** Nobody is to blame and nothing is settled: the same wants go back into the queue. */
 export class TryAgain extends MakiError {

@@ -11,8 +11,8 @@ import {
   type Log,
   MakiError,
 } from '../../core/index.ts'
-import { encodePack, type PackItem, SMALL_BLOB_BYTES } from './blob-pack.ts'
-import type { BlobStore } from './blob-store.ts'
+import { encodePack, type PackItem, SMALL_BLOB_BYTES } from '../blobs/blob-pack.ts'
+import type { BlobStore } from '../blobs/blob-store.ts'
 
 export interface BlobServerOptions {
   readonly store: BlobStore
