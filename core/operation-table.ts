@@ -44,7 +44,8 @@ export class OperationTable {
     this.#heads = new NumberList('uint32', heads)
     this.#headEnds = new NumberList('uint32', headEnds)
     this.#authorKeys = new Interned(head?.authors)
-    for (const value of head?.demands ?? []) this.#internDemands(value)
+    for (const [number, value] of (head?.demands ?? []).entries())
+      if (this.#internDemands(value) !== number) throw new RangeError('the same demands stand here twice')
     this.#newer = new Set(head?.newer)
     this.#faults = new Map(head?.faults)
   }
@@ -150,7 +151,9 @@ export class OperationTable {
   }
 
   #internDemands(demands: Demands): number {
-    const number = this.#demandTexts.add(JSON.stringify(demands))
+    const { operator, duty, deploys, updates } = demands
+    // By position: what was packed may have its members in another order.
+    const number = this.#demandTexts.add(JSON.stringify([operator, duty, deploys, updates]))
     if (number === this.#demandValues.length) this.#demandValues.push(demands)
     return number
   }

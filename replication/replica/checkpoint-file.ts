@@ -14,10 +14,10 @@ import {
 import { syncDirectory } from '../store/store-files.ts'
 
 /**
- * `MKF1`, the number below in the byte order of the machine (4), the length of the header in that order (4), the header
+ * `MKF2`, the number below in the byte order of the machine (4), the length of the header in that order (4), the header
  * (canonical MessagePack), the lists of the fold one after another, SHA-256 of all that (32).
  */
-const MAGIC = Buffer.from('MKF1')
+const MAGIC = Buffer.from('MKF2')
 const BYTE_ORDER = 0x01020304
 const PREFIX_BYTES = MAGIC.length + 8
 const HASH_BYTES = 32

@@ -66,6 +66,38 @@ for (const seed of seeds(80)) {
   })
 }
 
+for (const seed of seeds(80)) {
+  t.test(
+    `a fold that lives many lives, each grown from what the last packed, is the fold from scratch (SEED=${seed})`,
+    async (t) => {
+      const random = createRandom(seed)
+      const history = shuffleCausally(
+        random,
+        randomHistory(random, cluster, { operations: 50, membership: 0.2, backdated: 0.3 }),
+      )
+      const scratch = new Fold()
+      let living = new Fold()
+      for (const operation of history) {
+        if (random.chance(0.2)) living = new Fold(throughBytes(living.pack()))
+        t.same(living.add(operation), scratch.add(operation))
+      }
+      living = new Fold(throughBytes(living.pack()))
+      t.same(describe(living, history), describe(scratch, history))
+    },
+  )
+}
+
+t.test('a packed fold that says one thing twice is refused', async (t) => {
+  const fold = new Fold()
+  fold.add(cluster.creation)
+  const packed = fold.pack()
+  const operations = {
+    ...packed.head.operations,
+    demands: [...packed.head.operations.demands, ...packed.head.operations.demands],
+  }
+  t.throws(() => new Fold({ ...packed, head: { ...packed.head, operations } }), RangeError)
+})
+
 t.test('an empty fold can be packed', async (t) => {
   const fold = new Fold(throughBytes(new Fold().pack()))
   t.same(fold.heads(), [])
