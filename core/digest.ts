@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { encodeCanonical } from './codec.ts'
 import { ID_BYTES } from './ids.ts'
 import type { Entry, Key } from './state.ts'
@@ -48,9 +48,7 @@ export class DigestKeeper {
 }
 
 function hashEntry(entry: Entry): Uint8Array {
-  return createHash('sha256')
-    .update(encodeCanonical([entry.key, entry.value, entry.operation, entry.via ?? '']))
-    .digest()
+  return hash('sha256', encodeCanonical([entry.key, entry.value, entry.operation, entry.via ?? '']), 'buffer')
 }
 
 function xorInto(target: Uint8Array, bytes: Uint8Array): void {
