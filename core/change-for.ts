@@ -26,7 +26,7 @@ export interface ChangeForOptions {
  * a claim the alias (or the settings) that claims it; without a domain all that is in it.
  *
  * Undefined where no single change says it: a cluster, who belongs to it, and its nodes' names come about by joining; a
- * release, a purge, a claim and a node's field are replaced and never taken away. A grant is its giver's to sign.
+ * release, a purge, a claim and a node's field are replaced and never taken away. A grant is its giver's to sign, an announcement its announcer's.
  */
 export function changeFor(key: Key, value: unknown, options: ChangeForOptions = {}): Change | undefined {
   const parts = parseKey(key)
@@ -61,7 +61,7 @@ export function changeFor(key: Key, value: unknown, options: ChangeForOptions = 
       return { kind: 'release.hold', domain: parts.domain, hold: !gone }
     case 'purge':
       return gone ? undefined : { kind: 'release.purge', domain: parts.domain, ...(value as { keep: never }) }
-    case 'seal':
+    case 'announcement':
       return gone ? undefined : { kind: 'seal.epoch', epoch: parts.epoch }
     case 'grant':
       return gone ? undefined : { kind: 'seal.grant', epoch: parts.epoch, node: parts.node, box: value as string }

@@ -112,7 +112,7 @@ function applyChange(change: Change, by: Pick<Operation, 'author' | 'stamp'>, wr
       write.set(keys.purge(change.domain), { keep: change.keep })
       return
     case 'seal.epoch':
-      write.set(keys.seal(change.epoch), true)
+      write.set(keys.announcement(change.epoch, by.author), true)
       return
     case 'seal.grant':
       write.set(keys.grant(change.epoch, change.node, by.author), change.box)

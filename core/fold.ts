@@ -21,7 +21,7 @@ export type { Conflict, Side } from './sides.ts'
 export type { VoidOperation } from './verdicts.ts'
 
 /** Raised when the same operations fold to another state than before; replicas compare digests only at equal versions. */
-export const FOLD_VERSION = 2
+export const FOLD_VERSION = 3
 
 /**
  * The state as a pure function of a set of operations: whatever the order they were added in (heads first), the same

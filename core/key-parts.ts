@@ -14,7 +14,7 @@ export type KeyParts =
   | { readonly kind: 'domain' | 'release' | 'hold' | 'purge'; readonly domain: Hostname }
   | { readonly kind: 'alias'; readonly domain: Hostname; readonly host: Hostname }
   | { readonly kind: 'record'; readonly domain: Hostname; readonly name: OwnerName; readonly type: string }
-  | { readonly kind: 'seal'; readonly epoch: SealEpochKey }
+  | { readonly kind: 'announcement'; readonly epoch: SealEpochKey; readonly announcer: MemberKey }
   | { readonly kind: 'grant'; readonly epoch: SealEpochKey; readonly node: MemberKey; readonly giver: MemberKey }
   | { readonly kind: 'certificate'; readonly name: CertificateName }
   | { readonly kind: 'account'; readonly hash: string }
@@ -52,7 +52,8 @@ export function findKeyParts(key: Key): KeyParts | undefined {
       return undefined
     }
     case 'seal':
-      if (none) return { kind, epoch: id as SealEpochKey }
+      if (rest.length === 2 && first === 'by')
+        return { kind: 'announcement', epoch: id as SealEpochKey, announcer: second as MemberKey }
       if (rest.length !== 3 || first !== 'grant') return undefined
       return { kind: 'grant', epoch: id as SealEpochKey, node: second as MemberKey, giver: third as MemberKey }
     case 'certificate':

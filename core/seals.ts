@@ -21,9 +21,9 @@ import { listNodes } from './views.ts'
  */
 export interface SealEpoch {
   readonly key: SealEpochKey
-  readonly operation: OperationId
-  readonly stamp: Stamp
-  /** Everybody who may know the private half: who made it, who gave it and who was given it. */
+  /** Every operation that announced it, first to last. */
+  readonly operations: readonly OperationId[]
+  /** Everybody who may know the private half: who announced it, who gave it and who was given it. */
   readonly recipients: ReadonlySet<MemberKey>
 }
 
@@ -72,23 +72,36 @@ export function isWeakEpoch(epoch: SealEpochKey): boolean {
 }
 
 /**
- * Greatest first. A grant of an epoch that nobody began is none.
+ * The one that was announced last stands first, by its first announcement: to announce an epoch again makes it no newer. A grant of
+ * an epoch that nobody announced is none.
  *
  * Who knows the private half got it through a chain of grants from who began it. When a grant in that chain does not count any
- * more (its giver was revoked), the first such giver is itself named by one that counts, or began the epoch, which then is none.
- * So whoever knows the key is a recipient, or some recipient is no member any more.
+ * more (its giver was revoked), the first such giver is itself named by one that counts, or began the epoch. Who else announced
+ * that epoch is a recipient too and takes nobody's place among them.
  */
 export function listSealEpochs(state: State): readonly SealEpoch[] {
-  const epochs: (SealEpoch & { id: OperationId })[] = []
+  const epochs: { readonly epoch: SealEpoch; readonly first: { readonly id: OperationId; readonly stamp: Stamp } }[] =
+    []
   for (const id of state.ids('seal')) {
     const key = id as SealEpochKey
-    const begun = state.get(keys.seal(key))
-    if (begun === undefined || isWeakEpoch(key)) continue
-    const recipients = new Set([begun.author])
+    const announced = listAnnouncements(state, key)
+    const [first] = announced
+    if (first === undefined || isWeakEpoch(key)) continue
+    const recipients = new Set(announced.map(({ author }) => author))
     for (const grant of listGrants(state, key)) recipients.add(grant.node).add(grant.giver)
-    epochs.push({ key, operation: begun.operation, id: begun.operation, stamp: begun.stamp, recipients })
+    epochs.push({ epoch: { key, operations: announced.map(({ id }) => id), recipients }, first })
   }
-  return epochs.sort((a, b) => compareOperations(b, a))
+  return epochs.sort((a, b) => compareOperations(b.first, a.first)).map(({ epoch }) => epoch)
+}
+
+/** First to last. */
+function listAnnouncements(state: State, epoch: SealEpochKey) {
+  const prefix = `${keys.seal(epoch)}/by/`
+  return state
+    .scope(keys.seal(epoch))
+    .filter(({ key }) => key.startsWith(prefix))
+    .map(({ operation, author, stamp }) => ({ id: operation, author, stamp }))
+    .sort(compareOperations)
 }
 
 export interface SealGrant {
@@ -119,7 +132,8 @@ export interface SealView {
  * there is none: a node has to begin one.
  *
  * That no removed node was given it is not enough: elsewhere, one that has not heard of the removal may be giving it at this
- * moment. So the epoch has to descend from every removal of a node; then whoever knows the epoch knows of the removal.
+ * moment. So every announcement of the epoch has to descend from every removal of a node: then whoever knows the epoch knows of the
+ * removal, and nobody else's epoch is made a new one by announcing it again.
  */
 export function findSealEpoch(view: SealView): SealEpoch | undefined {
   const nodes = liveNodes(view)
@@ -127,7 +141,9 @@ export function findSealEpoch(view: SealView): SealEpoch | undefined {
   return listSealEpochs(view.state).find(
     (epoch) =>
       [...epoch.recipients].every((key) => nodes.has(key)) &&
-      removals.every((cuts) => cuts.some((cut) => view.isAncestor(cut, epoch.operation))),
+      removals.every((cuts) =>
+        epoch.operations.every((operation) => cuts.some((cut) => view.isAncestor(cut, operation))),
+      ),
   )
 }
 

@@ -26,7 +26,10 @@ export const keys = {
   release: (domain: Hostname): Key => `domain/${domain}/release`,
   hold: (domain: Hostname): Key => `domain/${domain}/hold`,
   purge: (domain: Hostname): Key => `domain/${domain}/purge`,
-  seal: (epoch: SealEpochKey): Key => `seal/${epoch}`,
+  /** All that is known of an epoch. */
+  seal: (epoch: SealEpochKey): Scope => `seal/${epoch}`,
+  /** One for each announcer: nobody hides that somebody else said it first. */
+  announcement: (epoch: SealEpochKey, announcer: MemberKey): Key => `seal/${epoch}/by/${announcer}`,
   /** One for each giver: two that give at once are no conflict. */
   grant: (epoch: SealEpochKey, node: MemberKey, giver: MemberKey): Key => `seal/${epoch}/grant/${node}/${giver}`,
   certificate: (name: CertificateName): Key => `certificate/${name}`,

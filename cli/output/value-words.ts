@@ -49,7 +49,7 @@ export function formatValue(key: Key, value: Entry['value']): string {
       return 'sealed'
     case 'alias':
     case 'hold':
-    case 'seal':
+    case 'announcement':
       return 'yes'
     case 'cluster':
     case 'node':

@@ -37,7 +37,8 @@ for (const seed of seeds(60)) {
         continue
       }
       met.add(parts.kind)
-      const author = parts.kind === 'grant' ? parts.giver : cluster.operator.key
+      const author =
+        parts.kind === 'grant' ? parts.giver : parts.kind === 'announcement' ? parts.announcer : cluster.operator.key
       const effects = compileEffects({ author, stamp, changes: [change] })
       t.same(effects.keys.get(key)?.value, value, key)
       t.equal(effects.keys.get(key)?.via, 'via' in change ? 'blog' : undefined)
@@ -63,6 +64,7 @@ t.test('every kind of key that can be written by hand was met', async (t) => {
   if (process.env.SEED !== undefined) return
   t.same([...met].sort(), [
     'alias',
+    'announcement',
     'certificate',
     'domain',
     'grant',
@@ -72,7 +74,6 @@ t.test('every kind of key that can be written by hand was met', async (t) => {
     'node-field',
     'record',
     'release',
-    'seal',
   ])
 })
 
@@ -91,7 +92,7 @@ t.test('keys are read as they are spelled', async (t) => {
     release: keys.release(domain),
     hold: keys.hold(domain),
     purge: keys.purge(domain),
-    seal: keys.seal(member as never),
+    announcement: keys.announcement(member as never, member),
     grant: keys.grant(member as never, member, member),
     certificate: keys.certificate('*.example.com' as never),
     account: keys.account('https://ca.example/dir'),

@@ -1,5 +1,13 @@
 import t from 'tap'
-import { type CertificateName, type ClusterId, createSigner, type Sealed, sealPurpose } from '../../../core/index.ts'
+import {
+  type CertificateName,
+  type ClusterId,
+  createSigner,
+  findSealEpoch,
+  listSealEpochs,
+  type Sealed,
+  sealPurpose,
+} from '../../../core/index.ts'
 import { CertificateRing, createEpoch, sealGrant, sealValue } from '../../../replication/seals/index.ts'
 import * as pem from '../../support/certificates.ts'
 import { nodeJoin, seedOf, World } from './seal-world.ts'
@@ -79,6 +87,33 @@ t.test('after a removal a new epoch is begun, and values of the old one can stil
   const late = world.add(14, a)
   await world.pass(2000)
   t.equal(new TextDecoder().decode(late.keeper.open(PURPOSE, sealed)), 'x')
+})
+
+t.test('a node that announces the epoch of another hides nobody who announced it before', async (t) => {
+  await using world = new World(7)
+  const nodes = [world.add(10)]
+  for (const number of [11, 12]) nodes.push(world.add(number, nodes[0]))
+  world.gossip()
+  await world.pass(1000)
+  const [a, removed, colluding] = nodes as [(typeof nodes)[0], (typeof nodes)[0], (typeof nodes)[0]]
+  const secret = createEpoch(world.runtime)
+  const grants = [a, colluding].map(({ signer: { key: node } }) => {
+    const box = sealGrant(secret, node, world.cluster.id, world.runtime)
+    return { kind: 'seal.grant' as const, epoch: secret.epoch, node, box }
+  })
+  a.replica.write(removed.signer, [{ kind: 'seal.epoch', epoch: secret.epoch }])
+  a.replica.write(world.cluster.operator, [{ kind: 'node.remove', key: removed.signer.key, how: 'revoke' }])
+  a.replica.write(colluding.signer, [{ kind: 'seal.epoch', epoch: secret.epoch }, ...grants])
+  t.equal(findSealEpoch(a.replica), undefined)
+  world.gossip()
+  await world.pass(3000)
+  const present = a.keeper.present()
+  t.ok(present !== undefined && present !== secret.epoch)
+  // The epoch of an honest node from before the removal does not become one from after it.
+  const [before] = listSealEpochs(a.replica.state).filter(({ key }) => key !== secret.epoch && key !== present)
+  t.ok(before !== undefined)
+  a.replica.write(colluding.signer, [{ kind: 'seal.epoch', epoch: before!.key }])
+  t.equal(a.keeper.present(), present)
 })
 
 for (const kind of ['garbage', 'the key of another epoch'] as const) {
