@@ -1,10 +1,3 @@
-export {
-  Activation,
-  type ActivationEvents,
-  type ActivationOptions,
-  type ReleaseTarget,
-  type Unservable,
-} from './blobs/activation.ts'
 export { BlobCollector, type CollectorCounts, type CollectorOptions } from './blobs/blob-collector.ts'
 export { BlobFolder, openBlobReader } from './blobs/blob-folder.ts'
 export type { PackRules } from './blobs/blob-intake.ts'
@@ -19,13 +12,6 @@ export {
 export { BlobRepair, type RepairCounts, type RepairOptions } from './blobs/blob-repair.ts'
 export { BlobScrub, type ScrubCounts, type ScrubOptions } from './blobs/blob-scrub.ts'
 export { type BlobEvents, BlobStore, type BlobStoreOptions } from './blobs/blob-store.ts'
-export {
-  type ComputedMerge,
-  computeMerge,
-  findMergePlan,
-} from './blobs/merge-assembly.ts'
-export { checkRelease, type ReleaseBlobs, type ReleaseCheck, ReleaseChecker } from './blobs/release-check.ts'
-export { findPublished, isPurged, listPurges, type Purge, type ReleaseHistory } from './blobs/release-history.ts'
 export { type Admission, type AdmissionRequest, verifyAdmission } from './gossip/admission.ts'
 export type { AwarenessView } from './gossip/awareness.ts'
 export type { AwarenessData } from './gossip/awareness-entry.ts'
@@ -42,6 +28,7 @@ export type {
   SignatureCheck,
   StoreDamage,
 } from './ports.ts'
+export * from './releases/index.ts'
 export type { CheckpointOptions } from './replica/checkpoints.ts'
 export { Inventory } from './replica/inventory.ts'
 export { readOperation } from './replica/read-operation.ts'

@@ -24,7 +24,7 @@ import {
 } from './collection-plan.ts'
 import { surveyReleases } from './collection-survey.ts'
 import { HashSieve } from './hash-sieve.ts'
-import type { ReleaseHistory } from './release-history.ts'
+import type { ReleaseHistory } from '../releases/index.ts'
 
 export interface CollectorOptions {
   readonly store: Pick<BlobStore, 'list' | 'leasedMs' | 'remove' | 'renew' | 'read' | 'examine' | 'flush' | 'isShort'>

@@ -1,7 +1,7 @@
 import { type Hostname, keys, type OperationId, type Release, type ReleaseValue, type State } from '../../core/index.ts'
+import { findPublished, isPurged, listPurges, type Purge, type ReleaseHistory } from '../releases/index.ts'
 import type { CollectionMemory } from './collection-file.ts'
 import { type DomainReleases, KEPT_MANIFESTS_OF } from './collection-plan.ts'
-import { findPublished, isPurged, listPurges, type Purge, type ReleaseHistory } from './release-history.ts'
 
 /** What each domain was and is, as far as it says which blobs stay; one after another, so that it can be broken off. */
 export async function* surveyReleases(

@@ -169,7 +169,7 @@ export const DELIBERATE_FAULTS: readonly DeliberateFault[] = [
   ),
   fault('serve-early', 'a release is served before all of it is here', [
     {
-      file: 'replication/blobs/activation.ts',
+      file: 'replication/releases/activation.ts',
       find: "if (check.kind !== 'missing') return check",
       replace: "return { kind: 'whole' }",
     },

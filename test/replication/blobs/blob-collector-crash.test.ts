@@ -7,8 +7,8 @@ import t from 'tap'
 import { BlobStore, checkRelease, encodePack } from '../../../replication/index.ts'
 import { createRandom, seeds } from '../../support/seeds.ts'
 import { auditBlobs, createBlob, packItem } from '../blob-support.ts'
+import { blobsOf } from '../releases/release-support.ts'
 import { buildOldCluster, createCollector } from './old-cluster.ts'
-import { blobsOf } from './release-support.ts'
 
 async function count(store: BlobStore): Promise<number> {
   let blobs = 0

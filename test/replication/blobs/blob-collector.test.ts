@@ -8,7 +8,7 @@ import { createRandom, type Random, seeds } from '../../support/seeds.ts'
 import { chunksOf, createBlob, packItem } from '../blob-support.ts'
 import { cluster } from '../chain.ts'
 import { createCollector } from './old-cluster.ts'
-import { blobsOf, buildSite, domainChange, openReplica, publishChange, putSite, releaseOf } from './release-support.ts'
+import { blobsOf, buildSite, domainChange, openReplica, publishChange, putSite, releaseOf } from '../releases/release-support.ts'
 
 const domains = ['example.com', 'example.org'] as Hostname[]
 const [domain] = domains as [Hostname]

@@ -3,7 +3,14 @@ import { type Hostname, type Release, silentLog } from '../../../core/index.ts'
 import { BlobCollector, type BlobStore, type Replica } from '../../../replication/index.ts'
 import { cluster } from '../chain.ts'
 import type { FakeRuntime } from '../fake-runtime.ts'
-import { buildSite, domainChange, openReplica, publishChange, releaseOf, type TestSite } from './release-support.ts'
+import {
+  buildSite,
+  domainChange,
+  openReplica,
+  publishChange,
+  releaseOf,
+  type TestSite,
+} from '../releases/release-support.ts'
 
 const domain = 'example.com' as Hostname
 const RELEASES = 60

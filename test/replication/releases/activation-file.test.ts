@@ -3,7 +3,7 @@ import { syncBuiltinESMExports } from 'node:module'
 import { join } from 'node:path'
 import t from 'tap'
 import { type BlobHash, type Hostname, type OperationId, type Release, silentLog } from '../../../core/index.ts'
-import { ActivationFile } from '../../../replication/blobs/activation-file.ts'
+import { ActivationFile } from '../../../replication/releases/activation-file.ts'
 
 const hash = 'a'.repeat(64) as BlobHash
 const release = (digit: string): Release => ({

@@ -1,0 +1,10 @@
+export {
+  Activation,
+  type ActivationEvents,
+  type ActivationOptions,
+  type ReleaseTarget,
+  type Unservable,
+} from './activation.ts'
+export { type ComputedMerge, computeMerge, findMergePlan } from './merge-assembly.ts'
+export { checkRelease, type ReleaseBlobs, type ReleaseCheck, ReleaseChecker } from './release-check.ts'
+export { findPublished, isPurged, listPurges, type Purge, type ReleaseHistory } from './release-history.ts'
