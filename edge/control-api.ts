@@ -62,7 +62,7 @@ export interface ClusterStatus {
   /** Secrets that a removed machine may know; to be changed where they come from. */
   readonly exposed: readonly SealedThing[]
   /** What the store of this node lost, until it has compared with another node; absent when it is whole. */
-  readonly damaged?: { readonly readable: number; readonly lost: number }
+  readonly damaged?: { readonly readable: number; readonly lost: number; readonly gone?: true }
 }
 
 export interface ConflictSummary {

@@ -42,6 +42,8 @@ export type SignatureCheck = (key: MemberKey, bytes: Uint8Array, signature: Uint
 
 /** What a look through a damaged store found; the damaged files are kept aside. */
 export interface StoreDamage {
+  /** The whole store was gone; nobody knows how many operations it held. */
+  readonly gone?: true
   /** Operations that were read and are kept. */
   readonly readable: number
   /** How many are known to be gone; what is gone without a trace is not counted. */

@@ -23,7 +23,7 @@ interface StatusResult {
   /** Secrets, by their names, that a removed machine may know. */
   readonly exposed: readonly SealedThing[]
   /** What the store of the node that answered lost and has not pulled again yet. */
-  readonly damaged?: { readonly readable: number; readonly lost: number }
+  readonly damaged?: { readonly readable: number; readonly lost: number; readonly gone?: true }
   /** Own operations on this computer that no node has yet. */
   readonly waiting: readonly OperationId[]
 }
@@ -169,11 +169,16 @@ function listFindings(status: StatusResult, nowMs: number, style: Style): string
       `${style.warn('conflict')} at ${plainLine(key)}: ${shortId(winner)} won over ${losers.map(shortId).join(', ')}`,
   )
   if (status.damaged !== undefined) {
-    const { readable, lost } = status.damaged
-    const what = `its store was damaged: ${count(lost, 'operation')} lost, ${readable} kept`
+    const { readable, lost, gone } = status.damaged
+    const what =
+      gone === true ? 'its store was gone' : `its store was damaged: ${count(lost, 'operation')} lost, ${readable} kept`
     lines.push(
       `${style.bad('damaged')} ${status.answeredBy ?? 'this computer'}: ${what}; it signs nothing before it has compared with another node`,
     )
+    if (!status.nodes.some(({ up, name }) => up && name !== status.answeredBy))
+      lines.push(
+        'If no other node has what was lost: make the file accept-loss in its data folder, and start it again.',
+      )
   }
   lines.push(...listBlobFindings(status.nodes, style))
   for (const { operation, reason } of status.void)

@@ -6,6 +6,10 @@ export interface NodeFolders {
   /** `blobs/` and `incoming/` lie in it. */
   readonly data: string
   readonly operations: string
+  /** Says that operations were stored here, when they are gone. */
+  readonly stored: string
+  /** Made by the owner: what the store lost is not waited for. */
+  readonly acceptLoss: string
   /** The fold of the operations, for the next start. */
   readonly checkpoint: string
   readonly document: string
@@ -26,6 +30,8 @@ export async function makeNodeFolders(data: string): Promise<NodeFolders> {
   return {
     data,
     operations: join(data, 'operations'),
+    stored: join(data, 'stored'),
+    acceptLoss: join(data, 'accept-loss'),
     checkpoint: join(data, 'checkpoint.bin'),
     document: join(data, 'document.bin'),
     active: join(data, 'active.json'),

@@ -14,8 +14,6 @@ import {
   type BlobPeer,
   BlobStore,
   type GossipService,
-  type LevelStore,
-  openLevelStore,
   ReleaseChecker,
   Replica,
   SharedReplica,
@@ -36,6 +34,7 @@ import { nextIncarnation } from './incarnation.ts'
 import { makeNodeFolders, type NodeFolders } from './node-folders.ts'
 import { readNodeKey } from './node-key.ts'
 import { NodeSeals } from './node-seals.ts'
+import { openNodeStore, recoverStore } from './node-store.ts'
 import type { Parts } from './parts.ts'
 import { Presence } from './presence.ts'
 import { ReleaseFollower } from './release-follower.ts'
@@ -65,7 +64,7 @@ export async function startNode(options: NodeOptions): Promise<Node> {
   const folders = await makeNodeFolders(config.node.data_dir)
   const { signer, seed } = await readNodeKey(config.node.data_dir)
 
-  const store = starting.use(await openLevelStore({ directory: folders.operations, cluster, runtime, log }))
+  const store = starting.use(await openNodeStore({ folders, cluster, runtime, log }))
   const checkpoint = { file: folders.checkpoint }
   const replicated = { store, cluster, runtime, log, checkpoint, checkSignature: verifySignatureAside }
   const replica = starting.use(await Replica.open(replicated))
@@ -121,7 +120,7 @@ export async function startNode(options: NodeOptions): Promise<Node> {
     }),
   )
   starting.defer(gossip.events.on('peer-up', () => fetcher.peersChanged()))
-  starting.defer(gossip.events.on('agreed', () => void recoverStore(store, log)))
+  starting.defer(gossip.events.on('agreed', () => void recoverStore(store, log, () => releases.recovered(replica))))
   starting.use(new SchemaAnnouncement({ replica, gossip, signer, runtime, log }))
   const seals = starting.use(new NodeSeals({ replica, gossip, signer, seed, runtime, log, changed }))
   presence = starting.use(
@@ -164,17 +163,6 @@ export async function startNode(options: NodeOptions): Promise<Node> {
   }
   const owned = starting.move()
   return { addresses, [Symbol.asyncDispose]: () => owned.disposeAsync() }
-}
-
-/** After a peer's inventory was merged, nothing that it had is missing here any more. */
-async function recoverStore(store: LevelStore, log: Log): Promise<void> {
-  if (store.damaged === undefined) return
-  try {
-    await store.markWhole()
-    log.info('store.recovered')
-  } catch (error) {
-    log.error('store.recovery-failed', { error })
-  }
 }
 
 function createEdge(

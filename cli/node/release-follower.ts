@@ -16,15 +16,20 @@ import {
   scopeKind,
   sidesOf,
 } from '../../core/index.ts'
-import { type Activation, findMergePlan, type ReleaseHistory } from '../../replication/index.ts'
+import { type Activation, findMergePlan, type ReleaseHistory, type Replica } from '../../replication/index.ts'
 import type { Edge } from './edge-messages.ts'
 
 /** A worker that failed to read a manifest may have met a disk that was busy or full. */
 const RETRY_MS = 5000
 
+/** What of a replica says what to serve, and whether it may lack something that it once knew. */
+export type FollowedReplica = ReleaseHistory &
+  Pick<Replica, 'damaged'> & { readonly fold: Pick<Replica['fold'], 'has'> }
+
 /**
  * Carries releases from the state to the edge: tells the activation which release wins, and the edge which is whole.
- * `served` is what every worker has switched to.
+ * `served` is what every worker has switched to. While operations may be lost, what is served gives way only to what is
+ * known to follow it.
  */
 export class ReleaseFollower implements Disposable {
   readonly #activation: Pick<Activation, 'active' | 'winner' | 'events'>
@@ -36,6 +41,8 @@ export class ReleaseFollower implements Disposable {
   readonly #retries = new Map<Hostname, Cancel>()
   /** The latest decision on each domain; an earlier one that comes late has lost. */
   readonly #decisions = new Map<Hostname, symbol>()
+  /** Domains that serve what the state here does not say, since it may lack what did. */
+  readonly #kept = new Set<Hostname>()
   readonly #unsubscribe: () => void
   #disposed = false
 
@@ -58,16 +65,17 @@ export class ReleaseFollower implements Disposable {
   }
 
   /** Serves what was served before a restart, then follows the state. */
-  async begin(replica: ReleaseHistory): Promise<void> {
+  async begin(replica: FollowedReplica): Promise<void> {
     await Promise.all([...this.#activation.active()].map(([domain, release]) => this.#switch(domain, release)))
     for (const domain of new Set([...this.#activation.active().keys(), ...listDomainIds(replica)]))
       this.#decide(replica, domain)
   }
 
-  follow(replica: ReleaseHistory, delta: StateDelta): void {
+  follow(replica: FollowedReplica, delta: StateDelta): void {
     const domains = new Set<Hostname>()
     for (const scope of changedScopes(delta)) {
-      if (scopeKind(scope) === 'domain') domains.add(scope.slice('domain/'.length) as Hostname)
+      // The scope of all domains together names none.
+      if (scopeKind(scope) === 'domain' && scope.includes('/')) domains.add(scope.slice('domain/'.length) as Hostname)
       // Who is removed may take a side of a merge along, which changes no key.
       if (scopeKind(scope) === 'member')
         for (const domain of listDomainIds(replica)) if (isMerging(replica, domain)) domains.add(domain)
@@ -75,14 +83,25 @@ export class ReleaseFollower implements Disposable {
     for (const domain of domains) this.#decide(replica, domain)
   }
 
+  /** To be called when the replica has again all that it lost. */
+  recovered(replica: FollowedReplica): void {
+    const domains = [...this.#kept]
+    this.#kept.clear()
+    for (const domain of domains) this.#decide(replica, domain)
+  }
+
   /** Tells the activation what the domain is to serve; of a merge once its base is known. */
-  #decide(replica: ReleaseHistory, domain: Hostname): void {
+  #decide(replica: FollowedReplica, domain: Hostname): void {
     const decision = Symbol(domain)
     this.#decisions.set(domain, decision)
     const isLive = replica.state.get(keys.domain(domain)) !== undefined
     const winner = (isLive ? findRelease(replica.state, domain) : undefined) ?? null
-    const sides = replica.frontier(keys.release(domain)).map(({ value }) => value as ReleaseValue | undefined)
-    if (winner === null || !isMerging(replica, domain) || !isMergeable(sides)) {
+    const frontier = replica.frontier(keys.release(domain))
+    const sides = frontier.map(({ value }) => value as ReleaseValue | undefined)
+    const merges = winner !== null && isMerging(replica, domain) && isMergeable(sides)
+    const ids = merges ? frontier.map(({ operation }) => operation) : winner === null ? [] : [winner.id]
+    if (this.#mustKeep(replica, domain, ids)) return
+    if (!merges) {
       this.#activation.winner(domain, winner)
       return
     }
@@ -90,6 +109,20 @@ export class ReleaseFollower implements Disposable {
       if (this.#disposed || this.#decisions.get(domain) !== decision) return
       this.#activation.winner(domain, plan ?? winner)
     })
+  }
+
+  /** True where what is served may be newer than all that is left here. */
+  #mustKeep(replica: FollowedReplica, domain: Hostname, next: readonly OperationId[]): boolean {
+    const active = this.#activation.active().get(domain)
+    const follows = (id: OperationId) =>
+      next.some((one) => one === id || (replica.fold.has(id) && replica.isAncestor(id, one)))
+    if (replica.damaged === undefined || active === undefined || (sidesOf(active) ?? [active.id]).every(follows)) {
+      this.#kept.delete(domain)
+      return false
+    }
+    if (!this.#kept.has(domain)) this.#log.warn('release.kept', { domain, release: active.id })
+    this.#kept.add(domain)
+    return true
   }
 
   async #planMerge(replica: ReleaseHistory, domain: Hostname): Promise<MergePlan | undefined> {

@@ -16,14 +16,11 @@ export function notPulled(cluster: ClusterId): MakiError {
   })
 }
 
-export function incomplete({ lost }: StoreDamage): MakiError {
-  return new MakiError(
-    'MAKI_STORE_DAMAGED',
-    `the store lost ${lost} operations: nothing is signed before they are back`,
-    {
-      hint: 'Let this replica exchange with another one (maki pull), then try again.',
-    },
-  )
+export function incomplete({ lost, gone }: StoreDamage): MakiError {
+  const what = gone === true ? 'all that it held' : `${lost} operations`
+  return new MakiError('MAKI_STORE_DAMAGED', `the store lost ${what}: nothing is signed before that is back`, {
+    hint: 'Let this replica exchange with another one (maki pull), then try again.',
+  })
 }
 
 export function malformed(index: number, fault: string): MakiError {

@@ -1,4 +1,4 @@
-import { mkdir, readFile, rename, rm } from 'node:fs/promises'
+import { mkdir, rename, rm } from 'node:fs/promises'
 import { Level } from 'level'
 import {
   type ClusterId,
@@ -11,6 +11,7 @@ import {
 } from '../../core/index.ts'
 import type { OperationRecord, OperationStore, StoreDamage } from '../ports.ts'
 import { IdSum } from './id-sum.ts'
+import { noteLoss, readDamage, writeMarker } from './store-damage.ts'
 import { asStoreError, isDamage, isLocked } from './store-errors.ts'
 import { exists, holdsData, type StorePaths, storePaths, syncDirectory } from './store-files.ts'
 import { lockedError, removeHolder, writeHolder } from './store-holder.ts'
@@ -27,6 +28,11 @@ export interface LevelStoreOptions {
   readonly log: Log
   /** Whether a store may be made where none is; otherwise that is MAKI_NOT_FOUND. Default true. */
   readonly create?: boolean
+  /**
+   * A file outside of the directory that says that a store was made here, written when one is. Where there is such a file
+   * and no store, all was lost: the one that is made then is `damaged`.
+   */
+  readonly marker?: string
 }
 
 /** A store of operations on disk, with what became of it when it was found damaged. */
@@ -55,6 +61,7 @@ export async function openLevelStore(options: LevelStoreOptions): Promise<LevelS
     cleanup.defer(() => opened.database.close())
     await writeHolder(paths.holder)
     cleanup.defer(() => removeHolder(paths.holder))
+    if (options.marker !== undefined) await writeMarker(options.marker, options.cluster)
     const damaged = await readDamage(paths)
     sealFile.write({ storeId: opened.storeId, sum: opened.sum })
     const store = new OpenStore({ ...opened, sealFile, damaged, paths, log: options.log })
@@ -80,6 +87,7 @@ interface Opened {
 async function openSound(options: LevelStoreOptions, paths: StorePaths, seal: Seal | undefined): Promise<Opened> {
   const newId = () => encodeBase32(options.runtime.randomBytes(16))
   if (seal === undefined && !(await holdsData(paths.operations))) {
+    if (options.marker !== undefined && (await exists(options.marker))) await noteLoss(paths, options.log)
     return createDatabase(paths, newId())
   }
   const found = await openChecked(paths, seal, options.log)
@@ -149,16 +157,6 @@ async function openChecked(
   }
   await database.close()
   return { seen }
-}
-
-async function readDamage(paths: StorePaths): Promise<StoreDamage | undefined> {
-  if (!(await exists(paths.damage))) return undefined
-  try {
-    const { readable, lost } = JSON.parse(await readFile(paths.damage, 'utf8')) as Partial<StoreDamage>
-    return { readable: Number(readable ?? 0), lost: Number(lost ?? 0) }
-  } catch {
-    return { readable: 0, lost: 0 }
-  }
 }
 
 class OpenStore implements LevelStore {

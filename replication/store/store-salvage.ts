@@ -1,7 +1,8 @@
-import { cp, rename, rm, writeFile } from 'node:fs/promises'
+import { cp, rename, rm } from 'node:fs/promises'
 import { Level } from 'level'
 import { type ClusterId, type Log, type OperationId, operationIdOf, type Runtime } from '../../core/index.ts'
 import type { OperationRecord, StoreDamage } from '../ports.ts'
+import { writeDamage } from './store-damage.ts'
 import { asStoreError } from './store-errors.ts'
 import { exists, type StorePaths, syncDirectory } from './store-files.ts'
 import { END_KEY, encodeRecord, FIRST_KEY, readRecord, recordKey } from './store-record.ts'
@@ -36,7 +37,7 @@ export async function salvageStore(salvage: Salvage): Promise<StoreDamage> {
     await rm(paths.rebuild, { recursive: true, force: true })
     const readable = await writeAnew(salvage)
     const damage: StoreDamage = { readable, lost: Math.max(0, expected - readable) }
-    await writeFile(paths.damage, JSON.stringify(damage), { mode: 0o600, flush: true })
+    await writeDamage(paths, damage)
     const time = new Date(runtime.now()).toISOString().replaceAll(':', '')
     let aside = `${paths.operations}.damaged-${time}`
     for (let i = 2; await exists(aside); i++) aside = `${paths.operations}.damaged-${time}-${i}`

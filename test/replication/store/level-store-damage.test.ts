@@ -167,3 +167,28 @@ t.test('a side file that is behind the store, as after a power loss, is no damag
   t.equal(again.damaged, undefined)
   t.equal(again.count, chain.length)
 })
+
+t.test('a store that is gone as a whole is no new one where a mark says that there was one', async (t) => {
+  const folder = t.testdir({})
+  const [directory, marker] = [join(folder, 'store'), join(folder, 'mark')]
+  const log = recordLog()
+  const openMarked = () => openLevelStore({ directory, marker, cluster: cluster.id, runtime, log })
+  const store = await openMarked()
+  t.equal(store.damaged, undefined, 'the first one is new')
+  await store.append(chain)
+  await store.close()
+  t.match(await readFile(marker, 'utf8'), cluster.id)
+  // Also a start that was cut short after it noticed.
+  for (const parts of [[directory], [join(directory, 'operations'), join(directory, 'integrity')]]) {
+    for (const part of parts) await rm(part, { recursive: true })
+    await using again = await openMarked()
+    t.same(again.damaged, { readable: 0, lost: 0, gone: true })
+    t.equal(again.count, 0)
+    t.not(again.id, store.id)
+    t.match(log.events.splice(0), [['store.damaged', { gone: true }]])
+  }
+  await using whole = await openMarked()
+  await whole.markWhole()
+  t.equal(whole.damaged, undefined)
+  t.same(log.events, [])
+})
