@@ -10,6 +10,8 @@ import {
   type Release,
   type Runtime,
 } from '../../core/index.ts'
+import type { StoreDamage } from '../ports.ts'
+import type { ReleaseHistory } from '../releases/index.ts'
 import { LEASE_MS } from './blob-lease.ts'
 import type { BlobStore } from './blob-store.ts'
 import { ClockWatch } from './clock-watch.ts'
@@ -24,11 +26,11 @@ import {
 } from './collection-plan.ts'
 import { surveyReleases } from './collection-survey.ts'
 import { HashSieve } from './hash-sieve.ts'
-import type { ReleaseHistory } from '../releases/index.ts'
 
 export interface CollectorOptions {
   readonly store: Pick<BlobStore, 'list' | 'leasedMs' | 'remove' | 'renew' | 'read' | 'examine' | 'flush' | 'isShort'>
-  readonly replica: ReleaseHistory
+  /** While it is `damaged` nothing is collected: what needs a blob may be among what it lost. */
+  readonly replica: ReleaseHistory & { readonly damaged?: StoreDamage | undefined }
   /** Every release that is served here. */
   readonly served: () => Iterable<Release>
   /** Every release that is served here, or is to be. */
@@ -161,6 +163,7 @@ export class BlobCollector implements AsyncDisposable {
 
   async #collect(): Promise<void> {
     const { runtime, replica, log, store, onSurveyed } = this.#options
+    if (replica.damaged !== undefined) return
     const time = { nowMs: runtime.now(), isClockTrusted: this.#clock.isTrusted() }
     const domains: DomainReleases[] = []
     for await (const domain of surveyReleases(replica, await this.#file.load(), time.nowMs)) {

@@ -3,12 +3,20 @@ import { join } from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import t from 'tap'
 import { type BlobHash, type Hostname, keys, Manifest, type Release, silentLog } from '../../../core/index.ts'
-import { BlobCollector, BlobStore, checkRelease, encodePack } from '../../../replication/index.ts'
+import { BlobCollector, BlobStore, checkRelease, encodePack, type StoreDamage } from '../../../replication/index.ts'
 import { createRandom, type Random, seeds } from '../../support/seeds.ts'
 import { chunksOf, createBlob, packItem } from '../blob-support.ts'
 import { cluster } from '../chain.ts'
+import {
+  blobsOf,
+  buildSite,
+  domainChange,
+  openReplica,
+  publishChange,
+  putSite,
+  releaseOf,
+} from '../releases/release-support.ts'
 import { createCollector } from './old-cluster.ts'
-import { blobsOf, buildSite, domainChange, openReplica, publishChange, putSite, releaseOf } from '../releases/release-support.ts'
 
 const domains = ['example.com', 'example.org'] as Hostname[]
 const [domain] = domains as [Hostname]
@@ -252,4 +260,21 @@ t.test('a minute after the start, every hour, and when the disk is short', async
   t.same(await pass(125), [1, 61, 121])
   isShort = true
   t.same(await pass(12), [1, 6, 11])
+})
+
+t.test('nothing is collected while operations are lost: what needs a blob may be among them', async (t) => {
+  const directory = t.testdir()
+  const { replica, runtime } = await openReplica()
+  await using store = await BlobStore.open(directory, { runtime })
+  const site = buildSite({ 'index.html': 'of a release that nobody here knows now' })
+  await putSite(store, site)
+  runtime.advance(4 * DAY_MS)
+  let damaged: StoreDamage | undefined = { readable: 1, lost: 1 }
+  Object.defineProperty(replica, 'damaged', { get: () => damaged })
+  await using collector = createCollector(store, replica, runtime, directory)
+  await collector.collect()
+  t.equal((await listBlobs(store)).size, 2)
+  damaged = undefined
+  await collectAnew(collector)
+  t.equal((await listBlobs(store)).size, 0)
 })
