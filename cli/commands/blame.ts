@@ -1,12 +1,12 @@
 import { Args } from '@oclif/core'
 import { type Key, type MemberKey, type OperationId, type Side, shortId } from '../../core/index.ts'
-import { findKeys } from '../key-query.ts'
+import { findKeys } from '../operations/find-keys.ts'
+import { readMemberNames, readWritten, wasNamed } from '../operations/written.ts'
 import { canonicalValue } from '../output/canonical-value.ts'
 import { count, plainLine, type Style } from '../output/output.ts'
 import { formatValue } from '../output/value-words.ts'
 import { formatAgo } from '../output/when.ts'
 import { MakiCommand } from '../program/base.ts'
-import { readMemberNames, readWritten, wasNamed } from '../written.ts'
 
 interface BlamedKey {
   readonly key: string

@@ -1,12 +1,12 @@
 import { Flags } from '@oclif/core'
 import { parseHostname } from '../../core/index.ts'
-import { findAuthors, findOperations } from '../find-operations.ts'
-import { findKeys } from '../key-query.ts'
+import { findKeys } from '../operations/find-keys.ts'
+import { findAuthors, findOperations } from '../operations/find-operations.ts'
+import { readMemberNames } from '../operations/written.ts'
 import { formatOperation, type OperationView, viewOperation } from '../output/operation-view.ts'
 import type { Style } from '../output/output.ts'
 import { parseWhen } from '../output/when.ts'
 import { MakiCommand } from '../program/base.ts'
-import { readMemberNames } from '../written.ts'
 
 /** Enough for a screen or two; a script asks for what it needs. */
 const DEFAULT_LIMIT = 50

@@ -1,12 +1,12 @@
 import { Flags } from '@oclif/core'
 import { type Conflict, type Key, type Operation, type OperationId, shortId } from '../../core/index.ts'
 import type { ClusterClient } from '../client/cluster-client.ts'
+import { listUnheard, planPush } from '../operations/push-plan.ts'
 import { canonicalValue } from '../output/canonical-value.ts'
 import { formatOperation, nameMember, type OperationView, viewOperation } from '../output/operation-view.ts'
 import { count, plainLine, type Style } from '../output/output.ts'
 import { formatValue } from '../output/value-words.ts'
 import { MakiCommand } from '../program/base.ts'
-import { listUnheard, planPush } from '../push-plan.ts'
 
 /** What becomes of one operation that waits. */
 interface PushRow extends OperationView {

@@ -6,7 +6,7 @@ import type { Style } from '../output/output.ts'
 import { MakiCommand } from '../program/base.ts'
 import { findMissing, gone, listKept } from '../release/manifests.ts'
 import { openDomain } from '../release/open-domain.ts'
-import { chooseRollback, describeChoice, isSameContent, type PublishedRelease } from '../releases.ts'
+import { chooseRollback, describeChoice, isSameContent, type PublishedRelease } from '../release/published.ts'
 
 interface RollbackResult {
   readonly changed: boolean

@@ -1,12 +1,12 @@
 import { Args } from '@oclif/core'
 import { formatStamp, type Key, listUndoKeys, type Operation, type OperationId } from '../../core/index.ts'
 import type { Replica } from '../../replication/index.ts'
+import { readMemberNames, readWritten } from '../operations/written.ts'
 import { canonicalValue } from '../output/canonical-value.ts'
 import { formatOperation, type OperationView, resolvePrefix, viewOperation } from '../output/operation-view.ts'
 import { plainLine, type Style } from '../output/output.ts'
 import { formatDifference, formatValue } from '../output/value-words.ts'
 import { MakiCommand } from '../program/base.ts'
-import { readMemberNames, readWritten } from '../written.ts'
 
 interface ShownOperation extends OperationView {
   readonly stamp: string

@@ -9,13 +9,13 @@ import {
   scopeOf,
   shortId,
 } from '../../core/index.ts'
-import { findKeys } from '../key-query.ts'
+import { findKeys } from '../operations/find-keys.ts'
+import { parseMoment, replay } from '../operations/replay.ts'
 import { canonicalValue } from '../output/canonical-value.ts'
 import { plainLine, type Style } from '../output/output.ts'
 import { formatValue } from '../output/value-words.ts'
 import { parseWhen } from '../output/when.ts'
 import { MakiCommand } from '../program/base.ts'
-import { parseMoment, replay } from '../replay.ts'
 
 /** A key of the state as it is printed. */
 interface StateRow {

@@ -1,7 +1,7 @@
 import { findCluster, listExposed, listNodes, type OperationId, type SealedThing, shortId } from '../../core/index.ts'
 import type { ConflictSummary, NodeStatus } from '../../edge/index.ts'
 import type { ClusterClient } from '../client/cluster-client.ts'
-import { listDue } from '../due.ts'
+import { listDue } from '../operations/standings.ts'
 import { count, formatTable, plainLine, type Style } from '../output/output.ts'
 import { formatAgo, formatDuration } from '../output/when.ts'
 import { countWaiting, formatExchange, MakiCommand } from '../program/base.ts'

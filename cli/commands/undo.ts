@@ -13,6 +13,7 @@ import {
 } from '../../core/index.ts'
 import type { Replica } from '../../replication/index.ts'
 import type { ClusterClient } from '../client/cluster-client.ts'
+import { readWritten } from '../operations/written.ts'
 import { canonicalValue } from '../output/canonical-value.ts'
 import { describeChange, describeOperation } from '../output/describe-change.ts'
 import { nameMember, resolvePrefix } from '../output/operation-view.ts'
@@ -21,7 +22,6 @@ import { formatValue } from '../output/value-words.ts'
 import { formatAgo } from '../output/when.ts'
 import { MakiCommand } from '../program/base.ts'
 import { requireRight } from '../require-right.ts'
-import { readWritten } from '../written.ts'
 
 interface UndoResult {
   /** What was taken back. */

@@ -24,7 +24,7 @@ import type {
   ReleaseChecker,
   SharedReplica,
 } from '../../replication/index.ts'
-import { listDue } from '../due.ts'
+import { listDue } from '../operations/standings.ts'
 import type { BlobCare } from './blob-care.ts'
 import type { Edge } from './edge-messages.ts'
 import { formatMetrics } from './metrics.ts'

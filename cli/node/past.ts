@@ -1,6 +1,6 @@
 import type { FoldView } from '../../core/index.ts'
 import type { Replica } from '../../replication/index.ts'
-import { type Moment, parseMoment, type ReplaySource, replay } from '../replay.ts'
+import { type Moment, parseMoment, type ReplaySource, replay } from '../operations/replay.ts'
 
 /** What the past of a node is made from. */
 export type PastSource = ReplaySource & Pick<Replica, 'inventory'>

@@ -1,6 +1,6 @@
 import { type BlobHash, MakiError, Manifest, namedBlobs, type OperationId, shortId } from '../../core/index.ts'
 import type { ClusterClient } from '../client/cluster-client.ts'
-import type { PublishedRelease } from '../releases.ts'
+import type { PublishedRelease } from './published.ts'
 
 /** Bytes of blobs, from what waits on this computer or from the node that answers. */
 export function blobsOf(client: ClusterClient): { read(hash: BlobHash): Promise<Uint8Array> } {

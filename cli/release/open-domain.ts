@@ -1,8 +1,8 @@
 import type { DomainView, OperationId } from '../../core/index.ts'
 import { isPurged, listPurges } from '../../replication/index.ts'
 import type { ClusterClient } from '../client/cluster-client.ts'
-import { requireDomain } from '../domain-of.ts'
-import { listReleases, type PublishedRelease } from '../releases.ts'
+import { requireDomain } from '../require-domain.ts'
+import { listReleases, type PublishedRelease } from './published.ts'
 
 /** A domain with its releases, newest first, and those of them that were taken back for good. */
 export interface OpenDomain {

@@ -2,8 +2,8 @@ import { globSync, readFileSync, statSync } from 'node:fs'
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
-import { formatAuthorizedKey } from '../../cli/authorized-keys.ts'
 import { writeKeyFile } from '../../cli/client/identity.ts'
+import { formatAuthorizedKey } from '../../cli/member/authorized-key.ts'
 import { createOperation, type Hostname, idBytes, type MemberKey, type OwnerName, SCHEMA } from '../../core/index.ts'
 import {
   domainSet,

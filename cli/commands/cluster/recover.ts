@@ -12,8 +12,8 @@ import {
 import type { ClusterClient } from '../../client/cluster-client.ts'
 import { readKeyFile } from '../../client/identity.ts'
 import { ensureProfileKey } from '../../client/profile-key.ts'
-import { listMembers, type MemberRow, requireMember } from '../../members.ts'
-import { requireRemoval } from '../../operator-remove.ts'
+import { listMembers, type MemberRow, requireMember } from '../../member/members.ts'
+import { requireRemoval } from '../../member/require-removal.ts'
 import { plainLine, type Style } from '../../output/output.ts'
 import { MakiCommand } from '../../program/base.ts'
 

@@ -1,14 +1,14 @@
 import { Args, Flags } from '@oclif/core'
 import { type Conflict, findKeyParts, type Key, MakiError, type OperationId, shortId } from '../../../core/index.ts'
 import type { Replica } from '../../../replication/index.ts'
-import { findKeys } from '../../key-query.ts'
+import { findKeys } from '../../operations/find-keys.ts'
+import { planResolution } from '../../operations/plan-resolution.ts'
 import { chooseSides } from '../../output/conflict-view.ts'
 import { describeChange } from '../../output/describe-change.ts'
 import { resolvePrefix } from '../../output/operation-view.ts'
 import type { Style } from '../../output/output.ts'
 import { MakiCommand } from '../../program/base.ts'
 import { requireRight } from '../../require-right.ts'
-import { planResolution } from '../../resolve-conflict.ts'
 
 interface ResolveResult {
   readonly key: Key

@@ -7,9 +7,9 @@ import {
   parseMemberKey,
   shortId,
 } from '../../../core/index.ts'
-import { formatAuthorizedKey } from '../../authorized-keys.ts'
-import { listMembers } from '../../members.ts'
-import { planAddition } from '../../operator-add.ts'
+import { formatAuthorizedKey } from '../../member/authorized-key.ts'
+import { listMembers } from '../../member/members.ts'
+import { planAddition } from '../../member/plan-addition.ts'
 import { plainLine, type Style } from '../../output/output.ts'
 import { MakiCommand } from '../../program/base.ts'
 

@@ -1,5 +1,5 @@
 import { shortId } from '../../../core/index.ts'
-import { isPerson, listMembers, type MemberRow } from '../../members.ts'
+import { isPerson, listMembers, type MemberRow } from '../../member/members.ts'
 import { formatTable, plainLine, type Style } from '../../output/output.ts'
 import { formatAgo } from '../../output/when.ts'
 import { MakiCommand } from '../../program/base.ts'

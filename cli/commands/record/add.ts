@@ -1,6 +1,6 @@
-import { listValues, recordArgs, recordFlags, valueArg } from '../../record-args.ts'
-import { planRecordAdd, type RecordResult } from '../../record-change.ts'
-import { RecordCommand } from '../../record-command.ts'
+import { listValues, recordArgs, recordFlags, valueArg } from '../../record/args.ts'
+import { planRecordAdd, type RecordResult } from '../../record/plan-record.ts'
+import { RecordCommand } from '../../record/record-command.ts'
 
 export default class RecordAdd extends RecordCommand {
   static override summary = 'Add values to a DNS record.'

@@ -1,9 +1,9 @@
 import { Args } from '@oclif/core'
 import { absoluteName, type DomainView, listDomains, parseOwnerName, type State } from '../../../core/index.ts'
 import { buildZone, formatRdata, formatType } from '../../../dns/index.ts'
-import { requireDomain } from '../../domain-of.ts'
 import { formatTable, plainLine, type Style } from '../../output/output.ts'
 import { MakiCommand } from '../../program/base.ts'
+import { requireDomain } from '../../require-domain.ts'
 
 /** An RRset as the cluster answers it. */
 interface RecordRow {

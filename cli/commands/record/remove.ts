@@ -1,6 +1,6 @@
-import { listValues, recordArgs, recordFlags, valueArg } from '../../record-args.ts'
-import { planRecordRemove, type RecordResult } from '../../record-change.ts'
-import { RecordCommand } from '../../record-command.ts'
+import { listValues, recordArgs, recordFlags, valueArg } from '../../record/args.ts'
+import { planRecordRemove, type RecordResult } from '../../record/plan-record.ts'
+import { RecordCommand } from '../../record/record-command.ts'
 
 export default class RecordRemove extends RecordCommand {
   static override summary = 'Remove a DNS record, or some of its values.'

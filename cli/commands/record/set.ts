@@ -1,6 +1,6 @@
-import { listValues, recordArgs, recordFlags, valueArg } from '../../record-args.ts'
-import { planRecordSet, type RecordResult } from '../../record-change.ts'
-import { RecordCommand } from '../../record-command.ts'
+import { listValues, recordArgs, recordFlags, valueArg } from '../../record/args.ts'
+import { planRecordSet, type RecordResult } from '../../record/plan-record.ts'
+import { RecordCommand } from '../../record/record-command.ts'
 
 export default class RecordSet extends RecordCommand {
   static override summary = 'Set a DNS record to exactly these values.'

@@ -5,7 +5,7 @@ import { MakiCommand } from '../../program/base.ts'
 import { diffManifests, type PathChange } from '../../release/diff.ts'
 import { readManifest } from '../../release/manifests.ts'
 import { openDomain } from '../../release/open-domain.ts'
-import { describeChoice, resolveRelease } from '../../releases.ts'
+import { describeChoice, resolveRelease } from '../../release/published.ts'
 
 interface DiffResult {
   readonly domain: Hostname

@@ -4,7 +4,7 @@ import { count, formatBytes, plainLine, type Style } from '../../output/output.t
 import { formatAgo } from '../../output/when.ts'
 import { MakiCommand } from '../../program/base.ts'
 import { openDomain } from '../../release/open-domain.ts'
-import type { PublishedRelease } from '../../releases.ts'
+import type { PublishedRelease } from '../../release/published.ts'
 
 interface PurgeResult {
   readonly changed: boolean

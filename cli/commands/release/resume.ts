@@ -1,9 +1,9 @@
 import { Args, Flags } from '@oclif/core'
 import type { Hostname, OperationId } from '../../../core/index.ts'
-import { requireDomain } from '../../domain-of.ts'
 import type { Style } from '../../output/output.ts'
 import { MakiCommand } from '../../program/base.ts'
 import { describeHold, findHold, type Hold } from '../../release/hold.ts'
+import { requireDomain } from '../../require-domain.ts'
 
 interface ResumeResult {
   readonly changed: boolean

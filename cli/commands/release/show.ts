@@ -14,7 +14,7 @@ import { MakiCommand } from '../../program/base.ts'
 import { findMissing, type Kept, readManifest } from '../../release/manifests.ts'
 import { type ReleaseMarks, readMarks } from '../../release/marks.ts'
 import { openDomain } from '../../release/open-domain.ts'
-import { describeChoice, resolveRelease } from '../../releases.ts'
+import { describeChoice, resolveRelease } from '../../release/published.ts'
 
 interface ShownRelease extends ReleaseMarks {
   readonly id: OperationId

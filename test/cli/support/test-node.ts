@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { listDue } from '../../../cli/due.ts'
+import { listDue } from '../../../cli/operations/standings.ts'
 import { systemRuntime } from '../../../cli/system.ts'
 import {
   type ClusterId,

@@ -1,4 +1,4 @@
-import type { Replica } from '../replication/index.ts'
+import type { Replica } from '../../replication/index.ts'
 
 /** When each held operation falls due by the clock here, ISO 8601, by its id. */
 export function listDue(replica: Pick<Replica, 'held' | 'explain'>): Record<string, string> {

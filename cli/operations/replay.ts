@@ -1,5 +1,5 @@
-import { compareOperations, Fold, MakiError, type Operation, type OperationId } from '../core/index.ts'
-import type { Replica } from '../replication/index.ts'
+import { compareOperations, Fold, MakiError, type Operation, type OperationId } from '../../core/index.ts'
+import type { Replica } from '../../replication/index.ts'
 
 /** A point in a cluster's history. */
 export type Moment =

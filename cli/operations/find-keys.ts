@@ -10,7 +10,7 @@ import {
   type NodeName,
   parseHostname,
   scopeOf,
-} from '../core/index.ts'
+} from '../../core/index.ts'
 
 /** What finding keys asks of a fold. */
 export type KeySource = Pick<FoldView, 'state' | 'members' | 'keysIn'>

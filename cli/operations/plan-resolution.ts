@@ -12,7 +12,7 @@ import {
   type Side,
   type State,
   shortId,
-} from '../core/index.ts'
+} from '../../core/index.ts'
 
 /** One side of a conflict, with the project that wrote it. */
 export type ChosenSide = Side & { readonly via: string | undefined }

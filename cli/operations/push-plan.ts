@@ -9,8 +9,8 @@ import {
   listUndoKeys,
   type Operation,
   type OperationId,
-} from '../core/index.ts'
-import type { Replica } from '../replication/index.ts'
+} from '../../core/index.ts'
+import type { Replica } from '../../replication/index.ts'
 import { type ReplaySource, replayWithout } from './replay.ts'
 import { readWritten } from './written.ts'
 

@@ -10,9 +10,9 @@ import {
   parseOwnerName,
   type RecordValue,
   type State,
-} from '../core/index.ts'
-import { canonicalRecordValue, checkRrset, listReplaced, parseExplicitType } from '../dns/index.ts'
-import { requireDomain } from './domain-of.ts'
+} from '../../core/index.ts'
+import { canonicalRecordValue, checkRrset, listReplaced, parseExplicitType } from '../../dns/index.ts'
+import { requireDomain } from '../require-domain.ts'
 
 /** What a person asks of an RRset. */
 export interface RecordRequest {

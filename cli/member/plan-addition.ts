@@ -7,8 +7,8 @@ import {
   type MemberKey,
   roleOf,
   type State,
-} from '../core/index.ts'
-import type { Replica } from '../replication/index.ts'
+} from '../../core/index.ts'
+import type { Replica } from '../../replication/index.ts'
 import { listDomainsOf, type MemberRow } from './members.ts'
 
 export interface AdditionRequest {

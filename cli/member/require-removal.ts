@@ -6,10 +6,10 @@ import {
   planRemoval,
   type RemovalPlan,
   type RemovalReach,
-} from '../core/index.ts'
-import type { Replica } from '../replication/index.ts'
+} from '../../core/index.ts'
+import type { Replica } from '../../replication/index.ts'
+import { plainLine } from '../output/output.ts'
 import type { MemberRow } from './members.ts'
-import { plainLine } from './output/output.ts'
 
 /** A removal that would do something. */
 export type PossibleRemoval = Extract<RemovalPlan, { kind: 'possible' }>

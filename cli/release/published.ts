@@ -8,9 +8,9 @@ import {
   type OperationId,
   type ReleaseValue,
   shortId,
-} from '../core/index.ts'
-import type { Replica } from '../replication/index.ts'
-import { resolvePrefix } from './output/operation-view.ts'
+} from '../../core/index.ts'
+import type { Replica } from '../../replication/index.ts'
+import { resolvePrefix } from '../output/operation-view.ts'
 
 /** A published version of a site, with the operation that published it. */
 export interface PublishedRelease {

@@ -10,8 +10,8 @@ import {
   type Operation,
   type OperationId,
   shortId,
-} from '../core/index.ts'
-import type { Replica } from '../replication/index.ts'
+} from '../../core/index.ts'
+import type { Replica } from '../../replication/index.ts'
 
 /** Which operations are looked for; what is undefined does not matter. */
 export interface OperationFilter {

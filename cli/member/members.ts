@@ -10,9 +10,9 @@ import {
   type Role,
   roleOf,
   shortId,
-} from '../core/index.ts'
-import type { Replica } from '../replication/index.ts'
-import { findNearest } from './config/index.ts'
+} from '../../core/index.ts'
+import type { Replica } from '../../replication/index.ts'
+import { findNearest } from '../config/index.ts'
 
 /** A member as commands show it. */
 export interface MemberRow {

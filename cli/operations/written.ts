@@ -6,8 +6,8 @@ import {
   type MemberKey,
   type OperationId,
   type Written,
-} from '../core/index.ts'
-import type { Replica } from '../replication/index.ts'
+} from '../../core/index.ts'
+import type { Replica } from '../../replication/index.ts'
 
 /** What given operations made of given keys, as far as they are stored; each operation is read once. */
 export async function readWritten(

@@ -1,7 +1,7 @@
-import type { ClusterClient } from './client/cluster-client.ts'
-import type { Style } from './output/output.ts'
-import { MakiCommand } from './program/base.ts'
-import type { RecordPlan, RecordResult } from './record-change.ts'
+import type { ClusterClient } from '../client/cluster-client.ts'
+import type { Style } from '../output/output.ts'
+import { MakiCommand } from '../program/base.ts'
+import type { RecordPlan, RecordResult } from './plan-record.ts'
 
 /** What the commands that write records have in common: plan on the newest state there is, write, send. */
 export abstract class RecordCommand extends MakiCommand<RecordResult> {

@@ -1,10 +1,10 @@
 import t from 'tap'
-import { listUnheard, planPush } from '../../cli/push-plan.ts'
-import { type Entry, encodeCanonical, type Key, type Operation, silentLog } from '../../core/index.ts'
-import { createMemoryStore, Replica } from '../../replication/index.ts'
-import { FakeRuntime } from '../replication/fake-runtime.ts'
-import { admitSigners, createTestCluster, keepAdmitted, randomHistory } from '../support/histories.ts'
-import { createRandom, type Random, seeds } from '../support/seeds.ts'
+import { listUnheard, planPush } from '../../../cli/operations/push-plan.ts'
+import { type Entry, encodeCanonical, type Key, type Operation, silentLog } from '../../../core/index.ts'
+import { createMemoryStore, Replica } from '../../../replication/index.ts'
+import { FakeRuntime } from '../../replication/fake-runtime.ts'
+import { admitSigners, createTestCluster, keepAdmitted, randomHistory } from '../../support/histories.ts'
+import { createRandom, type Random, seeds } from '../../support/seeds.ts'
 
 const cluster = createTestCluster()
 

@@ -2,17 +2,23 @@ import { execFileSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { dataFolderAt } from '../../cli/client/data-folder.ts'
-import { LocalReplica } from '../../cli/client/local-replica.ts'
-import { loadProfile } from '../../cli/config/index.ts'
-import { systemRuntime } from '../../cli/system.ts'
-import { type Operation, silentLog } from '../../core/index.ts'
-import { admitSigners, createTestCluster, keepAdmitted, randomHistory, shuffleCausally } from '../support/histories.ts'
-import { createRandom, seeds } from '../support/seeds.ts'
-import { runInProcess } from './support/test-cluster.ts'
+import { dataFolderAt } from '../../../cli/client/data-folder.ts'
+import { LocalReplica } from '../../../cli/client/local-replica.ts'
+import { loadProfile } from '../../../cli/config/index.ts'
+import { systemRuntime } from '../../../cli/system.ts'
+import { type Operation, silentLog } from '../../../core/index.ts'
+import {
+  admitSigners,
+  createTestCluster,
+  keepAdmitted,
+  randomHistory,
+  shuffleCausally,
+} from '../../support/histories.ts'
+import { createRandom, seeds } from '../../support/seeds.ts'
+import { runInProcess } from '../support/test-cluster.ts'
 
 const cluster = createTestCluster()
-const CLEAN = join(import.meta.dirname, 'support', 'clean-replay.ts')
+const CLEAN = join(import.meta.dirname, '..', 'support', 'clean-replay.ts')
 
 interface Clean {
   readonly states: readonly string[]
