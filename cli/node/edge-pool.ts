@@ -41,12 +41,20 @@ export class EdgePool implements Edge {
   readonly #state = new StateTable()
   readonly #active = new Map<Hostname, Release | null>()
   readonly #workers = new Set<WorkerHandle>()
+  /** Started by `prepare` and told nothing yet. */
+  #idle: WorkerHandle[] = []
   readonly #retries = new Set<() => void>()
   #addresses: EdgeAddresses = { dns: undefined, http: undefined }
   #closing = false
 
   constructor(options: PoolOptions) {
     this.#options = { ...options, edge: { ...options.edge, reusePort: true } }
+  }
+
+  /** Starts the workers' processes, which take a while to load: they hear and answer nothing before `listen`. */
+  prepare(): this {
+    while (this.#idle.length < this.#options.workers) this.#idle.push(this.#fork())
+    return this
   }
 
   async listen(): Promise<EdgeAddresses> {
@@ -84,7 +92,7 @@ export class EdgePool implements Edge {
   async close(): Promise<void> {
     this.#closing = true
     for (const cancel of this.#retries) cancel()
-    await Promise.all([...this.#workers].map((worker) => worker.stop()))
+    await Promise.all([...this.#workers, ...this.#idle].map((worker) => worker.stop()))
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -106,7 +114,7 @@ export class EdgePool implements Edge {
   async #launch(retryMs = FIRST_RETRY_MS): Promise<EdgeAddresses> {
     const { runtime, log, register } = this.#options
     const options = this.#bound()
-    const worker = new WorkerHandle(options, register, this.#options.onBlobFailed)
+    const worker = this.#takeIdle() ?? this.#fork()
     const startedAt = runtime.monotonic()
     worker.send({ type: 'state', delta: this.#state.snapshot() })
     this.#workers.add(worker)
@@ -128,6 +136,17 @@ export class EdgePool implements Edge {
       this.#retry(runtime.monotonic() - startedAt > HEALTHY_MS ? FIRST_RETRY_MS : retryMs)
     })
     return addresses
+  }
+
+  #fork(): WorkerHandle {
+    const { register, onBlobFailed } = this.#options
+    return new WorkerHandle(this.#bound(), register, onBlobFailed)
+  }
+
+  /** One that died before it was needed is as if it had never been. */
+  #takeIdle(): WorkerHandle | undefined {
+    this.#idle = this.#idle.filter(({ hasEnded }) => !hasEnded)
+    return this.#idle.shift()
   }
 
   #retry(delayMs: number): void {

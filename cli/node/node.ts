@@ -63,6 +63,9 @@ export async function startNode(options: NodeOptions): Promise<Node> {
   const cluster = requireCluster(config)
   const folders = await makeNodeFolders(config.node.data_dir)
   const { signer, seed } = await readNodeKey(config.node.data_dir)
+  let care: BlobCare | undefined
+  // First, so that its processes load while the store is read.
+  const edge = starting.use(createEdge(options, folders, (hash) => care?.suspect(hash)))
 
   const store = starting.use(await openNodeStore({ folders, cluster, runtime, log }))
   const checkpoint = { file: folders.checkpoint }
@@ -82,11 +85,8 @@ export async function startNode(options: NodeOptions): Promise<Node> {
 
   let presence: Presence | undefined
   const changed = () => presence?.refresh()
-  const care = starting.use(
-    await BlobCare.start({ blobs, fetcher, replica, activation, folders, runtime, log, changed }),
-  )
+  care = starting.use(await BlobCare.start({ blobs, fetcher, replica, activation, folders, runtime, log, changed }))
   starting.defer(activation.events.on('unservable', changed))
-  const edge = starting.use(createEdge(options, folders, (hash) => care.suspect(hash)))
   const releases = starting.use(new ReleaseFollower({ activation, edge, log, runtime, changed }))
   edge.apply(replica.snapshot())
   // From here on: what was held may fall due at any moment.
@@ -187,7 +187,7 @@ function createEdge(
   }
   const workers = web.workers ?? availableParallelism()
   if (workers === 0) return new EdgeWorker(edge, { runtime, log, onBlobFailed })
-  return new EdgePool({ edge, workers, register: folders.workers, runtime, log, onBlobFailed })
+  return new EdgePool({ edge, workers, register: folders.workers, runtime, log, onBlobFailed }).prepare()
 }
 
 function blobPeers(gossip: GossipService | undefined): BlobPeer[] {

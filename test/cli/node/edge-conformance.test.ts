@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { readdir } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { request } from 'node:http'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -113,6 +113,9 @@ const kinds: Record<string, (edge: EdgeOptions, register: string) => Edge> = {
     new EdgePool({ edge, workers: 2, register, runtime: systemRuntime, log: silentLog }),
 }
 
+kinds['in two worker processes that were started before'] = (edge, register) =>
+  new EdgePool({ edge, workers: 2, register, runtime: systemRuntime, log: silentLog }).prepare()
+
 for (const [kind, start] of Object.entries(kinds)) {
   t.test(`an edge ${kind}`, async (t) => {
     const directory = t.testdir()
@@ -197,3 +200,47 @@ t.test('a worker that is killed is replaced and knows everything', async (t) => 
   t.notOk(pids.includes(victim as string))
   for (let i = 0; i < 10; i++) t.equal(await get(addresses.http?.port as number), '200 second')
 })
+
+t.test(
+  'workers that were started before are those that listen, unless they died; none outlives a pool that never did',
+  async (t) => {
+    const directory = t.testdir()
+    const started: number[] = []
+    const log = {
+      ...silentLog,
+      info: (event: string, data?: Record<string, unknown>) =>
+        event === 'worker.started' && started.push(data?.pid as number),
+    }
+    const http = { host: '127.0.0.1', port: 0, maxConcurrentRequests: 100, requestTimeoutMs: 10_000, localHosts: false }
+    const create = () =>
+      new EdgePool({
+        edge: { node: 'one', blobsDirectory: directory, dns: undefined, http, reusePort: true },
+        workers: 2,
+        register: join(directory, 'workers'),
+        runtime: systemRuntime,
+        log: log as typeof silentLog,
+      }).prepare()
+    const pool = create()
+    t.teardown(() => pool.close())
+    const [first, second] = await childrenOf(process.pid)
+    process.kill(first as number, 'SIGKILL')
+    while ((await childrenOf(process.pid)).includes(first as number));
+    await pool.listen()
+    t.equal(started.length, 2)
+    t.ok(started.includes(second as number))
+    t.notOk(started.includes(first as number))
+    const before = await childrenOf(process.pid)
+    const never = create()
+    t.equal((await childrenOf(process.pid)).length, before.length + 2)
+    await never.close()
+    t.same(await childrenOf(process.pid), before)
+  },
+)
+
+async function childrenOf(pid: number): Promise<number[]> {
+  const text = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8')
+  return text
+    .split(' ')
+    .filter((word) => word !== '')
+    .map(Number)
+}
