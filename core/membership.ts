@@ -1,4 +1,5 @@
 import type { Change } from './changes.ts'
+import { Heap } from './heap.ts'
 import type { MemberKey, OperationId } from './ids.ts'
 import type { Hostname } from './names.ts'
 import type { Operation } from './operation.ts'
@@ -68,15 +69,17 @@ export function foldMembership(operations: readonly MembershipOperation[], isAnc
   const members = new Map<MemberKey, MutableMember>()
   const cuts = new Map<MemberKey, { operation: OperationId; how: 'retire' | 'revoke' }[]>()
   const done = new Set<MemberKey>()
-  for (const creation of operations) if (isCreation(creation)) admit(members, done, creation, undefined)
-  for (;;) {
-    const next = [...members.values()].filter((member) => !done.has(member.key)).sort(compareMembers)[0]
-    if (next === undefined) break
+  // Whoever was found to be more senior than at first stands in it twice, and is done the second time.
+  const waiting = new Heap<Pick<Member, 'key' | 'rank'>>(compareMembers)
+  for (const creation of operations) if (isCreation(creation)) admit(members, done, waiting, creation, undefined)
+  for (let first = waiting.pop(); first !== undefined; first = waiting.pop()) {
+    const next = members.get(first.key) as MutableMember
+    if (done.has(next.key)) continue
     next.cuts = cuts.get(next.key) ?? []
     done.add(next.key)
     for (const operation of byAuthor.get(next.key) ?? []) {
       if (judge(operation, operation.demands, next, isAncestor) !== undefined) continue
-      if (!isCreation(operation)) admit(members, done, operation, next)
+      if (!isCreation(operation)) admit(members, done, waiting, operation, next)
       for (const { key, how } of operation.removals) {
         // Seniors were taken before; whoever is still to come ranks below the author.
         if (done.has(key)) continue
@@ -180,7 +183,11 @@ export function sameStanding(a: Member | undefined, b: Member | undefined): bool
 export const compareMembers = (a: Pick<Member, 'key' | 'rank'>, b: Pick<Member, 'key' | 'rank'>): number =>
   compareRanks(a.rank, b.rank) || (a.key < b.key ? -1 : a.key > b.key ? 1 : 0)
 
-type MutableMember = { -readonly [Field in keyof Member]: Member[Field] }
+interface MutableMember extends Member {
+  rank: Rank
+  grants: Grant[]
+  cuts: Member['cuts']
+}
 
 /** The one operation that adds a recovery key creates the cluster. */
 function isCreation(operation: MembershipOperation): boolean {
@@ -189,7 +196,8 @@ function isCreation(operation: MembershipOperation): boolean {
 
 function admit(
   members: Map<MemberKey, MutableMember>,
-  done: Set<MemberKey>,
+  done: ReadonlySet<MemberKey>,
+  waiting: Heap<Pick<Member, 'key' | 'rank'>>,
   operation: MembershipOperation,
   by: Member | undefined,
 ): void {
@@ -199,10 +207,13 @@ function admit(
     const known = members.get(key)
     const grant: Grant = { operation: operation.id, role, domains }
     if (known === undefined) members.set(key, { key, rank, grants: [grant], cuts: [] })
-    else if (!done.has(key)) {
-      const senior = compareRanks(rank, known.rank) < 0 ? rank : known.rank
-      members.set(key, { ...known, rank: senior, grants: [...known.grants, grant] })
+    else if (done.has(key)) continue
+    else {
+      known.grants.push(grant)
+      if (compareRanks(rank, known.rank) >= 0) continue
+      known.rank = rank
     }
+    waiting.push({ key, rank })
   }
 }
 
