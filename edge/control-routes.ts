@@ -49,8 +49,8 @@ export function addRoutes(app: H3, backend: ControlBackend, events: EventStreams
   })
   app.post(CONTROL_PATHS.sealsEpoch, async () => json({ epoch: await backend.seals.epoch() } satisfies EpochReport))
   app.post(CONTROL_PATHS.sealsSame, async (event) => {
-    const { items } = parseSameRequest(await readBody(nodeRequest(event), SAME_LIMITS.bytes))
-    return json({ same: await backend.seals.same(items) } satisfies SameReport)
+    const request = parseSameRequest(await readBody(nodeRequest(event), SAME_LIMITS.bytes))
+    return json({ same: await backend.seals.same(request) } satisfies SameReport)
   })
   // Bodies are read from node's own request: h3's `event.req.body` would wrap every chunk in a web stream's.
   app.post(CONTROL_PATHS.blobsPack, async (event) => {

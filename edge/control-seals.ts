@@ -1,5 +1,17 @@
 import * as v from 'valibot'
-import { isId, MakiError, type SealEpochKey, type Sealed } from '../core/index.ts'
+import {
+  type ClusterId,
+  encodeCanonical,
+  idBytes,
+  isId,
+  MakiError,
+  type MemberKey,
+  type SealEpochKey,
+  type Sealed,
+  SIGNATURE_BYTES,
+  type Signer,
+  verifySignature,
+} from '../core/index.ts'
 
 /** What a node does about secrets for those who ask it; it gives none away. */
 export interface ControlSeals {
@@ -10,9 +22,10 @@ export interface ControlSeals {
   epoch(): Promise<SealEpochKey>
   /**
    * Whether each value is the same as a sealed one of the state: both are sealed, so that neither travels in clear. False for
-   * a place that is not in the state. Throws MAKI_TOO_LARGE where too much was asked lately.
+   * a place that is not in the state, or not the asker's to write. Throws MAKI_OPERATION_REFUSED for who is no member,
+   * MAKI_TOO_LARGE where too much was asked lately.
    */
-  same(items: readonly SameItem[]): Promise<readonly boolean[]>
+  same(request: SameRequest): Promise<readonly boolean[]>
 }
 
 export interface SameItem {
@@ -24,7 +37,14 @@ export interface SameItem {
   readonly value: Sealed
 }
 
+/**
+ * Signed by who asks: who may open the control socket is no member by that, and a member may not try out the secrets of
+ * domains that are not its own. Said again by somebody else it gives the same answer, so it needs no time.
+ */
 export interface SameRequest {
+  readonly author: MemberKey
+  /** Ed25519 over a context string, the cluster's id and the items in canonical MessagePack; base64url. */
+  readonly signature: string
   readonly items: readonly SameItem[]
 }
 
@@ -44,8 +64,25 @@ const sealed = v.strictObject({
   box: v.pipe(v.string(), v.maxLength(100_000), v.regex(/^[A-Za-z0-9_-]+$/, 'base64url is expected')),
 })
 const request = v.object({
+  author: v.custom<MemberKey>((input) => typeof input === 'string' && isId(input), 'a public key is expected'),
+  signature: v.pipe(v.string(), v.length(Math.ceil((SIGNATURE_BYTES * 4) / 3)), v.regex(/^[A-Za-z0-9_-]+$/)),
   items: v.array(v.strictObject({ purpose: v.pipe(v.string(), v.maxLength(10_000)), sealed, value: sealed })),
 })
+
+const CONTEXT = new TextEncoder().encode('makiatto same 1\0')
+
+const signedBytes = (cluster: ClusterId, items: readonly SameItem[]): Uint8Array =>
+  Buffer.concat([CONTEXT, idBytes(cluster), encodeCanonical(items)])
+
+/** The request that asks for these items. */
+export function signSameRequest(signer: Signer, cluster: ClusterId, items: readonly SameItem[]): SameRequest {
+  const signature = Buffer.from(signer.sign(signedBytes(cluster, items))).toString('base64url')
+  return { author: signer.key, signature, items }
+}
+
+/** True when its author signed the request, for this cluster. */
+export const isSignedSameRequest = (cluster: ClusterId, { author, signature, items }: SameRequest): boolean =>
+  verifySignature(author, signedBytes(cluster, items), Buffer.from(signature, 'base64url'))
 
 /** Reads the body of POST /v1/seals/same. Throws MAKI_INVALID, MAKI_TOO_LARGE. */
 export function parseSameRequest(bytes: Uint8Array): SameRequest {
@@ -62,11 +99,11 @@ export function parseSameRequest(bytes: Uint8Array): SameRequest {
       'MAKI_INVALID',
       `the body is no list of items: see ${v.getDotPath(result.issues[0]) ?? 'its shape'}`,
     )
-  const { items } = result.output
+  const { author, signature, items } = result.output
   if (items.length > SAME_LIMITS.items) {
     throw new MakiError('MAKI_TOO_LARGE', `the list has ${items.length} items, ${SAME_LIMITS.items} are allowed`, {
       hint: 'Ask in several requests.',
     })
   }
-  return { items }
+  return { author, signature, items }
 }

@@ -4,11 +4,13 @@ export type { ControlServer, ControlServerOptions } from './control-options.ts'
 export {
   type ControlSeals,
   type EpochReport,
+  isSignedSameRequest,
   parseSameRequest,
   SAME_LIMITS,
   type SameItem,
   type SameReport,
   type SameRequest,
+  signSameRequest,
 } from './control-seals.ts'
 export type { HttpCounters } from './http-counters.ts'
 export { type HttpServer, type HttpServerOptions, startHttpServer } from './http-server.ts'

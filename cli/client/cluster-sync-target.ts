@@ -63,7 +63,10 @@ export class ClusterSyncTarget implements SyncTarget {
     const client = this.#client
     return {
       seal: async (purpose, value) => sealFor(client, await requireSealEpoch(client), purpose, value),
-      same: async (items) => this.#reached?.control.compareSealed(items, client.signal),
+      same: async (items) => {
+        const asker = { signer: this.#signer, cluster: client.profile.cluster }
+        return this.#reached?.control.compareSealed(items, asker, client.signal)
+      },
     }
   }
 

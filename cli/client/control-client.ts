@@ -2,6 +2,7 @@ import { Agent, type IncomingMessage, type OutgoingHttpHeaders, request } from '
 import { Readable } from 'node:stream'
 import {
   type BlobHash,
+  type ClusterId,
   type ErrorShape,
   isBlobHash,
   isErrorCode,
@@ -9,6 +10,7 @@ import {
   MakiError,
   type Runtime,
   type SealEpochKey,
+  type Signer,
 } from '../../core/index.ts'
 import {
   type AcceptReport,
@@ -26,6 +28,7 @@ import {
   SAME_LIMITS,
   type SameItem,
   type SameReport,
+  signSameRequest,
 } from '../../edge/index.ts'
 import { hasErrno } from './identity.ts'
 import { readEventStream } from './sse.ts'
@@ -132,11 +135,16 @@ export class ControlClient implements Disposable {
     return epoch as SealEpochKey
   }
 
-  /** For each item whether both values are the same; nothing goes there or comes back in clear. */
-  async compareSealed(items: readonly SameItem[], signal?: AbortSignal): Promise<boolean[]> {
+  /** For each item whether both values are the same, asked as a member; nothing goes there or comes back in clear. */
+  async compareSealed(
+    items: readonly SameItem[],
+    asker: { signer: Signer; cluster: ClusterId },
+    signal?: AbortSignal,
+  ): Promise<boolean[]> {
     const same: boolean[] = []
     for (let at = 0; at < items.length; at += SAME_LIMITS.items) {
-      const body = Buffer.from(JSON.stringify({ items: items.slice(at, at + SAME_LIMITS.items) }))
+      const asked = signSameRequest(asker.signer, asker.cluster, items.slice(at, at + SAME_LIMITS.items))
+      const body = Buffer.from(JSON.stringify(asked))
       const options = { body, type: JSON_TYPE, signal }
       const report = (await this.#json('POST', CONTROL_PATHS.sealsSame, options)) as Partial<SameReport> | null
       if (!Array.isArray(report?.same)) throw this.#protocol('its comparison has another shape')

@@ -9,7 +9,7 @@ import {
   type SealEpochKey,
   type Signer,
 } from '../../core/index.ts'
-import type { ControlSeals, SameItem } from '../../edge/index.ts'
+import { type ControlSeals, isSignedSameRequest, type SameRequest } from '../../edge/index.ts'
 import {
   CertificateRing,
   type GossipService,
@@ -17,6 +17,7 @@ import {
   SealKeeper,
   type SealPeers,
 } from '../../replication/index.ts'
+import { mayCompare, SameGuard } from './same-guard.ts'
 
 export interface NodeSealsOptions {
   readonly replica: Replica
@@ -32,10 +33,6 @@ export interface NodeSealsOptions {
 
 /** For so long after a start a node that was not heard yet counts as up: neighbours are only being found. */
 const STARTING_MS = 5_000
-/** How many comparisons may be asked for at once; a project has some dozens of values. */
-const BURST = 5_000
-/** And how many come back each second: guessing a value by asking takes its time. */
-const PER_SECOND = 10
 
 const lackingSchema = v.object({
   lacks: v.array(v.custom<SealEpochKey>((input) => typeof input === 'string' && isId(input))),
@@ -46,15 +43,14 @@ export class NodeSeals implements ControlSeals, AsyncDisposable {
   readonly keeper: SealKeeper
   /** What TLS is going to serve. */
   readonly certificates: CertificateRing
-  readonly #runtime: Pick<Runtime, 'monotonic'>
+  readonly #replica: Replica
+  readonly #guard: SameGuard
   readonly #unsubscribe: (() => void)[]
-  #allowance = BURST
-  #allowedAtMs: number
 
   constructor(options: NodeSealsOptions) {
     const { replica, log, runtime } = options
-    this.#runtime = runtime
-    this.#allowedAtMs = runtime.monotonic()
+    this.#replica = replica
+    this.#guard = new SameGuard(runtime)
     this.keeper = new SealKeeper({ ...options, peers: createPeers(options) })
     this.certificates = new CertificateRing({ opener: this.keeper, log })
     const refresh = () => this.certificates.refresh(replica.state)
@@ -72,17 +68,19 @@ export class NodeSeals implements ControlSeals, AsyncDisposable {
     return this.keeper.ensureEpoch()
   }
 
-  async same(items: readonly SameItem[]): Promise<readonly boolean[]> {
-    const nowMs = this.#runtime.monotonic()
-    this.#allowance = Math.min(BURST, this.#allowance + ((nowMs - this.#allowedAtMs) / 1000) * PER_SECOND)
-    this.#allowedAtMs = nowMs
-    if (items.length > this.#allowance) {
-      throw new MakiError('MAKI_TOO_LARGE', 'too many secret values were compared in a short time', {
-        hint: `Wait ${Math.ceil((items.length - this.#allowance) / PER_SECOND)} seconds, then run the command again.`,
-      })
-    }
-    this.#allowance -= items.length
-    return this.keeper.same(items)
+  async same(request: SameRequest): Promise<readonly boolean[]> {
+    const { items, author } = request
+    if (!isSignedSameRequest(this.#replica.cluster, request))
+      throw new MakiError('MAKI_OPERATION_REFUSED', 'the comparison of secrets is not signed by the key that it names')
+    const member = this.#guard.checkAsker(this.#replica.members, author)
+    this.#guard.take(items.length)
+    const same = this.keeper.same(items, (place) => {
+      if (!mayCompare(member, place)) return false
+      this.#guard.guess(place)
+      return true
+    })
+    for (const [i, { sealed }] of items.entries()) if (same[i] === true) this.#guard.wasRight(sealed)
+    return same.map((one) => one === true)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -16,6 +16,7 @@ import {
   type Runtime,
   type SealEpochKey,
   type Sealed,
+  type SealedPlace,
   type SealView,
   type Signer,
   type StateDelta,
@@ -173,12 +174,17 @@ export class SealKeeper implements AsyncDisposable {
   /**
    * For each item whether both values are the same. Answered only for boxes that stand in the state at that purpose, so that
    * nobody learns of others; false also where one of them does not open here. Takes the same time whatever the values are.
+   * Undefined, and nothing is opened, for what is not in the state or not to be compared.
    */
-  same(items: readonly { purpose: string; sealed: Sealed; value: Sealed }[]): boolean[] {
-    const places = new Set(listSealed(this.#options.replica.state).map((place) => placeId(place.purpose, place.sealed)))
+  same(
+    items: readonly { purpose: string; sealed: Sealed; value: Sealed }[],
+    mayCompare: (place: SealedPlace) => boolean,
+  ): (boolean | undefined)[] {
+    const places = new Map<string, SealedPlace>()
+    for (const place of listSealed(this.#options.replica.state)) places.set(placeId(place.purpose, place.sealed), place)
     return items.map(({ purpose, sealed, value }) => {
-      if (!places.has(placeId(purpose, sealed))) return false
-      return this.#ring.isSame(sealed, value, purpose)
+      const place = places.get(placeId(purpose, sealed))
+      return place !== undefined && mayCompare(place) ? this.#ring.isSame(sealed, value, purpose) : undefined
     })
   }
 

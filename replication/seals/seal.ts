@@ -92,7 +92,10 @@ function sealBox(publicKey: Uint8Array, padded: Uint8Array, place: SealPlace, ru
 
 function openBox(privateKey: KeyObject, box: string, place: SealPlace): Uint8Array {
   try {
-    return openHpke(privateKey, Buffer.from(box, 'base64url'), contextOf(place))
+    const bytes = Buffer.from(box, 'base64url')
+    // One box has one spelling: others could stand beside it as if they were others.
+    if (bytes.toString('base64url') !== box) throw new Error('it is not base64url as it is written')
+    return openHpke(privateKey, bytes, contextOf(place))
   } catch (cause) {
     throw new MakiError('MAKI_INVALID', `the value does not open as ${place.purpose.split(' ')[0]}`, { cause })
   }

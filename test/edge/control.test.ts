@@ -31,8 +31,10 @@ import {
   encodeOperationBatch,
   MESSAGEPACK_TYPE,
   SAME_LIMITS,
+  signSameRequest,
   startControlServer,
 } from '../../edge/index.ts'
+import { createTestCluster, testSigner } from '../support/histories.ts'
 import { createRandom, seeds } from '../support/seeds.ts'
 import { FakeRuntime, MemoryBlobs, releaseId, sendRaw } from './fixtures.ts'
 
@@ -74,7 +76,7 @@ class FakeBackend implements ControlBackend {
   readonly compared: unknown[] = []
   readonly seals: ControlSeals = {
     epoch: async () => 'a'.repeat(52) as SealEpochKey,
-    same: async (items) => {
+    same: async ({ items }) => {
       this.compared.push(...items)
       return items.map(({ sealed, value }) => sealed.box === value.box)
     },
@@ -424,15 +426,20 @@ t.test('seals: the epoch, and comparisons of sealed values that are bounded', as
     sealed: { epoch, box: a },
     value: { epoch, box: b },
   })
-  const answer = await post(CONTROL_PATHS.sealsSame, { items: [item('AA', 'AA'), item('AA', 'BB')] })
+  const signer = testSigner(1)
+  const sign = (items: readonly ReturnType<typeof item>[]) =>
+    signSameRequest(signer, createTestCluster().id, items as never)
+  const answer = await post(CONTROL_PATHS.sealsSame, sign([item('AA', 'AA'), item('AA', 'BB')]))
   t.strictSame(JSON.parse(answer.body.toString()), { same: [true, false] })
   const many = Array.from({ length: SAME_LIMITS.items + 1 }, () => item('AA', 'AA'))
   const cases: [unknown, number, string][] = [
     ['{', 400, 'MAKI_INVALID'],
-    [{ items: 1 }, 400, 'MAKI_INVALID'],
-    [{ items: [{ ...item('AA', 'AA'), value: 'in clear' }] }, 400, 'MAKI_INVALID'],
-    [{ items: [item('AA', '+/')] }, 400, 'MAKI_INVALID'],
-    [{ items: many }, 413, 'MAKI_TOO_LARGE'],
+    [{ ...sign([]), items: 1 }, 400, 'MAKI_INVALID'],
+    [{ items: [item('AA', 'AA')] }, 400, 'MAKI_INVALID'],
+    [{ ...sign([]), signature: 'AA' }, 400, 'MAKI_INVALID'],
+    [{ ...sign([]), items: [{ ...item('AA', 'AA'), value: 'in clear' }] }, 400, 'MAKI_INVALID'],
+    [sign([item('AA', '+/')]), 400, 'MAKI_INVALID'],
+    [sign(many), 413, 'MAKI_TOO_LARGE'],
     [' '.repeat(SAME_LIMITS.bytes + 1), 413, 'MAKI_TOO_LARGE'],
   ]
   const before = backend.compared.length

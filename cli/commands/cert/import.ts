@@ -8,6 +8,7 @@ import {
   keys,
   MakiError,
   type OperationId,
+  type Signer,
   sealPurpose,
 } from '../../../core/index.ts'
 import { type ImportedCertificate, listDoubts, readImport } from '../../certificates.ts'
@@ -70,7 +71,7 @@ export default class CertImport extends MakiCommand<ImportResult> {
       issuer: chain.issuer,
       notAfter: new Date(chain.notAfterMs).toISOString(),
     }
-    if (await this.#isThere(client, imported)) return { ...result, changed: false, operation: null, node: null }
+    if (await this.#isThere(client, signer, imported)) return { ...result, changed: false, operation: null, node: null }
     const key = await sealKey(client, imported)
     const { names, pem, notBeforeMs, notAfterMs } = chain
     const change = { kind: 'certificate.set', name, names, chain: pem, key, notBeforeMs, notAfterMs } as const
@@ -86,7 +87,7 @@ export default class CertImport extends MakiCommand<ImportResult> {
   }
 
   /** The same chain has the same key, unless somebody sealed another thing beside it: then a node says so. */
-  async #isThere(client: ClusterClient, imported: ImportedCertificate): Promise<boolean> {
+  async #isThere(client: ClusterClient, signer: Signer, imported: ImportedCertificate): Promise<boolean> {
     const { name, chain } = imported
     const present = client.state.get(keys.certificate(name))?.value as CertificateValue | undefined
     if (present === undefined || present.chain !== chain.pem) return false
@@ -100,7 +101,9 @@ export default class CertImport extends MakiCommand<ImportResult> {
     const reached = await client.reach()
     if (reached === undefined) return true
     const value = await sealKey(client, imported)
-    const [same] = await reached.control.compareSealed([{ purpose, sealed: present.key, value }], client.signal)
+    const item = { purpose, sealed: present.key, value }
+    const asker = { signer, cluster: client.profile.cluster }
+    const [same] = await reached.control.compareSealed([item], asker, client.signal)
     return same === true
   }
 

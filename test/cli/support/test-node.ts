@@ -13,7 +13,13 @@ import {
   type MemberKey,
   silentLog,
 } from '../../../core/index.ts'
-import { type ControlBackend, type ControlEvent, type NodeStatus, startControlServer } from '../../../edge/index.ts'
+import {
+  type ControlBackend,
+  type ControlEvent,
+  isSignedSameRequest,
+  type NodeStatus,
+  startControlServer,
+} from '../../../edge/index.ts'
 import { BlobStore, checkRelease, createMemoryStore, Replica, SealKeeper } from '../../../replication/index.ts'
 
 /** A node as the command line sees it: the real control server, a real replica and blob store behind it, no network. */
@@ -128,7 +134,10 @@ export async function startTestNode(options: {
         if (keeper === undefined) throw new MakiError('MAKI_UNSUPPORTED', 'this node of tests has no keeper')
         return keeper.ensureEpoch()
       },
-      same: async (items) => keeper?.same(items) ?? items.map(() => false),
+      same: async (request) => {
+        if (!isSignedSameRequest(replica.cluster, request)) throw new MakiError('MAKI_INVALID', 'it is not signed')
+        return keeper?.same(request.items, () => true).map((one) => one === true) ?? request.items.map(() => false)
+      },
     },
     metrics: () => '',
   }

@@ -13,6 +13,11 @@ import * as pem from '../../support/certificates.ts'
 import { nodeJoin, seedOf, World } from './seal-world.ts'
 
 const PURPOSE = sealPurpose.certificate('example.com')
+/** Another text for the same bytes: 304 bytes leave bits of the last character unused. */
+const respell = (box: string): string => {
+  const letters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
+  return box.slice(0, -1) + letters[letters.indexOf(box.at(-1) as string) + 1]
+}
 const bytes = (text: string) => new TextEncoder().encode(text)
 
 const certificate = (key: Sealed) => ({
@@ -50,6 +55,9 @@ t.test('what is sealed opens where it belongs and nowhere else', async (t) => {
   t.throws(() => node.keeper.open(sealPurpose.certificate('example.org'), sealed), { code: 'MAKI_INVALID' })
   const foreign = sealValue(createEpoch(world.runtime).epoch, bytes('secret'), place, world.runtime)
   t.throws(() => node.keeper.open(PURPOSE, foreign), { code: 'MAKI_NOT_FOUND' })
+  const spelled = { epoch, box: respell(sealed.box) }
+  t.same(Buffer.from(spelled.box, 'base64url'), Buffer.from(sealed.box, 'base64url'))
+  t.throws(() => node.keeper.open(PURPOSE, spelled), { code: 'MAKI_INVALID' }, 'a box has one spelling')
   const elsewhere = { cluster: 'b'.repeat(51).concat('a') as ClusterId, purpose: PURPOSE }
   const copied = sealValue(epoch, bytes('secret'), elsewhere, world.runtime)
   t.throws(() => node.keeper.open(PURPOSE, copied), { code: 'MAKI_INVALID' }, 'of another cluster')
@@ -62,9 +70,20 @@ t.test('what is sealed opens where it belongs and nowhere else', async (t) => {
     { purpose: 'env a b c', sealed, value: again('secret', 'env a b c') },
     { purpose: PURPOSE, sealed: again('secret'), value: again('secret') },
   ]
-  t.same(node.keeper.same(items), [false, false, false, false, false], 'nothing of it is in the state')
+  const nothing = Array.from({ length: 5 }, () => undefined)
+  t.same(
+    node.keeper.same(items, () => true),
+    nothing,
+    'nothing of it is in the state',
+  )
   node.replica.write(world.cluster.operator, [certificate(sealed)])
-  t.same(node.keeper.same(items), [true, false, false, false, false])
+  const answers = node.keeper.same(items, () => true)
+  t.strictSame(answers, [true, false, false, undefined, undefined])
+  t.same(
+    node.keeper.same(items, () => false),
+    nothing,
+    'nor is it opened for who may not ask',
+  )
 })
 
 t.test('after a removal a new epoch is begun, and values of the old one can still be opened', async (t) => {
