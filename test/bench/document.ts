@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { silentLog } from '../../core/index.ts'
+import { silentLog, verifySignatureAside } from '../../core/index.ts'
 import { createMemoryStore, openLevelStore, SharedReplica } from '../../replication/index.ts'
 import { Document } from '../../replication/replica/document.ts'
 import { FakeRuntime } from '../replication/fake-runtime.ts'
@@ -36,7 +36,11 @@ export async function benchDocument(): Promise<void> {
     const started = performance.now()
     const bytes = (await pull(b.shared, a.shared)) + (await pull(a.shared, b.shared))
     line(`${DIFFERING} that differ, exchanged`, `${number(performance.now() - started)} ms, ${number(bytes / 1000)} KB`)
-    await using c = await SharedReplica.open({ ...memoryOptions(3), snapshot: undefined })
+    await using c = await SharedReplica.open({
+      ...memoryOptions(3),
+      snapshot: undefined,
+      checkSignature: verifySignatureAside,
+    })
     const delay = monitorEventLoopDelay({ resolution: 1 })
     delay.enable()
     const syncing = performance.now()
@@ -48,8 +52,13 @@ export async function benchDocument(): Promise<void> {
     line('longest block meanwhile', `${number(delay.max / 1e6)} ms`)
     delay.reset()
     const merging = performance.now()
+    const cpu = [process.threadCpuUsage(), process.cpuUsage()] as const
     await pull(c, a.shared)
+    const busy = [process.threadCpuUsage(cpu[0]), process.cpuUsage(cpu[1])].map(
+      ({ user, system }) => (user + system) / 1e6,
+    )
     line('whole document merged by an empty replica', `${number((performance.now() - merging) / 1000)} s`)
+    line('processor time of that: this thread, all', `${number(busy[0] ?? 0)} s, ${number(busy[1] ?? 0)} s`)
     line('longest block meanwhile', `${number(delay.max / 1e6)} ms`)
     delay.reset()
     const known = performance.now()

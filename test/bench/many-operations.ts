@@ -71,9 +71,14 @@ const domainAt = (i: number) => `d${i % 200}.example` as Hostname
 function measureFold({ cluster }: BenchCluster, seed: readonly Uint8Array[], operations: readonly Operation[]): void {
   const fold = new Fold()
   for (const bytes of seed) fold.add(decodeOperation(bytes, cluster, { signatureChecked: true }))
-  const folding = performance.now()
-  for (const operation of operations) fold.add(operation)
-  line('fold', `${number(performance.now() - folding)} ms`)
+  const written = operations.map(({ bytes }) => bytes)
+  let read: readonly Operation[] = []
+  timed('read', () => {
+    read = written.map((bytes) => decodeOperation(bytes, cluster, { signatureChecked: true }))
+  })
+  timed('fold', () => {
+    for (const operation of read) fold.add(operation)
+  })
   fold.digest()
   const packing = performance.now()
   const packed = fold.pack()
@@ -82,6 +87,15 @@ function measureFold({ cluster }: BenchCluster, seed: readonly Uint8Array[], ope
   const bytes = packed.lists.reduce((sum, { length }) => sum + length, 0)
   const times = `${number(unpacking - packing)} ms, ${number(performance.now() - unpacking)} ms`
   line('pack, unpack', `${times}, ${number(bytes / 1e6)} MB`)
+}
+
+/** What passed, and how long this thread was busy: on a machine with other work the first is much more. */
+function timed(what: string, act: () => void): void {
+  const started = performance.now()
+  const cpu = process.threadCpuUsage()
+  act()
+  const { user, system } = process.threadCpuUsage(cpu)
+  line(what, `${number(performance.now() - started)} ms, of processor time ${number((user + system) / 1000)} ms`)
 }
 
 /** Into the store of a node that does not run: handing them in one by one measures something else. */
