@@ -72,6 +72,8 @@ export interface InventoryView {
   table(): Uint8Array
   /** The ids in a bucket. */
   bucket(index: number): readonly OperationId[]
+  /** The same as 32-byte values, one after another in no order. */
+  bucketBytes(index: number): Uint8Array
 }
 
 /** What gossip sees of the replica. Queries are synchronous and pure; the two merges are durable when they resolve. */

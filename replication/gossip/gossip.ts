@@ -1,8 +1,9 @@
-import { asMakiError, type OperationId } from '../../core/index.ts'
+import { asMakiError, ID_BYTES, type OperationId } from '../../core/index.ts'
 import type { GossipReplica, MergeReport } from '../ports.ts'
 import { parseStateVector } from '../replica/update-reader.ts'
 import { chunkBySize, compareIds, decodeIds, differingBuckets, encodeIds } from './anti-entropy.ts'
 import type { DropReason, GossipCounters, GossipEffect, GossipFrame, GossipInput, LinkId } from './gossip-messages.ts'
+import { LinkAllowance } from './link-allowance.ts'
 import { encodeSyncMessage, isEmptyUpdate, parseSyncMessage, type SyncMessage } from './sync-message.ts'
 import { type FrameOf, MAX_IDS } from './wire.ts'
 
@@ -16,8 +17,6 @@ const MAX_REFUSED = 16
 const MAX_UPDATE_BYTES = 16 * 1024 * 1024
 const OPERATIONS_FRAME_BYTES = 1024 * 1024
 const OPERATIONS_FRAME_COUNT = 1000
-/** Answers to state vectors that a link gets between two ticks: each looks through the document for a few bytes. */
-const MAX_ANSWERS = 16
 /**
  * Frames of a link that told nothing new, beside as many as others told us something: each thing comes by each link once,
  * and the first of them is the one that is new. So many more are a flood.
@@ -32,8 +31,7 @@ interface Link {
   readonly id: LinkId
   heardMs: number
   refused: number
-  /** State vectors answered since the last tick. */
-  answers: number
+  readonly allowance: LinkAllowance
   /** A sync step 1 was sent and not answered to the end: a gap meanwhile asks for nothing more. */
   asking: boolean
   /** The answer to a state vector is under way; another vector meanwhile is answered by it. */
@@ -126,7 +124,7 @@ export class Gossip {
   #tick(nowMs: number): GossipEffect[] {
     const effects: GossipEffect[] = []
     for (const link of [...this.#links.values()]) {
-      link.answers = 0
+      link.allowance.renew()
       link.idle = Math.max(0, link.idle - IDLE_FRAMES_A_TICK)
       const silentMs = nowMs - link.heardMs
       if (silentMs > LINK_SILENCE_MS)
@@ -146,6 +144,8 @@ export class Gossip {
   }
 
   #receive(link: Link, frame: GossipFrame): GossipEffect[] {
+    const { type } = frame
+    if ((type === 'digest' || type === 'table' || type === 'bucket') && !link.allowance.take(type)) return []
     switch (frame.type) {
       case 'sync':
         return this.#sync(link, frame.message)
@@ -154,7 +154,7 @@ export class Gossip {
       case 'table': {
         const { inventory } = this.#replica
         return differingBuckets(inventory.table(), frame.table).map((index) =>
-          send(link, { type: 'bucket', index, ids: encodeIds(inventory.bucket(index).slice(0, MAX_IDS)) }),
+          send(link, { type: 'bucket', index, ids: inventory.bucketBytes(index).subarray(0, MAX_IDS * ID_BYTES) }),
         )
       }
       case 'bucket': {
@@ -187,9 +187,8 @@ export class Gossip {
   }
 
   #answer(link: Link, vector: Uint8Array): GossipEffect[] {
+    if (link.answering || !link.allowance.take('vector')) return []
     parseStateVector(vector)
-    // Who is left without an answer compares again in a round of anti-entropy.
-    if (link.answering || ++link.answers > MAX_ANSWERS) return []
     link.answering = true
     return [{ kind: 'diff', link: link.id, vector }]
   }
@@ -279,7 +278,7 @@ const newLink = (id: LinkId, nowMs: number): Link => ({
   id,
   heardMs: nowMs,
   refused: 0,
-  answers: 0,
+  allowance: new LinkAllowance(),
   asking: false,
   answering: false,
   idle: 0,

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { ID_BYTES, IdTable, type OperationId } from '../../core/index.ts'
 import type { InventoryView } from '../ports.ts'
 import { IdSum } from '../store/id-sum.ts'
+import { SlotList } from './slot-list.ts'
 
 export const INVENTORY_BUCKETS = 256
 const ENTRY_BYTES = 4 + ID_BYTES
@@ -10,6 +11,8 @@ const ENTRY_BYTES = 4 + ID_BYTES
 export class Inventory implements InventoryView {
   readonly #ids = new IdTable()
   readonly #sums = Array.from({ length: INVENTORY_BUCKETS }, () => new IdSum())
+  /** Of each bucket: the numbers of its ids. */
+  readonly #members = Array.from({ length: INVENTORY_BUCKETS }, () => new SlotList())
   /** Undefined while the set changed since it was computed. */
   #root: Uint8Array | undefined
 
@@ -32,7 +35,9 @@ export class Inventory implements InventoryView {
     const number = this.#ids.add(id)
     if (number < size) return
     const bytes = this.#ids.bytesAt(number)
-    this.#sums[bytes[0] as number]?.addBytes(bytes)
+    const bucket = bytes[0] as number
+    this.#sums[bucket]?.addBytes(bytes)
+    this.#members[bucket]?.push(number)
     this.#root = undefined
   }
 
@@ -51,14 +56,23 @@ export class Inventory implements InventoryView {
     return table
   }
 
+  /** The ids in a bucket as 32-byte values, one after another in no order; throws a RangeError for anything but 0 to 255. */
+  bucketBytes(index: number): Uint8Array {
+    const members = this.#membersOf(index)
+    const bytes = new Uint8Array(members.length * ID_BYTES)
+    for (let i = 0; i < members.length; i++) bytes.set(this.#ids.bytesAt(members.at(i) as number), i * ID_BYTES)
+    return bytes
+  }
+
   /** Sorted; throws a RangeError for anything but 0 to 255. */
   bucket(index: number): readonly OperationId[] {
-    if (this.#sums[index] === undefined) throw new RangeError(`an inventory has no bucket ${index}`)
-    const bytes = this.#ids.bytes()
-    const ids: OperationId[] = []
-    for (let number = 0; number < this.#ids.size; number++) {
-      if (bytes[number * ID_BYTES] === index) ids.push(this.#ids.at(number))
-    }
-    return ids.sort()
+    const members = this.#membersOf(index)
+    return Array.from({ length: members.length }, (_, i) => this.#ids.at(members.at(i) as number)).sort()
+  }
+
+  #membersOf(index: number): SlotList {
+    const members = this.#members[index]
+    if (members === undefined) throw new RangeError(`an inventory has no bucket ${index}`)
+    return members
   }
 }

@@ -1,5 +1,5 @@
 import t from 'tap'
-import type { MemberKey, OperationId } from '../../../core/index.ts'
+import { idBytes, type MemberKey, type OperationId } from '../../../core/index.ts'
 import { Gossip, LINK_SILENCE_MS } from '../../../replication/gossip/gossip.ts'
 import type { GossipEffect, GossipFrame } from '../../../replication/gossip/gossip-messages.ts'
 import { encodeSyncMessage, parseSyncMessage } from '../../../replication/gossip/sync-message.ts'
@@ -127,6 +127,32 @@ t.test('a flood of state vectors is answered a few times a second, and one answe
   t.equal(answers(), 0)
   gossip.handle({ kind: 'tick' }, 0)
   t.equal(answers(), 16)
+})
+
+t.test('a flood of tables, buckets and digests is answered a few times a second', async (t) => {
+  const replica = new FakeReplica(1)
+  const one = replica.commit('one')
+  const gossip = new Gossip(replica, () => 0)
+  gossip.handle({ kind: 'link-up', link: 1, peer }, 0)
+  const vector = replica.stateVector()
+  const questions: [frame: GossipFrame, answered: number][] = [
+    [{ type: 'table', table: new Uint8Array(256 * 36).fill(7) }, 4],
+    [{ type: 'bucket', index: idBytes(one)[0] as number, ids: new Uint8Array() }, 320],
+    [{ type: 'digest', vector, root: new Uint8Array(32) }, 16],
+  ]
+  for (const round of [1, 2]) {
+    for (const [frame, limit] of questions) {
+      let answered = 0
+      for (let i = 0; i < 2000; i++) {
+        const effects = gossip.handle({ kind: 'frame', link: 1, frame }, 0)
+        if (effects.length > 0) answered++
+        for (const { kind } of effects)
+          if (kind === 'read-operations') gossip.handle({ kind: 'operations-read', link: 1, operations: [] }, 0)
+      }
+      t.equal(answered, limit, `${frame.type}, tick ${round}`)
+    }
+    gossip.handle({ kind: 'tick' }, 0)
+  }
 })
 
 t.test('a peer that says again and again what is known is dropped; an honest one never', async (t) => {
