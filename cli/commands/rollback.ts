@@ -1,12 +1,13 @@
 import { Args, Flags } from '@oclif/core'
-import { type Change, type DomainView, findDomain, type OperationId, type State, shortId } from '../../core/index.ts'
+import { type Change, type DomainView, type OperationId, type State, shortId } from '../../core/index.ts'
 import type { ClusterClient } from '../client/cluster-client.ts'
 import { describeChange } from '../output/describe-change.ts'
 import type { Style } from '../output/output.ts'
 import { MakiCommand } from '../program/base.ts'
 import { findMissing, gone, listKept } from '../release/manifests.ts'
 import { openDomain } from '../release/open-domain.ts'
-import { chooseRollback, describeChoice, isSameContent, type PublishedRelease } from '../release/published.ts'
+import { describeChoice, isSameContent, type PublishedRelease } from '../release/published.ts'
+import { chooseRollback, planRestore } from '../release/rollback.ts'
 
 interface RollbackResult {
   readonly changed: boolean
@@ -49,7 +50,7 @@ export default class Rollback extends MakiCommand<RollbackResult> {
     await client.exchange()
     const signer = await client.requireSigner()
     const { domain, releases, purged } = await openDomain(client, args.domain)
-    const target = chooseRollback(releases, domain.apex, domain.release?.id, args.release, purged)
+    const target = chooseRollback({ domain: domain.apex, releases, served: domain.release?.id, purged }, args.release)
     const result = { domain: domain.apex, to: target.operation.id, held: flags.hold || domain.held }
     const hold: Change[] = flags.hold && !domain.held ? [{ kind: 'release.hold', domain: domain.apex, hold: true }] : []
     const isThere = domain.release !== undefined && isServed(domain, target)
@@ -62,7 +63,7 @@ export default class Rollback extends MakiCommand<RollbackResult> {
         target,
         releases.filter(({ operation }) => !purged.has(operation.id)),
       )
-    const changes = [...(isThere ? [] : planRollback(client.state, domain, target)), ...hold]
+    const changes = [...(isThere ? [] : restore(client.state, target)), ...hold]
     const operation = await client.commit(changes, {
       signer,
       ...(flags.message === undefined ? {} : { message: flags.message }),
@@ -108,29 +109,7 @@ function isServed(domain: DomainView, target: PublishedRelease): boolean {
   return same && domain.aliases.join() === target.change.aliases.join()
 }
 
-/** A new release with the old content, and the aliases that were live with it. Pure. */
-export function planRollback(state: State, domain: DomainView, { operation, change }: PublishedRelease): Change[] {
-  const { apex } = domain
-  const { commit, via, ...content } = change
-  const wanted = new Set(change.aliases)
-  // A host that another domain uses by now is not taken from it.
-  const free = change.aliases.filter((host) => !isTaken(state, domain, host))
-  return [
-    { ...content, rollbackOf: operation.id, aliases: free, ...(commit === undefined ? {} : { commit }) },
-    ...free
-      .filter((host) => !domain.aliases.includes(host))
-      .map((host) => ({ kind: 'alias.set' as const, domain: apex, host })),
-    ...domain.aliases
-      .filter((host) => !wanted.has(host))
-      .map((host) => ({ kind: 'alias.remove' as const, domain: apex, host })),
-  ]
-}
-
-function isTaken(state: State, domain: DomainView, host: DomainView['aliases'][number]): boolean {
-  return state
-    .ids('domain')
-    .some(
-      (id) =>
-        id !== domain.apex && (id === host || findDomain(state, id as typeof host)?.aliases.includes(host) === true),
-    )
+function restore(state: State, { operation, change }: PublishedRelease): readonly Change[] {
+  const { kind, domain, via, ...content } = change
+  return planRestore(state, domain, content, operation.id)
 }

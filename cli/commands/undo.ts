@@ -13,15 +13,15 @@ import {
 } from '../../core/index.ts'
 import type { Replica } from '../../replication/index.ts'
 import type { ClusterClient } from '../client/cluster-client.ts'
+import { resolvePrefix } from '../operations/resolve-prefix.ts'
 import { readWritten } from '../operations/written.ts'
 import { canonicalValue } from '../output/canonical-value.ts'
 import { describeChange, describeOperation } from '../output/describe-change.ts'
-import { nameMember, resolvePrefix } from '../output/operation-view.ts'
+import { nameMember } from '../output/operation-view.ts'
 import { plainLine, type Style } from '../output/output.ts'
 import { formatValue } from '../output/value-words.ts'
 import { formatAgo } from '../output/when.ts'
 import { MakiCommand } from '../program/base.ts'
-import { requireRight } from '../require-right.ts'
 
 interface UndoResult {
   /** What was taken back. */
@@ -76,7 +76,6 @@ export default class Undo extends MakiCommand<UndoResult> {
     }
     if (plan.changes.length === 0) this.exitCode = 1
     if (plan.changes.length === 0 || signer === undefined) return { ...result, operation: null, node: null }
-    requireRight(replica.fold, signer.key, plan.changes, this.host.runtime.now())
     await requireBlobs(client, plan.changes)
     const message = flags.message ?? `undo ${shortId(operation.id)}: ${firstWords(operation)}`
     const made = await client.commit(plan.changes, { signer, message })

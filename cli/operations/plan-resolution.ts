@@ -1,18 +1,15 @@
 import {
   type Change,
   changeFor,
-  findDomain,
   findKeyParts,
-  type Hostname,
-  hostOwner,
   type Key,
-  keys,
   MakiError,
   type ReleaseValue,
   type Side,
   type State,
   shortId,
 } from '../../core/index.ts'
+import { planRestore } from '../release/rollback.ts'
 
 /** One side of a conflict, with the project that wrote it. */
 export type ChosenSide = Side & { readonly via: string | undefined }
@@ -34,8 +31,10 @@ export function planResolution(state: State, key: Key, side: ChosenSide): readon
   }
   if (parts?.kind === 'purge')
     throw refuse('both sides say what may be served again', `maki release purge ${parts.domain}`)
-  if (parts?.kind === 'release' && side.value !== undefined)
-    return takeRelease(state, parts.domain, side.value as ReleaseValue, side)
+  if (parts?.kind === 'release' && side.value !== undefined) {
+    const release = side.value as ReleaseValue
+    return planRestore(state, parts.domain, release, release.rollbackOf ?? side.operation)
+  }
   const change = changeFor(key, side.value, { via: side.via, state })
   if (change === undefined)
     throw refuse('that value cannot be written by itself', 'maki undo OPERATION takes the other one back.')
@@ -56,27 +55,3 @@ export function describeWayOut(state: State, key: Key, sides: readonly ChosenSid
   }
   return [...new Set(ways)]
 }
-
-function takeRelease(state: State, domain: Hostname, release: ReleaseValue, side: ChosenSide): readonly Change[] {
-  const present = findDomain(state, domain)?.aliases ?? []
-  const wanted = release.aliases.filter((host) => {
-    const owner = hostOwner(state, host)
-    return owner === undefined || owner === domain || !isHeld(state, owner, host)
-  })
-  return [
-    {
-      kind: 'release.publish',
-      domain,
-      ...release,
-      aliases: wanted,
-      rollbackOf: release.rollbackOf ?? side.operation,
-    },
-    ...wanted.filter((host) => !present.includes(host)).map((host) => ({ kind: 'alias.set' as const, domain, host })),
-    ...present
-      .filter((host) => !release.aliases.includes(host))
-      .map((host) => ({ kind: 'alias.remove' as const, domain, host })),
-  ]
-}
-
-const isHeld = (state: State, owner: Hostname, host: Hostname): boolean =>
-  state.get(keys.domain(owner)) !== undefined && (owner === host || state.get(keys.alias(owner, host)) !== undefined)

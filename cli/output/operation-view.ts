@@ -1,7 +1,6 @@
 import {
   findMember,
   MAX_STAMP_AHEAD_MS,
-  MakiError,
   type MemberKey,
   type Operation,
   type OperationId,
@@ -55,6 +54,19 @@ export function viewOperation(
     reason: findReason(operation, standing, replica),
     waiting: waiting.has(operation.id),
   }
+}
+
+/** Several of them; `ids` are in total order, the answer is newest first. What is not here is left out. */
+export async function viewOperations(
+  replica: Pick<Replica, 'read' | 'state' | 'explain' | 'has'>,
+  ids: readonly OperationId[],
+): Promise<readonly OperationView[]> {
+  const views: OperationView[] = []
+  for (const id of ids.toReversed()) {
+    const operation = await replica.read(id)
+    if (operation !== undefined) views.push(viewOperation(operation, replica, new Set()))
+  }
+  return views
 }
 
 function findReason(operation: Operation, standing: Standing, replica: Pick<Replica, 'has'>): string | null {
@@ -112,23 +124,4 @@ function formatStanding({ standing, reason, waiting }: OperationView, style: Sty
     default:
       return standing satisfies never
   }
-}
-
-/** The one id that begins with what was typed. Throws MAKI_NOT_FOUND, or MAKI_USAGE where several do. */
-export function resolvePrefix<Id extends string>(typed: string, ids: Iterable<Id>, what: string): Id {
-  const prefix = typed.toLowerCase()
-  const found = new Set<Id>()
-  if (prefix !== '') for (const id of ids) if (id.startsWith(prefix)) found.add(id)
-  const [only, second] = found
-  if (only === undefined) {
-    const hint = what === 'release' ? 'maki release list DOMAIN' : 'maki history'
-    throw new MakiError('MAKI_NOT_FOUND', `there is no ${what} ${JSON.stringify(typed)}`, { hint })
-  }
-  if (second === undefined) return only
-  throw new MakiError('MAKI_USAGE', `${JSON.stringify(typed)} fits ${found.size} ${what}s`, {
-    hint: `Write more of it: ${[...found]
-      .slice(0, 5)
-      .map((id) => id.slice(0, Math.max(prefix.length + 4, 10)))
-      .join(', ')}`,
-  })
 }

@@ -7,4 +7,11 @@ export {
 } from './activation.ts'
 export { type ComputedMerge, computeMerge, findMergePlan } from './merge-assembly.ts'
 export { checkRelease, type ReleaseBlobs, type ReleaseCheck, ReleaseChecker } from './release-check.ts'
-export { findPublished, isPurged, listPurges, type Purge, type ReleaseHistory } from './release-history.ts'
+export {
+  findPublication,
+  findPublished,
+  isPurged,
+  listPurges,
+  type Purge,
+  type ReleaseHistory,
+} from './release-history.ts'

@@ -1,4 +1,5 @@
 import {
+  type ChangeOf,
   type Hostname,
   type Key,
   keys,
@@ -22,14 +23,21 @@ export interface ReleaseHistory {
   isAncestor(a: OperationId, b: OperationId): boolean
 }
 
-/** The release that an operation made of a domain; undefined where it removed the domain, or touched others only. */
-export function findPublished({ id, changes }: Operation, domain: Hostname): Release | undefined {
+/** The change by which an operation published a release of a domain; undefined where it removed the domain, or touched others only. */
+export function findPublication({ changes }: Operation, domain: Hostname): ChangeOf<'release.publish'> | undefined {
+  // The last change of an operation to a key is what the key becomes.
   const last = changes.findLast(
     (change) => (change.kind === 'release.publish' || change.kind === 'domain.remove') && change.domain === domain,
   )
-  if (last?.kind !== 'release.publish') return undefined
-  const { kind, via, ...value } = last
-  return { ...value, id, domain }
+  return last?.kind === 'release.publish' ? last : undefined
+}
+
+/** The release that an operation made of a domain; undefined where there is no such publication. */
+export function findPublished(operation: Operation, domain: Hostname): Release | undefined {
+  const publication = findPublication(operation, domain)
+  if (publication === undefined) return undefined
+  const { kind, via, ...value } = publication
+  return { ...value, id: operation.id, domain }
 }
 
 /** An operation that takes every release of a domain that it has seen back for good, but one. */

@@ -3,12 +3,11 @@ import { type Conflict, findKeyParts, type Key, MakiError, type OperationId, sho
 import type { Replica } from '../../../replication/index.ts'
 import { findKeys } from '../../operations/find-keys.ts'
 import { planResolution } from '../../operations/plan-resolution.ts'
+import { resolvePrefix } from '../../operations/resolve-prefix.ts'
 import { chooseSides } from '../../output/conflict-view.ts'
 import { describeChange } from '../../output/describe-change.ts'
-import { resolvePrefix } from '../../output/operation-view.ts'
 import type { Style } from '../../output/output.ts'
 import { MakiCommand } from '../../program/base.ts'
-import { requireRight } from '../../require-right.ts'
 
 interface ResolveResult {
   readonly key: Key
@@ -56,7 +55,6 @@ export default class ConflictsResolve extends MakiCommand<ResolveResult> {
     const side = sides.find(({ operation }) => operation === taken)
     if (side === undefined) throw new Error(`${taken} is no side of ${key}`)
     const changes = planResolution(client.state, key, side)
-    requireRight(replica.fold, signer.key, changes, this.host.runtime.now())
     const removal = sides.find(({ value }) => value === undefined)
     if (findKeyParts(key)?.kind === 'domain' && side.value !== undefined && removal !== undefined)
       this.note(`What else the removal took stays away; maki undo ${shortId(removal.operation)} brings it back.`)

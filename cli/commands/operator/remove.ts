@@ -2,10 +2,9 @@ import { Args, Flags } from '@oclif/core'
 import type { MemberKey, OperationId, RemovalReach } from '../../../core/index.ts'
 import { listMembers, requireMember } from '../../member/members.ts'
 import { requireRemoval } from '../../member/require-removal.ts'
-import { formatOperation, type OperationView } from '../../output/operation-view.ts'
+import { formatOperation, type OperationView, viewOperations } from '../../output/operation-view.ts'
 import { count, plainLine, type Style } from '../../output/output.ts'
 import { MakiCommand } from '../../program/base.ts'
-import { viewOperations } from '../../view-operations.ts'
 
 interface RemoveResult {
   readonly name: string

@@ -5,7 +5,7 @@ import { MakiCommand } from '../../program/base.ts'
 import { diffManifests, type PathChange } from '../../release/diff.ts'
 import { readManifest } from '../../release/manifests.ts'
 import { openDomain } from '../../release/open-domain.ts'
-import { describeChoice, resolveRelease } from '../../release/published.ts'
+import { describeChoice, requireRelease } from '../../release/published.ts'
 
 interface DiffResult {
   readonly domain: Hostname
@@ -38,11 +38,11 @@ export default class ReleaseDiff extends MakiCommand<DiffResult> {
     const typed = args.b ?? args.a ?? domain.release?.id
     if (typed === undefined)
       throw new MakiError('MAKI_NOT_FOUND', `${domain.apex} serves no release`, { hint: describeChoice(releases) })
-    const to = resolveRelease(releases, typed)
+    const to = requireRelease(releases, typed)
     const { replica } = client.local
     // The one that it took the place of: the newest that it has seen.
     const before = releases.find(({ operation }) => replica.isAncestor(operation.id, to.operation.id))
-    const from = args.b === undefined ? before : resolveRelease(releases, args.a as string)
+    const from = args.b === undefined ? before : requireRelease(releases, args.a as string)
     const changes = diffManifests(
       from === undefined ? Manifest.of([]) : await readManifest(client, from),
       await readManifest(client, to),

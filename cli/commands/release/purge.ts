@@ -1,5 +1,5 @@
 import { Args, Flags } from '@oclif/core'
-import { type Hostname, MakiError, type OperationId, shortId } from '../../../core/index.ts'
+import { type Hostname, keys, MakiError, type OperationId, shortId } from '../../../core/index.ts'
 import { count, formatBytes, plainLine, type Style } from '../../output/output.ts'
 import { formatAgo } from '../../output/when.ts'
 import { MakiCommand } from '../../program/base.ts'
@@ -42,7 +42,7 @@ export default class ReleasePurge extends MakiCommand<PurgeResult> {
     const { apex, release } = domain
     if (release === undefined)
       throw new MakiError('MAKI_NOT_FOUND', `${apex} serves no release that could stay`, { hint: 'maki sync' })
-    const live = new Set(client.local.replica.frontier(`domain/${apex}/release`).map(({ operation }) => operation))
+    const live = new Set(client.local.replica.frontier(keys.release(apex)).map(({ operation }) => operation))
     if (live.size > 1 && domain.settings.onConcurrent === 'merge')
       throw new MakiError('MAKI_CONFLICT', `${apex} serves ${live.size} releases merged, and a purge keeps one`, {
         hint: `First make it one: maki release merge ${apex}`,

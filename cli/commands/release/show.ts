@@ -14,7 +14,7 @@ import { MakiCommand } from '../../program/base.ts'
 import { findMissing, type Kept, readManifest } from '../../release/manifests.ts'
 import { type ReleaseMarks, readMarks } from '../../release/marks.ts'
 import { openDomain } from '../../release/open-domain.ts'
-import { describeChoice, resolveRelease } from '../../release/published.ts'
+import { describeChoice, requireRelease } from '../../release/published.ts'
 
 interface ShownRelease extends ReleaseMarks {
   readonly id: OperationId
@@ -63,7 +63,7 @@ export default class ReleaseShow extends MakiCommand<ShownRelease> {
     const typed = args.release ?? domain.release?.id
     if (typed === undefined)
       throw new MakiError('MAKI_NOT_FOUND', `${domain.apex} serves no release`, { hint: describeChoice(releases) })
-    const release = resolveRelease(releases, typed)
+    const release = requireRelease(releases, typed)
     const { operation, change } = release
     const reached = await client.reach()
     const marks = await readMarks(client.local.replica, domain.apex, [release], reached?.status.nodes ?? [])

@@ -1,0 +1,20 @@
+import { MakiError } from '../../core/index.ts'
+
+/** The one id that begins with what was typed. Throws MAKI_NOT_FOUND, or MAKI_USAGE where several do. */
+export function resolvePrefix<Id extends string>(typed: string, ids: Iterable<Id>, what: string): Id {
+  const prefix = typed.toLowerCase()
+  const found = new Set<Id>()
+  if (prefix !== '') for (const id of ids) if (id.startsWith(prefix)) found.add(id)
+  const [only, second] = found
+  if (only === undefined) {
+    const hint = what === 'release' ? 'maki release list DOMAIN' : 'maki history'
+    throw new MakiError('MAKI_NOT_FOUND', `there is no ${what} ${JSON.stringify(typed)}`, { hint })
+  }
+  if (second === undefined) return only
+  throw new MakiError('MAKI_USAGE', `${JSON.stringify(typed)} fits ${found.size} ${what}s`, {
+    hint: `Write more of it: ${[...found]
+      .slice(0, 5)
+      .map((id) => id.slice(0, Math.max(prefix.length + 4, 10)))
+      .join(', ')}`,
+  })
+}
