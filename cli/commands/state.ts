@@ -14,7 +14,6 @@ import { parseMoment, replay } from '../operations/replay.ts'
 import { canonicalValue } from '../output/canonical-value.ts'
 import { plainLine, type Style } from '../output/output.ts'
 import { formatValue } from '../output/value-words.ts'
-import { parseWhen } from '../output/when.ts'
 import { MakiCommand } from '../program/base.ts'
 
 /** A key of the state as it is printed. */
@@ -55,7 +54,9 @@ export default class State extends MakiCommand<readonly StateRow[]> {
     await this.refresh(client)
     const { replica } = client.local
     const fold =
-      flags.at === undefined ? replica.fold : await replay(replica, parseAt(flags.at, replica, this.host.runtime.now()))
+      flags.at === undefined
+        ? replica.fold
+        : await replay(replica, parseMoment(flags.at, replica.ids(), this.host.runtime.now()))
     return listRows(fold, flags.key)
   }
 
@@ -74,11 +75,6 @@ export default class State extends MakiCommand<readonly StateRow[]> {
     }
     return lines.join('\n')
   }
-}
-
-function parseAt(text: string, replica: { ids(): Iterable<OperationId> }, nowMs: number) {
-  if (/^\d{1,6}\s*[smhdw]$/.test(text.trim())) return { kind: 'time', wallMs: parseWhen(text, nowMs) } as const
-  return parseMoment(text.trim(), replica.ids())
 }
 
 /** By key; a pure function of the fold. */

@@ -1,5 +1,7 @@
 import { compareOperations, Fold, MakiError, type Operation, type OperationId } from '../../core/index.ts'
 import type { Replica } from '../../replication/index.ts'
+import { findTime } from '../output/when.ts'
+import { resolvePrefix } from './resolve-prefix.ts'
 
 /** A point in a cluster's history. */
 export type Moment =
@@ -11,26 +13,18 @@ export type Moment =
 export type ReplaySource = Pick<Replica, 'history' | 'read' | 'ids'>
 
 /**
- * Reads an ISO 8601 date or time (UTC unless it says otherwise), or the id of an operation, of which four letters or more
- * are enough where no other has them. Throws MAKI_INVALID, or MAKI_NOT_FOUND.
+ * Reads an ISO 8601 date or time (UTC unless it says otherwise), with `nowMs` also how long ago (`12h`), or the id of an
+ * operation, of which four letters or more are enough where no other has them. Throws MAKI_INVALID, or as
+ * `resolvePrefix` does.
  */
-export function parseMoment(text: string, ids: Iterable<OperationId>): Moment {
-  if (/^\d{4}-/.test(text)) {
-    const zoned = text.length === 10 || /(Z|[+-]\d{2}:?\d{2})$/.test(text.slice(10)) ? text : `${text}Z`
-    const wallMs = Date.parse(zoned.replace(' ', 'T'))
-    if (!Number.isNaN(wallMs)) return { kind: 'time', wallMs }
-  }
-  if (!/^[a-z2-7]{4,52}$/.test(text)) {
-    throw new MakiError('MAKI_INVALID', `${JSON.stringify(text)} is neither a time nor an operation`, {
-      hint: 'Write a time like 2026-11-22T10:00:00Z, or an operation as maki history shows it.',
-    })
-  }
-  const found: OperationId[] = []
-  for (const id of ids) if (id.startsWith(text) && found.push(id) > 1) break
-  const [id] = found
-  if (id !== undefined && found.length === 1) return { kind: 'operation', id }
-  const why = id === undefined ? 'no operation begins' : 'more than one operation begins'
-  throw new MakiError('MAKI_NOT_FOUND', `${why} with ${text}`, { hint: 'maki history lists operations.' })
+export function parseMoment(text: string, ids: Iterable<OperationId>, nowMs?: number): Moment {
+  const typed = text.trim()
+  const wallMs = findTime(typed, nowMs)
+  if (wallMs !== undefined) return { kind: 'time', wallMs }
+  if (/^[a-z2-7]{4,52}$/.test(typed)) return { kind: 'operation', id: resolvePrefix(typed, ids, 'operation') }
+  throw new MakiError('MAKI_INVALID', `${JSON.stringify(text)} is neither a time nor an operation`, {
+    hint: 'Write a time like 2026-11-22T10:00:00Z, or an operation as maki history shows it.',
+  })
 }
 
 /**

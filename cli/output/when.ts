@@ -44,14 +44,21 @@ const SHORT_UNITS: Readonly<Record<string, number>> = {
 
 /** A point in time as people type it: `30m`, `12h`, `7d`, `2w` back from now, a date, or an ISO 8601 time (UTC unless it says otherwise). */
 export function parseWhen(text: string, nowMs: number): number {
-  const back = /^(\d{1,6})\s*([smhdw])$/.exec(text.trim())
-  if (back !== null) return nowMs - Number(back[1]) * (SHORT_UNITS[back[2] as string] as number)
-  if (/^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?$/.test(text.trim())) {
-    const iso = text.trim().replace(' ', 'T')
-    const at = Date.parse(/(Z|[+-]\d{2}:?\d{2})$/.test(iso.slice(10)) || iso.length === 10 ? iso : `${iso}Z`)
-    if (Number.isFinite(at)) return at
-  }
+  const atMs = findTime(text, nowMs)
+  if (atMs !== undefined) return atMs
   throw new MakiError('MAKI_USAGE', `${JSON.stringify(text)} is not a time`, {
     hint: 'Write how long ago (30m, 12h, 7d, 2w), a date (2026-11-22) or a time (2026-11-22T10:00:00Z).',
   })
+}
+
+/** As `parseWhen`, but undefined for what is no time. Without `nowMs` nothing counts back from it. */
+export function findTime(text: string, nowMs?: number): number | undefined {
+  const trimmed = text.trim()
+  const back = nowMs === undefined ? null : /^(\d{1,6})\s*([smhdw])$/.exec(trimmed)
+  if (nowMs !== undefined && back !== null) return nowMs - Number(back[1]) * (SHORT_UNITS[back[2] as string] as number)
+  if (!/^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?$/.test(trimmed)) return undefined
+  const iso = trimmed.replace(' ', 'T')
+  const isZoned = iso.length === 10 || /(Z|[+-]\d{2}:?\d{2})$/.test(iso.slice(10))
+  const atMs = Date.parse(isZoned ? iso : `${iso}Z`)
+  return Number.isFinite(atMs) ? atMs : undefined
 }
