@@ -9,7 +9,7 @@ const ESCAPES: Readonly<Record<string, string>> = { n: '\n', r: '\r', t: '\t', '
  * several lines for one key counts. Throws MAKI_CONFIG with the line, and never quotes a value.
  */
 export function parseDotenv(text: string, shownAs: string): Readonly<Record<string, string>> {
-  const values: Record<string, string> = {}
+  const values = new Map<string, string>()
   for (const [i, raw] of text
     .replace(/^\ufeff/, '')
     .split(/\r?\n/)
@@ -23,9 +23,9 @@ export function parseDotenv(text: string, shownAs: string): Readonly<Record<stri
         hint: 'A value with spaces, quotes or # stands in quotes, on one line; a comment begins with #.',
       })
     }
-    values[match[1] as string] = value
+    values.set(match[1] as string, value)
   }
-  return values
+  return Object.fromEntries(values)
 }
 
 function readValue(text: string): string | undefined {

@@ -38,8 +38,11 @@ export interface DomainComponents {
 export const NO_COMPONENTS: DomainComponents = { functions: [], transforms: [] }
 
 const ENV_NAME = /^[A-Za-z_][A-Za-z0-9_]{0,199}$/
+/** JavaScript has other uses for them: a table of a release cannot hold them. */
+const RESERVED: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype'])
 /** What a sealed value can hold, with room to spare. */
 const MAX_VALUE_BYTES = 32 * 1024
+const MAX_ENV_FILE_BYTES = 1024 * 1024
 const METHOD = /^[A-Z]{1,20}$/
 
 /** Reads the components of every domain of a file, their env files included; what is wrong goes to `findings`. */
@@ -146,9 +149,11 @@ class ComponentReader {
     const fromFile = file === undefined ? {} : await this.#readEnvFile(file, [...at, 'env_file'])
     const env = { ...fromFile, ...component.env }
     for (const [name, value] of Object.entries(env)) {
-      const path = name in component.env ? [...at, 'env', name] : [...at, 'env_file']
+      const path = Object.hasOwn(component.env, name) ? [...at, 'env', name] : [...at, 'env_file']
       if (!ENV_NAME.test(name))
         this.#findings.fault(path, `${JSON.stringify(name)} is no name of a variable: letters, digits and _ are`)
+      else if (RESERVED.has(name)) this.#findings.fault(path, `no variable can have the name ${name}`)
+      if (value.includes('\0')) this.#findings.fault(path, `the value of ${name} has a zero character in it`)
       if (Buffer.byteLength(value) > MAX_VALUE_BYTES)
         this.#findings.fault(path, `the value of ${name} is longer than ${MAX_VALUE_BYTES} bytes`)
     }
@@ -168,6 +173,8 @@ class ComponentReader {
       return {}
     }
     try {
+      const { size } = await statFile(file)
+      if (size > MAX_ENV_FILE_BYTES) throw new Error(`it has ${size} bytes, ${MAX_ENV_FILE_BYTES} are allowed`)
       return parseDotenv(await readFile(file, 'utf8'), name)
     } catch (thrown) {
       const { code, message, hint } = asMakiError(thrown)
@@ -201,6 +208,13 @@ async function findFileFault(folder: string, source: string, path: string): Prom
     const { code } = thrown as NodeJS.ErrnoException
     return code === 'ENOENT' ? 'there is no such file' : asMakiError(thrown).message
   }
+}
+
+/** Devices and pipes never end. */
+async function statFile(path: string) {
+  const found = await stat(path)
+  if (!found.isFile()) throw new Error('that is not a file')
+  return found
 }
 
 async function realpathOrSelf(path: string): Promise<string> {

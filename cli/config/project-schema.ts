@@ -1,12 +1,12 @@
 import * as v from 'valibot'
 import { parseHostname } from '../../core/index.ts'
-import { filled, parsedBy, whole } from './values.ts'
+import { filled, parsedBy, secretTable, whole } from './values.ts'
 
 const host = parsedBy(parseHostname)
 
 const component = {
   path: filled(),
-  env: v.optional(v.record(v.string(), v.string()), {}),
+  env: v.optional(secretTable, {}),
   /** Relative to the project's folder, outside what is published. */
   env_file: v.optional(filled()),
   timeout_ms: v.optional(whole(1, 30_000)),

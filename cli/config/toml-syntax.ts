@@ -59,8 +59,10 @@ function findMissingValue(source: string, at: Position): Position | undefined {
   return before === undefined ? undefined : { line, column: before.length + 1 }
 }
 
+/** In a file with secrets only the shape of the line is shown: what is printed may be kept by others, like the log of a CI. */
 function buildFrame(source: string, at: Position): string {
-  const line = source.split('\n')[at.line - 1]?.replace(/\r$/, '') ?? ''
+  const whole = source.split('\n')[at.line - 1]?.replace(/\r$/, '') ?? ''
+  const line = /\benv\b/.test(source) ? whole.replace(/[\p{L}\p{N}]/gu, '·') : whole
   const from = Math.max(0, at.column - SHOWN_LINE_LENGTH * 0.75)
   const shown = printable(line.slice(from, from + SHOWN_LINE_LENGTH))
   const indent = [...printable(line.slice(from, at.column - 1))].length

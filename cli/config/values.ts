@@ -17,6 +17,24 @@ export function parsedBy<T>(parse: (text: string) => T) {
   )
 }
 
+const isTable = (input: unknown): input is Record<string, unknown> =>
+  typeof input === 'object' && input !== null && !Array.isArray(input) && !(input instanceof Date)
+
+/** Secrets by name: what is wrong is told without what stands there, and no name is left out. */
+export const secretTable = v.pipe(
+  v.custom<Record<string, unknown>>(isTable, 'a table, like { KEY = "value" }, is expected'),
+  v.rawTransform<Record<string, unknown>, Record<string, string>>(({ dataset, addIssue, NEVER }) => {
+    const input = dataset.value
+    const wrong = Object.entries(input).filter(([, value]) => typeof value !== 'string')
+    for (const [key, value] of wrong)
+      addIssue({
+        message: 'text in quotes is expected',
+        path: [{ type: 'object', origin: 'value', input, key, value }],
+      })
+    return wrong.length > 0 ? NEVER : (Object.fromEntries(Object.entries(input)) as Record<string, string>)
+  }),
+)
+
 /** A whole number between two bounds, both included. */
 export const whole = (min: number, max: number = Number.MAX_SAFE_INTEGER) =>
   v.pipe(

@@ -257,12 +257,26 @@ t.test('functions and transforms are read, with their env', async (t) => {
     [functions.replace('"api/x.wasm"', '"../x.wasm"'), files, /outside the path of the domain/],
     [`${functions}[[domain.functions]]\npath = "api/x.wasm"\n`, files, /stands on line 4 already/],
     [functions.replace('path = "dist"', 'redirect = "https://b.org"'), files, /redirects; only a domain with a path/],
+    ...['{ PIN = 4711 }', '"tiger"', '["tiger"]', '{ A = ["tiger"] }', '"tiger', '{ A = "tiger }', '{ A = tiger }'].map(
+      (env): [string, Record<string, string>, RegExp] => [functions.replace('{ A = "b" }', env), files, /toml:7/],
+    ),
+    [functions.replace('{ A = "b" }', '{ A = "x", A = "tiger" }'), files, /stands twice/],
+    [functions.replace('{ A =', '{ __proto__ ='), files, /env\.__proto__: no variable can have the name __proto__/],
+    [
+      functions,
+      { ...files, 'secrets.env': 'constructor=tiger' },
+      /env_file: no variable can have the name constructor/,
+    ],
+    [functions, { ...files, 'secrets.env': '__proto__=tiger' }, /env_file: no variable can have the name __proto__/],
+    [functions.replace('"b"', '"tiger\\u0000"'), files, /the value of A has a zero character/],
+    [functions.replace('"secrets.env"', '"/dev/zero"'), files, /\/dev\/zero cannot be read: that is not a file/],
+    [functions, { ...files, 'secrets.env': `A=${'tiger'.repeat(210_000)}` }, /it has 1050002 bytes/],
     [`${base}[[domain.transforms]]\npath = "t.wasm"\n`, files, /transforms\[0\]\.files: it is missing/],
   ]
   for (const [text, present, words] of faults) {
     const error = await faultOf(t, text, {}, present)
     t.match(error, { code: 'MAKI_CONFIG', message: words })
-    t.notMatch(error.message + error.hint, 'tiger')
+    t.notMatch(error.message + error.hint, /tiger|4711/)
   }
   await t.resolves(load(t, `${base}functions = []\n`))
 })
