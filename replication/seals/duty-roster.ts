@@ -10,6 +10,13 @@ const MAX_STEPS = 5
 /** How long a node that cannot open the present epoch waits for a grant before it begins one for all. */
 const RENEW_MS = 60_000
 
+/**
+ * Who has the key of one node can spoil each new epoch with a few bytes, and every epoch is some hundred bytes for each node and
+ * kept for ever: a node begins so many in such a time.
+ */
+const MAX_BEGUN = 10
+const BEGUN_MS = 10 * 60_000
+
 interface Planned {
   readonly sinceMs: number
   /** Drawn once, so that two of one rank do not act at the same moment. */
@@ -25,6 +32,8 @@ export class DutyRoster {
   #cancel: Cancel | undefined
   #wakeAtMs = Number.POSITIVE_INFINITY
   #heldUntilMs = 0
+  /** When this node began epochs, lately. */
+  #begunMs: readonly number[] = []
   #closed = false
   done = 0
 
@@ -58,7 +67,8 @@ export class DutyRoster {
       const planned = this.#planned.get(duty.id) ?? { sinceMs: nowMs, jitter: this.#runtime.random() }
       this.#planned.set(duty.id, planned)
       const delayMs = urgent && duty.kind !== 'renew' ? 0 : delayOf(duty, planned.jitter)
-      const atMs = Math.max(planned.sinceMs + delayMs, this.#heldUntilMs)
+      const boundMs = duty.kind === 'grant' ? 0 : this.#mayBeginMs()
+      const atMs = Math.max(planned.sinceMs + delayMs, this.#heldUntilMs, boundMs)
       if (atMs <= nowMs) due.push(duty)
       else nextMs = Math.min(nextMs, atMs)
     }
@@ -80,10 +90,16 @@ export class DutyRoster {
     return this.#impossible.has(id)
   }
 
-  count(changes: number): void {
+  count(changes: number, begins: boolean): void {
     this.done += changes
+    if (begins) this.#begunMs = [...this.#begunMs, this.#runtime.monotonic()].slice(-MAX_BEGUN)
     // What was renewed and is not enough waits its full time again.
     this.#planned.clear()
+  }
+
+  #mayBeginMs(): number {
+    const [oldest] = this.#begunMs
+    return oldest === undefined || this.#begunMs.length < MAX_BEGUN ? 0 : oldest + BEGUN_MS
   }
 
   close(): void {

@@ -260,7 +260,7 @@ export class SealKeeper implements AsyncDisposable {
     if (changes.length === 0) return
     try {
       const { id } = await replica.commit(signer, changes)
-      this.#roster.count(changes.length)
+      this.#roster.count(changes.length, begins)
       log.info(begins ? 'seal.epoch-begun' : 'seal.granted', { operation: id, grants: changes.length })
     } catch (error) {
       log.warn('seal.duty-failed', { error: asMakiError(error) })

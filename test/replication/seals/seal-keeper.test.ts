@@ -179,6 +179,29 @@ t.test('a node that nobody can help begins an epoch for all', async (t) => {
   t.ok(a.keeper.holds(after))
 })
 
+t.test('who spoils every epoch with a stolen key makes the others write only so much', async (t) => {
+  await using world = new World(8)
+  const a = world.add(10)
+  const stolen = world.add(11, a)
+  world.gossip()
+  await world.pass(1000)
+  const thief = createSigner(seedOf(200))
+  let spoiled = 0
+  for (let second = 0; second < 300; second++) {
+    const present = a.keeper.present()
+    if (present !== undefined) {
+      spoiled += 1
+      a.replica.write(stolen.signer, [{ kind: 'seal.grant', epoch: present, node: thief.key, box: 'AAAA' }])
+    }
+    await world.pass(1000, 1000)
+  }
+  t.ok(spoiled >= 10, `${spoiled} times`)
+  t.ok(a.replica.state.ids('seal').length <= 20, 'ten each')
+  a.replica.write(world.cluster.operator, [{ kind: 'node.remove', key: stolen.signer.key, how: 'revoke' }])
+  await world.pass(600_000, 10_000)
+  t.ok(a.keeper.present() !== undefined, 'once its key is revoked all is well')
+})
+
 t.test('certificates are opened, checked, and found by host', async (t) => {
   await using world = new World(5)
   const node = world.add(10)
