@@ -37,5 +37,7 @@ function waitForEnd(): Promise<string> {
     process.stdin.on('close', () => resolve('parent gone'))
     process.stdin.on('end', () => resolve('parent gone'))
     process.stdin.resume()
+    // A node that could not start ends, though whoever started it still holds the other end.
+    if ('unref' in process.stdin) process.stdin.unref()
   })
 }

@@ -1,4 +1,4 @@
-import { readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { type Hostname, operationIdOf } from '../../core/index.ts'
@@ -113,15 +113,63 @@ t.test('while no other node is there a damaged node says so, and goes on when on
   await victim.start()
   const { damaged } = await victim.client.status()
   t.match(damaged, { readable: Number, lost: Number }, String(where))
+  await checkServed(t, 'alone')
   const env = { MAKIATTO_PROFILE: cluster.profile }
   const told = await scene.maki(['status', '--node', victim.name], { env })
   t.equal(told.code, 1)
   t.match(told.stdout, /damaged node2: its store was damaged: \d+ operations? lost, \d+ kept/)
+  t.match(told.stdout, /accept-loss/)
   t.match(JSON.parse((await scene.maki(['status', '--json', '--node', victim.name], { env })).stdout), { damaged })
   await Promise.all([first.start(), third.start()])
   await victim.event('store.recovered')
   t.equal((await victim.client.status()).damaged, undefined)
   await checkAll(t, 'with the others')
+  await checkServed(t, 'with the others')
+})
+
+t.test('a node whose store is gone is no new node: it signs nothing before it has met another', async (t) => {
+  await write()
+  await Promise.all(cluster.daemons.map((daemon) => daemon.kill()))
+  remove(join(data, 'operations'))
+  await victim.start()
+  const { damaged } = await victim.client.status()
+  t.match(damaged, { gone: true })
+  t.strictSame(
+    (await listOperations(victim.client)).map((bytes) => operationIdOf(bytes, cluster.id)).sort(),
+    cluster.seed.map(({ id }) => id).sort(),
+    'it has what it was set up with',
+  )
+  t.match(await victim.event('store.incomplete'), { gone: true, hint: /touch .*accept-loss/ })
+  const env = { MAKIATTO_PROFILE: cluster.profile }
+  const told = await scene.maki(['status', '--node', victim.name], { env })
+  t.equal(told.code, 1)
+  t.match(told.stdout, /damaged node2: its store was gone; it signs nothing before/)
+  await victim.kill()
+  await victim.start()
+  t.match((await victim.client.status()).damaged, { gone: true }, 'a restart makes it no newer')
+  await Promise.all([first.start(), third.start()])
+  await victim.event('store.recovered')
+  await checkAll(t, 'with the others')
+  await checkServed(t, 'with the others')
+})
+
+t.test('an owner who has nothing else goes on without what was lost', async (t) => {
+  await write()
+  await victim.kill()
+  await Promise.all([first.kill(), third.kill()])
+  const kept = `${data}.kept`
+  cpSync(data, kept, { recursive: true })
+  cutShort(findLevelFile(data, /\.log$/), random)
+  writeFileSync(join(data, 'accept-loss'), '')
+  await victim.start()
+  await victim.event('store.loss-accepted')
+  t.equal((await victim.client.status()).damaged, undefined)
+  t.notOk(existsSync(join(data, 'accept-loss')), 'it holds for this loss only')
+  await victim.stop()
+  rmSync(data, { recursive: true })
+  renameSync(kept, data)
+  await Promise.all(cluster.daemons.map((daemon) => daemon.start()))
+  await checkAll(t, 'as before')
 })
 
 t.test(`files that the node made for itself (SEED=${seed})`, async (t) => {

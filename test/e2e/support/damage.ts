@@ -46,6 +46,11 @@ function garble(file: string | undefined, random: Random): string | undefined {
   return file
 }
 
+function empty(file: string): string {
+  truncateSync(file)
+  return file
+}
+
 export function remove(file: string | undefined): string | undefined {
   if (file === undefined || !existsSync(file)) return undefined
   rmSync(file, { recursive: true })
@@ -95,12 +100,7 @@ export const STORE_DAMAGES: readonly Damage[] = [
   },
   { name: 'MANIFEST missing', hurt: (data) => remove(findLevelFile(data, /^MANIFEST/)), loses: 'perhaps' },
   { name: 'the whole Level folder deleted', hurt: (data) => remove(storeOf(data)), loses: 'operations' },
-  {
-    // Nothing tells it from the store of a new node, which starts from what it was set up with.
-    name: 'the whole store deleted',
-    hurt: (data) => remove(join(data, 'operations')),
-    loses: 'nothing',
-  },
+  { name: 'the whole store deleted', hurt: (data) => remove(join(data, 'operations')), loses: 'operations' },
   { name: 'the side file lost', hurt: (data) => remove(join(data, 'operations', 'integrity')), loses: 'nothing' },
   {
     name: 'the side file garbage',
@@ -120,7 +120,7 @@ export function listOwnFiles(data: string): string[] {
 /** What can happen to any small file. */
 export const FILE_DAMAGES: readonly [name: string, hurt: (file: string, random: Random) => unknown][] = [
   ['is garbage', garble],
-  ['is empty', (file) => truncateSync(file, 0)],
+  ['is empty', empty],
   ['has a flipped bit', flip],
   ['is cut short', cutShort],
   ['is gone', remove],
