@@ -4,6 +4,7 @@ import { CopyAllowance } from './copy-allowance.ts'
 import { Document, type Entered, type Place } from './document.ts'
 import { readDiff, readPlaces } from './document-diff.ts'
 import { DocumentLog } from './document-log.ts'
+import { LateEntries } from './late-entries.ts'
 import { Replica, type ReplicaOptions } from './replica.ts'
 import { Turns } from './turns.ts'
 import { parseStateVector, parseUpdate, type ReadUpdate } from './update-reader.ts'
@@ -18,7 +19,7 @@ export interface SharedReplicaOptions extends ReplicaOptions {
   readonly replica?: Replica | undefined
 }
 
-/** As many operations without a slot are entered on start: the last ones before a crash. More are a lost index. */
+/** As many operations without a slot are looked after on start: the last ones before a crash. More are a lost index. */
 const MAX_ENTERED_ON_START = 1024
 
 type UpdateListener = (update: Uint8Array, origin: number | undefined) => void
@@ -45,6 +46,7 @@ export class SharedReplica implements GossipReplica, AsyncDisposable {
   readonly #turns = new Turns()
   readonly #copies = new CopyAllowance()
   readonly #waiting = new WaitingSlots()
+  readonly #late: LateEntries
   readonly #unsubscribe: () => void
   #file: DocumentLog | undefined
   #faults: DocumentFaults = { deleted: 0, replaced: 0 }
@@ -54,13 +56,14 @@ export class SharedReplica implements GossipReplica, AsyncDisposable {
     this.#store = store
     this.#log = log
     this.#document = new Document(runtime)
+    this.#late = new LateEntries(runtime, (sequences) => this.#putLate(sequences))
     this.#unsubscribe = replica.events.on('stored', ({ operations, origin }) => this.#publish(operations, origin))
   }
 
   /**
    * Opens the replica and the document's index. Where that is lost, the operations stay without a slot: peers tell
-   * theirs in a sync, and what none of them has travels by id, to who enters it anew. To enter all of them here would
-   * give every operation of the cluster a second slot on every node.
+   * theirs in a sync, and what none of them has travels by id. Few operations without a slot, as those of a seed file or
+   * the last before a crash, are entered here when no peer does it for a while.
    */
   static async open(options: SharedReplicaOptions): Promise<SharedReplica> {
     const shared = new SharedReplica(options.replica ?? (await Replica.open(options)), options)
@@ -90,7 +93,9 @@ export class SharedReplica implements GossipReplica, AsyncDisposable {
   }
 
   diff(stateVector: Uint8Array): AsyncGenerator<Uint8Array, void, void> {
-    return readDiff(this.#document, this.#document.lacking(parseStateVector(stateVector)), this.#store)
+    const lacking = this.#document.lacking(parseStateVector(stateVector))
+    this.#late.meet()
+    return readDiff(this.#document, lacking, this.#store)
   }
 
   /** As the port says. A stream of the document ends before the first entry whose operation is not stored. */
@@ -146,6 +151,7 @@ export class SharedReplica implements GossipReplica, AsyncDisposable {
 
   /** Waits for what is under way. The store stays open. */
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#late.close()
     await this.replica[Symbol.asyncDispose]()
     this.#unsubscribe()
     await this.#turns.idle()
@@ -174,16 +180,21 @@ export class SharedReplica implements GossipReplica, AsyncDisposable {
     return entered
   }
 
-  /** Puts into the document what came by another way than an update. */
+  /** Puts into the document what was made or handed in here, and what waited for it; the rest can wait for a peer's slot. */
   #publish(operations: readonly Operation[], origin: number | undefined): void {
-    const fresh = operations.filter(({ id }) => !this.#arriving.has(id))
-    const late = new Set(fresh.flatMap(({ id }) => this.#waiting.find(id)?.client ?? []))
     const bySequence = new Map<number, Operation>()
-    // What heads kept waiting has a slot already, or gets it in the sync that was asked for then.
-    for (const operation of fresh) {
+    const late = new Set<number>()
+    const others: number[] = []
+    for (const operation of operations) {
       const sequence = this.#store.sequence(operation.id)
-      if (sequence !== undefined && this.#waiting.find(operation.id) === undefined) bySequence.set(sequence, operation)
+      if (sequence === undefined) continue
+      const isArriving = this.#arriving.has(operation.id)
+      const slot = isArriving ? undefined : this.#waiting.find(operation.id)
+      if (slot !== undefined) late.add(slot.client)
+      if (origin === undefined && !isArriving && slot === undefined) bySequence.set(sequence, operation)
+      else others.push(sequence)
     }
+    this.#late.add(others)
     const places = this.#document.put([...bySequence.keys()])
     this.#file?.append(places)
     const slots = places.map(({ client, clock, sequence }): FilledSlot => {
@@ -191,7 +202,14 @@ export class SharedReplica implements GossipReplica, AsyncDisposable {
       return { client, clock, id, bytes }
     })
     for (const update of encodeInParts(slots)) this.#emit(update, origin)
-    if (late.size > 0) this.#publishWaiting(late, origin)
+    if (late.size > 0) this.#tell(this.#enterWaiting(late), origin)
+  }
+
+  /** Gives a slot of ours to what no peer gave one. */
+  #putLate(sequences: readonly number[]): void {
+    const places = this.#document.put(sequences)
+    if (places.length > 0) this.#log.debug('document.entered-late', { operations: places.length })
+    this.#tell(places, undefined)
   }
 
   /** Only what was verified: else a peer could keep an operation that is not here yet from being entered. */
@@ -218,8 +236,7 @@ export class SharedReplica implements GossipReplica, AsyncDisposable {
     return places
   }
 
-  #publishWaiting(clients: Iterable<number>, origin: number | undefined): void {
-    const places = this.#enterWaiting(clients)
+  #tell(places: readonly Place[], origin: number | undefined): void {
     this.#file?.append(places)
     const turn = this.#turns.take(origin)
     this.#emitPlaces(places, origin)
@@ -244,7 +261,7 @@ export class SharedReplica implements GossipReplica, AsyncDisposable {
     const lacking: number[] = []
     for (let sequence = 0; sequence < count && lacking.length <= MAX_ENTERED_ON_START; sequence++)
       if (!document.has(sequence)) lacking.push(sequence)
-    if (lacking.length <= MAX_ENTERED_ON_START) this.#file?.append(document.put(lacking))
+    if (lacking.length <= MAX_ENTERED_ON_START) this.#late.add(lacking)
     else this.#log.warn('document.incomplete', { operations: count - document.size })
   }
 

@@ -145,6 +145,7 @@ t.test('an empty node is fed a long document in parts, and nothing comes by id',
     ),
   )
   await Promise.all(writes)
+  await replica.submit([joins.get(testSigner(12).key) as Uint8Array])
   const parts = await Array.fromAsync(a.shared.diff(new Uint8Array([0])))
   t.ok(parts.length >= 2, `${parts.length} parts`)
   await using b = await startRealNode(12, runtime, { bootstrap: [a.address], empty: true })

@@ -4,6 +4,7 @@ import t, { type Test } from 'tap'
 import * as Y from 'yjs'
 import { type Operation, silentLog } from '../../../core/index.ts'
 import { createMemoryStore, type MergeReport, type OperationStore, SharedReplica } from '../../../replication/index.ts'
+import { LONGEST_WAIT_MS } from '../../../replication/replica/late-entries.ts'
 import { parseUpdate } from '../../../replication/replica/update-reader.ts'
 import { encodeUpdate } from '../../../replication/replica/update-writer.ts'
 import { randomHistory, testSigner } from '../../support/histories.ts'
@@ -12,16 +13,25 @@ import { cluster, createChain, follow, recordChange } from '../chain.ts'
 import { FakeRuntime, recordLog } from '../fake-runtime.ts'
 
 let runs = 0
+const clocks = new Set<FakeRuntime>()
 function open(
   t: Test,
-  options: { store?: OperationStore; snapshot?: string; log?: typeof silentLog } = {},
+  options: { store?: OperationStore; snapshot?: string; log?: typeof silentLog; runtime?: FakeRuntime } = {},
 ): Promise<SharedReplica> {
-  const runtime = new FakeRuntime(++runs, 1_800_000_000_000)
+  const { runtime = new FakeRuntime(++runs, 1_800_000_000_000) } = options
+  clocks.add(runtime)
   const store = options.store ?? createMemoryStore(runtime)
   t.teardown(() => store.close())
   const { snapshot, log = silentLog } = options
   return SharedReplica.open({ store, cluster: cluster.id, runtime, log, snapshot })
 }
+
+/** So long that what has no slot got one where it is: all have met, and no peer has brought one. */
+function enterLate(...nodes: SharedReplica[]): void {
+  for (const node of nodes) node.diff(new Uint8Array([0]))
+  for (const runtime of clocks) runtime.advance(2 * LONGEST_WAIT_MS)
+}
+
 const bytesOf = (operations: readonly Operation[]) => operations.map(({ bytes }) => bytes)
 
 /** Merges all at once, as they come by a link. */
@@ -41,6 +51,14 @@ async function readDocument(node: SharedReplica): Promise<Uint8Array> {
   return updates.length === 1 ? (updates[0] as Uint8Array) : Y.mergeUpdates(updates)
 }
 
+const isDiffering = (nodes: readonly SharedReplica[]) =>
+  new Set(nodes.map(({ inventory }) => Buffer.from(inventory.root()).toString('hex'))).size > 1
+
+/** Of reads of the store that no caller waits for. */
+async function until(isDone: () => boolean): Promise<void> {
+  for (let turn = 0; turn < 10_000 && !isDone(); turn++) await new Promise((resolve) => setImmediate(resolve))
+}
+
 for (const seed of seeds(15)) {
   t.test(`replicas that exchange updates converge, whatever is written where (SEED=${seed})`, async (t) => {
     const random = createRandom(seed)
@@ -54,7 +72,10 @@ for (const seed of seeds(15)) {
       if (random.chance(0.2) && node.replica.heads().length > 0)
         await node.replica.commit(cluster.operator, [recordChange(random.integer(100))])
     }
-    for (let round = 0; round < 4; round++) {
+    // Of what each lacks only the first waits for a head that is nowhere in a slot: a round brings one more.
+    for (let round = 0; round < 4 || (round < 30 && isDiffering(nodes)); round++) {
+      // What came before its heads, and has no slot yet.
+      enterLate(...nodes)
       for (const a of nodes) {
         for (const b of nodes) {
           for (const report of await exchange(a, b)) t.same(report.refused, [])
@@ -95,9 +116,15 @@ for (const seed of seeds(15)) {
       const foreign = follow([cluster.creation], [recordChange(50)])
       await a.mergeOperations([foreign.bytes], 9)
       await a.mergeOperations([foreign.bytes], 9)
+      t.equal(origins.length, 21, 'a peer may have a slot for what came by id')
+      enterLate(a)
+      await until(() => origins.length > 21)
       await line
       t.same(b.replica.digest(), a.replica.digest())
-      t.same(origins, [...Array.from({ length: 21 }, () => undefined), 9])
+      t.same(
+        origins,
+        Array.from({ length: 22 }, () => undefined),
+      )
       t.ok(echoes.length > 0 && echoes.every((origin) => origin === 5))
       t.equal(echoes.length, origins.length)
     },
@@ -229,7 +256,7 @@ t.test('deletions are counted, told with their link, and change nothing of what 
   t.same(await node.readOperations([cluster.creation.id, testSigner(1).key as never]), [cluster.creation.bytes])
 })
 
-t.test('the index comes back from its file; what was stored last without it is entered anew', async (t) => {
+t.test('the index comes back from its file; what was stored without it is entered when no peer does', async (t) => {
   const snapshot = join(t.testdir({}), 'document')
   const store = createMemoryStore(new FakeRuntime(99))
   const chain = createChain(40)
@@ -244,6 +271,8 @@ t.test('the index comes back from its file; what was stored last without it is e
   const whole = await readFile(snapshot)
   const third = await open(t, { store, snapshot })
   t.equal(Y.decodeStateVector(third.stateVector()).size, 2)
+  enterLate(third)
+  t.equal(Y.decodeStateVector(third.stateVector()).size, 2, 'all had one')
   await third[Symbol.asyncDispose]()
 
   const flipped = Buffer.from(whole)
@@ -254,6 +283,7 @@ t.test('the index comes back from its file; what was stored last without it is e
     await writeFile(snapshot, content)
     const node = await open(t, { store, snapshot, log })
     const fresh = await open(t)
+    enterLate(node)
     await exchange(node, fresh)
     t.same(fresh.replica.digest(), node.replica.digest())
     t.equal(fresh.replica.count, chain.length)
@@ -282,6 +312,7 @@ for (const seed of seeds(10)) {
     }
     const node = await open(t, { store, snapshot })
     const fresh = await open(t)
+    enterLate(node, other)
     for (let round = 0; round < 2; round++)
       for (const a of [node, other, fresh])
         for (const b of [node, other, fresh])
@@ -290,6 +321,38 @@ for (const seed of seeds(10)) {
       t.same(one.replica.digest(), node.replica.digest())
       t.same(one.stateVector(), node.stateVector())
     }
+  })
+}
+
+for (const seed of seeds(12)) {
+  t.test(`what all have from one file stands in few slots, however many have it (SEED=${seed})`, async (t) => {
+    const random = createRandom(seed)
+    const runtime = new FakeRuntime(10_000 + seed, 1_800_000_000_000)
+    const chain = createChain(20)
+    const nodes: SharedReplica[] = []
+    for (let i = 0; i < 30; i++) {
+      const store = createMemoryStore(new FakeRuntime(1000 * seed + i))
+      await store.append(chain)
+      nodes.push(await open(t, { store, runtime }))
+    }
+    const underWay: [SharedReplica, Uint8Array][] = []
+    for (const node of nodes)
+      node.onUpdate((update) => {
+        for (const peer of random.shuffle(nodes).slice(0, 8)) if (peer !== node) underWay.push([peer, update])
+      })
+    runtime.advance(3 * LONGEST_WAIT_MS)
+    for (const node of nodes) t.same(node.stateVector(), new Uint8Array([0]), 'nobody is there to hear')
+    for (const node of nodes) node.diff(new Uint8Array([0]))
+    for (let elapsedMs = 0; elapsedMs <= LONGEST_WAIT_MS; elapsedMs += 250) {
+      runtime.advance(250)
+      for (let turn = 0; turn < 30; turn++) await Promise.resolve()
+      for (const [peer, update] of underWay.splice(0)) await peer.mergeUpdate(update, 1)
+    }
+    for (const a of nodes) await exchange(a, nodes[0]!)
+    for (const a of nodes) await exchange(a, nodes[0]!)
+    const slots = [...Y.decodeStateVector(nodes[0]!.stateVector()).values()].reduce((sum, clock) => sum + clock, 0)
+    t.ok(slots >= 20 && slots <= 5 * 20, `${slots} slots of 20 operations on 30 nodes`)
+    for (const node of nodes) t.same(node.stateVector(), nodes[0]!.stateVector())
   })
 }
 
@@ -357,6 +420,7 @@ for (const seed of seeds(4)) {
       altered[at] = (altered[at] as number) ^ (1 << random.integer(8))
       await writeFile(snapshot, altered)
       const again = await open(t, { store, snapshot })
+      enterLate(again)
       const slots = parseUpdate(await readDocument(again)).slots.filter((slot) => slot.client === client)
       t.same(
         slots,

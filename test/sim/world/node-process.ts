@@ -10,6 +10,7 @@ import {
   Activation,
   type GossipService,
   ReleaseChecker,
+  Replica,
   SharedReplica,
   startGossip,
   verifyAdmission,
@@ -61,9 +62,11 @@ export async function startNodeProcess(options: NodeProcessOptions): Promise<Nod
   const folders = await makeNodeFolders(`${life.root}/data`)
 
   const store = await openNodeStore({ folders, cluster, runtime, log })
-  const shared = await SharedReplica.open({ store, cluster, runtime, log, snapshot: folders.document })
-  const { replica } = shared
+  const checkpoint = { file: folders.checkpoint }
+  const replicated = { store, cluster, runtime, log, checkpoint }
+  const replica = await Replica.open(replicated)
   if (replica.count === 0) await replica.submit(options.seed)
+  const shared = await SharedReplica.open({ ...replicated, replica, snapshot: folders.document })
 
   const blobs = new VirtualBlobs(machine.shelf, life, options.blobSource)
   const checker = new ReleaseChecker(blobs)
