@@ -353,3 +353,65 @@ t.test('stopping closes everything, also what is half open', async (t) => {
   })
   t.equal(again.service.address.port, a.service.address.port)
 })
+
+/** Lets so much time pass, with turns for the sockets in between. */
+async function pass(runtime: ManualRuntime, ms: number): Promise<void> {
+  const endMs = runtime.now() + ms
+  await until(runtime, () => runtime.now() >= endMs, 100)
+}
+
+t.test('of two machines with one key and one neighbour: reported, though no third hears them', async (t) => {
+  const runtime = new ManualRuntime(14)
+  const members = membersOf(1, 2)
+  await using a = await startTestNode(1, runtime, members)
+  const cloned: unknown[] = []
+  a.service.events.on('cloned', (event) => cloned.push(event))
+  const incarnation = runtime.now()
+  await using b = await startTestNode(2, runtime, members, { bootstrap: [a.address], incarnation })
+  b.service.awareness.set({ n: 1 })
+  await until(runtime, () => a.service.peers().length === 1)
+  runtime.advance(60_000)
+  await using twin = await startTestNode(2, runtime, members, { bootstrap: [a.address], incarnation: incarnation + 1 })
+  twin.service.awareness.set({ n: 2 })
+  await until(runtime, () => cloned.length > 0, 20)
+  t.same(cloned, [{ key: b.signer.key, incarnations: [incarnation + 1, incarnation] }])
+  t.match(
+    a.log.filter(({ event }) => event === 'member.cloned'),
+    [{ level: 'error' }],
+  )
+  await pass(runtime, 20_000)
+  t.equal(cloned.length, 1, 'once')
+})
+
+t.test('a restart is no clone: not when it is quick, nor when the old link was never closed', async (t) => {
+  const runtime = new ManualRuntime(15)
+  const members = membersOf(1, 2)
+  await using a = await startTestNode(1, runtime, members)
+  const cloned: unknown[] = []
+  a.service.events.on('cloned', (event) => cloned.push(event))
+  const greet = async (peer: RawPeer, incarnation: number) => {
+    peer.greet(testSigner(2), { incarnation })
+    const isDone = () => peer.closed || a.service.peers()[0]?.incarnation === incarnation
+    await until(runtime, isDone)
+  }
+  // Its machine lost its power: nothing closes the first link.
+  using lost = new RawPeer(a.address)
+  await greet(lost, 10)
+  using later = new RawPeer(a.address)
+  await greet(later, 11)
+  await until(runtime, () => lost.closed)
+  t.equal(lost.bye, 'duplicate')
+  // What the process before had begun arrives after the first words of the next one.
+  using late = new RawPeer(a.address)
+  await greet(late, 10)
+  t.equal(late.bye, 'duplicate')
+  await pass(runtime, 10_000)
+  t.same(cloned, [])
+  using alive = new RawPeer(a.address)
+  await greet(alive, 10)
+  t.same(
+    cloned,
+    [{ key: testSigner(2).key, incarnations: [11, 10] }],
+    'who is there all that time later is another machine',
+  )
+})
