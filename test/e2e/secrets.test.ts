@@ -1,7 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { globSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { connect, createServer } from 'node:net'
 import { dirname, join } from 'node:path'
 import t from 'tap'
 import * as pem from '../support/certificates.ts'
@@ -10,6 +9,7 @@ import { Dev, parseJson } from './support/dev.ts'
 import { Visitor } from './support/http.ts'
 import { writeProject } from './support/project.ts'
 import { Scene } from './support/scene.ts'
+import { startWiretap } from './support/wiretap.ts'
 
 /** Promise 7: nothing secret is stored or sent in clear, or appears in a log, a process list or a replica. */
 
@@ -65,25 +65,6 @@ function readProc(path: string): Uint8Array {
   }
 }
 
-/** A control socket that passes everything on, and keeps what went through. */
-async function startTap(path: string, target: string) {
-  const heard: Buffer[] = []
-  const server = createServer((client) => {
-    const node = connect(target)
-    for (const [from, to] of [
-      [client, node],
-      [node, client],
-    ] as const) {
-      from.on('data', (chunk: Buffer) => heard.push(chunk))
-      from.on('error', () => to.destroy())
-      from.pipe(to)
-    }
-  })
-  server.listen(path)
-  await once(server, 'listening')
-  return { heard: () => Buffer.concat(heard), [Symbol.dispose]: () => void server.close() }
-}
-
 const scene = await Scene.open()
 const shop = writeProject(scene.path('shop'), {
   domain: HOST,
@@ -120,7 +101,7 @@ t.test('a function with secrets is published, and a certificate imported', async
 
 t.test('another value is synced through a socket that is listened to', async (t) => {
   const tapped = scene.path('tap.sock')
-  using tap = await startTap(tapped, first!.control)
+  using tap = await startWiretap({ path: tapped }, { path: first!.control })
   const text = readFileSync(dev.profile, 'utf8')
   const profile = join(dirname(dev.profile), 'tapped.toml')
   writeFileSync(profile, text.replace(/^control = .*$/gm, `control = ${JSON.stringify(tapped)}`))
