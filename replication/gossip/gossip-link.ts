@@ -168,6 +168,7 @@ export class GossipLink {
       case 'authenticated':
         this.#cancelHandshake()
         this.#decoder.limitBytes = MAX_FRAME_BYTES
+        for (const frame of step.send) this.send(encodeFrame(frame))
         this.peer = step.peer
         this.#options.authenticated(this, step.peer)
         return

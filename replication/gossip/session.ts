@@ -50,13 +50,15 @@ export type RefusalReason =
 
 export type SessionStep =
   | { readonly kind: 'continue'; readonly send: readonly Frame[] }
-  | { readonly kind: 'authenticated'; readonly peer: SessionPeer }
+  /** `send` goes before anything else on this link. */
+  | { readonly kind: 'authenticated'; readonly peer: SessionPeer; readonly send: readonly Frame[] }
   | { readonly kind: 'refused'; readonly reason: RefusalReason; readonly detail: string }
 
 /**
  * The handshake, without socket or clock. Both sides say hello, then sign both hellos with their direction (SIGMA's
  * idea: neither can be replayed, reflected or moved to another cluster or connection). The signature is checked before
- * membership is, so that a stranger makes us verify one signature and no more.
+ * membership is, so that a stranger makes us verify one signature and no more. Who dialled proves itself first: whoever
+ * only knows the cluster's id learns our key from us, and not who else belongs.
  */
 export class Session {
   readonly #config: SessionConfig
@@ -110,15 +112,20 @@ export class Session {
 
   #meet(hello: FrameOf<'hello'>): SessionStep {
     if (this.#theirs !== undefined) return outOfTurn(hello)
-    const { cluster, signer, role, admission } = this.#config
+    const { cluster, signer, role } = this.#config
     if (hello.protocol !== PROTOCOL_VERSION)
       return refused('other-protocol', `it speaks protocol ${hello.protocol}, not ${PROTOCOL_VERSION}`)
     if (hello.cluster !== cluster) return refused('wrong-cluster', `it belongs to cluster ${hello.cluster}`)
     if (hello.key === signer.key) return refused('self', 'it has our own key')
     this.#theirs = hello
-    const signature = signer.sign(signedBytes(role, this.#hello, hello))
+    return { kind: 'continue', send: role === 'initiator' ? this.#prove(hello) : [] }
+  }
+
+  #prove(theirs: FrameOf<'hello'>): readonly Frame[] {
+    const { signer, role, admission } = this.#config
+    const signature = signer.sign(signedBytes(role, this.#hello, theirs))
     const send: Frame[] = admission.length > 0 ? [{ type: 'admission', operations: [...admission] }] : []
-    return { kind: 'continue', send: [...send, { type: 'proof', signature }] }
+    return [...send, { type: 'proof', signature }]
   }
 
   #verify(proof: FrameOf<'proof'>): SessionStep {
@@ -135,6 +142,7 @@ export class Session {
     return {
       kind: 'authenticated',
       peer: { key, incarnation, version, blobsPort, admission: member ? [] : presented },
+      send: this.#config.role === 'responder' ? this.#prove(theirs) : [],
     }
   }
 }

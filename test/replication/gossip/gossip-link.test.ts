@@ -14,7 +14,7 @@ const request = (number: number): Frame => ({ type: 'request', ids: new Uint8Arr
 /** A session that lets anybody in after one frame: what is tried here comes behind it. */
 const open = {
   start: () => ({ type: 'bye', reason: 'hello' }),
-  handle: () => ({ kind: 'authenticated', peer: {} as SessionPeer }),
+  handle: () => ({ kind: 'authenticated', peer: {} as SessionPeer, send: [] }),
 } as unknown as Session
 
 async function pair(): Promise<{ ours: Socket; theirs: Socket; close: () => void }> {

@@ -42,8 +42,8 @@ function shake(a: Session, b: Session, tamper: (frame: Frame, from: 'a' | 'b') =
   for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
     if (results[next.to] !== undefined) continue
     const step = (next.to === 'a' ? a : b).handle(next.frame)
-    if (step.kind === 'continue') send(next.to, step.send)
-    else results[next.to] = step
+    if (step.kind !== 'refused') send(next.to, step.send)
+    if (step.kind !== 'continue') results[next.to] = step
   }
   return results
 }
@@ -119,8 +119,26 @@ t.test('a proof holds for one handshake, one direction and what was said in it',
     )
     t.match(result.b, forged, Object.keys(change).join())
   }
-  const sameRole = shake(new Session(config(alice, 'responder')), new Session(config(bob, 'responder')))
-  t.match(sameRole.b, forged, 'both say that the other dialled')
+  const sameRole = shake(new Session(config(alice, 'initiator')), new Session(config(bob, 'initiator')))
+  t.match(sameRole.b, forged, 'both say that they dialled')
+})
+
+t.test('who is dialled says nothing but hello before the other side has proved that it belongs', async (t) => {
+  const admission = [new Uint8Array([1, 2, 3])]
+  const heard: string[] = []
+  const note = (frame: Frame, from: 'a' | 'b') => {
+    if (from === 'b') heard.push(frame.type)
+    return [frame]
+  }
+  const responder = () => new Session(config(bob, 'responder', { admission }))
+  t.match(shake(new Session(config(eve, 'initiator')), responder(), note).b, { reason: 'stranger' })
+  shake(new Session(config(alice, 'initiator')), responder(), (frame, from) =>
+    note(frame.type === 'proof' ? { ...frame, signature: new Uint8Array(64) } : frame, from),
+  )
+  t.same(heard.splice(0), ['hello', 'hello'])
+  const results = shake(new Session(config(alice, 'initiator')), responder(), note)
+  t.match(results, { a: { kind: 'authenticated' }, b: { kind: 'authenticated' } })
+  t.same(heard, ['hello', 'admission', 'proof'])
 })
 
 t.test('membership is asked only when the proof is good', async (t) => {
