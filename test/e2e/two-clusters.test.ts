@@ -161,7 +161,7 @@ t.test('a configuration that names A with a data folder, or a first file, of B: 
   renameSync(join(data, 'bootstrap.operations'), join(data, 'bootstrap.kept'))
   await b1.start()
   t.match(await a1.event('link.closed', '"stranger"'), { level: 'warn', reason: 'stranger' })
-  // A node that is dialled shows what admits it before it knows who dials.
+  // Only who dials shows what admits it before it knows who answers, and it dials the addresses that it was given.
   const seed = a.seed.map(({ id }) => id as string)
   t.ok(
     (await idsOf(a, b1)).every((id) => seed.includes(id)),
