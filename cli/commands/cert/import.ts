@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises'
+import { createReadStream } from 'node:fs'
 import { resolve } from 'node:path'
 import { Args, Flags } from '@oclif/core'
 import {
@@ -16,6 +16,9 @@ import type { ClusterClient } from '../../client/cluster-client.ts'
 import { listExposedPlaces, requireSealEpoch, sealFor } from '../../client/sealing.ts'
 import type { Style } from '../../output/output.ts'
 import { MakiCommand } from '../../program/base.ts'
+
+/** A chain and a key are some kilobytes; devices never end. */
+const MAX_FILE_BYTES = 1024 * 1024
 
 interface ImportResult {
   readonly changed: boolean
@@ -54,9 +57,15 @@ export default class CertImport extends MakiCommand<ImportResult> {
 
   override async run(): Promise<ImportResult> {
     const { argv, flags } = await this.parse(CertImport)
-    const texts: string[] = []
-    for (const file of argv as string[]) texts.push(await this.#read(file))
     const keyFile = flags['private-key']
+    const files = argv as string[]
+    if ([...files, keyFile].filter((file) => file === '-').length > 1) {
+      throw new MakiError('MAKI_USAGE', 'standard input is named twice, and can be read once', {
+        hint: 'Where certificate and key come together, one - is enough: maki cert import -',
+      })
+    }
+    const texts: string[] = []
+    for (const file of files) texts.push(await this.#read(file))
     const keyText = keyFile === undefined ? undefined : await this.#read(keyFile)
     await using client = await this.openClient(flags)
     await client.exchange()
@@ -108,9 +117,10 @@ export default class CertImport extends MakiCommand<ImportResult> {
   }
 
   async #read(file: string): Promise<string> {
-    const path = file === '-' ? '/dev/stdin' : resolve(this.host.cwd, file)
+    // Not /dev/stdin: where another program writes to us through a socket, that cannot be opened.
+    const stream = file === '-' ? process.stdin : createReadStream(resolve(this.host.cwd, file))
     try {
-      return await readFile(path, 'utf8')
+      return await readText(stream)
     } catch (cause) {
       throw new MakiError('MAKI_USAGE', `${file} cannot be read: ${asMakiError(cause).message}`, {
         cause,
@@ -118,6 +128,17 @@ export default class CertImport extends MakiCommand<ImportResult> {
       })
     }
   }
+}
+
+async function readText(stream: AsyncIterable<Buffer>): Promise<string> {
+  const chunks: Buffer[] = []
+  let sizeBytes = 0
+  for await (const chunk of stream) {
+    sizeBytes += chunk.length
+    if (sizeBytes > MAX_FILE_BYTES) throw new Error(`it has more than ${MAX_FILE_BYTES} bytes`)
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks).toString('utf8')
 }
 
 async function sealKey(client: ClusterClient, { name, key }: ImportedCertificate): Promise<CertificateValue['key']> {

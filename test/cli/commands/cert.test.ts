@@ -57,6 +57,8 @@ t.test('what could not be served is refused, and no key is in the message', asyn
   await writeFile(join(cluster.directory, 'junk'), '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n')
   const before = replica.count
   const cases: [string[], number, RegExp][] = [
+    [['-', '--private-key', '-'], 2, /standard input is named twice/],
+    [['/dev/zero', '--private-key', 'LEAF_KEY'], 2, /zero cannot be read: it has more than 1048576 bytes/],
     [['LEAF', '--private-key', 'OTHER_KEY'], 2, /not that of the certificate for \*\.example\.com, example\.com/],
     [['LEAF'], 2, /private key of the certificate is missing\nTry: Name its file too: --private-key/],
     [['LEAF', '--private-key', 'ENCRYPTED_KEY'], 2, /encrypted with a passphrase\nTry: .*openssl pkey/],
