@@ -80,28 +80,37 @@ export function isWeakEpoch(epoch: SealEpochKey): boolean {
  * that epoch is a recipient too and takes nobody's place among them.
  */
 export function listSealEpochs(state: State): readonly SealEpoch[] {
-  const epochs: { readonly epoch: SealEpoch; readonly first: { readonly id: OperationId; readonly stamp: Stamp } }[] =
-    []
+  const epochs: { readonly epoch: SealEpoch; readonly first: Announcement }[] = []
   for (const id of state.ids('seal')) {
     const key = id as SealEpochKey
-    const announced = listAnnouncements(state, key)
+    const { announced, grants } = readEpoch(state, key)
     const [first] = announced
     if (first === undefined || isWeakEpoch(key)) continue
     const recipients = new Set(announced.map(({ author }) => author))
-    for (const grant of listGrants(state, key)) recipients.add(grant.node).add(grant.giver)
+    for (const grant of grants) recipients.add(grant.node).add(grant.giver)
     epochs.push({ epoch: { key, operations: announced.map(({ id }) => id), recipients }, first })
   }
   return epochs.sort((a, b) => compareOperations(b.first, a.first)).map(({ epoch }) => epoch)
 }
 
-/** First to last. */
-function listAnnouncements(state: State, epoch: SealEpochKey) {
-  const prefix = `${keys.seal(epoch)}/by/`
-  return state
-    .scope(keys.seal(epoch))
-    .filter(({ key }) => key.startsWith(prefix))
-    .map(({ operation, author, stamp }) => ({ id: operation, author, stamp }))
-    .sort(compareOperations)
+interface Announcement {
+  readonly id: OperationId
+  readonly author: MemberKey
+  readonly stamp: Stamp
+}
+
+/** Announcements first to last, and grants, in one walk: everybody asks this of every epoch often. */
+function readEpoch(state: State, epoch: SealEpochKey): { announced: Announcement[]; grants: SealGrant[] } {
+  const announced: Announcement[] = []
+  const grants: SealGrant[] = []
+  const at = keys.seal(epoch).length + 1
+  for (const { key, value, operation, author, stamp } of state.scope(keys.seal(epoch))) {
+    if (key.startsWith('grant/', at)) {
+      const [node, giver] = key.slice(at + 'grant/'.length).split('/') as [MemberKey, MemberKey]
+      grants.push({ node, giver, box: value as string })
+    } else announced.push({ id: operation, author, stamp })
+  }
+  return { announced: announced.length > 1 ? announced.sort(compareOperations) : announced, grants }
 }
 
 export interface SealGrant {
@@ -111,14 +120,7 @@ export interface SealGrant {
 }
 
 /** Who was given the private half of an epoch, by whom. */
-export function listGrants(state: State, epoch: SealEpochKey): readonly SealGrant[] {
-  const prefix = `${keys.seal(epoch)}/grant/`
-  return state.scope(keys.seal(epoch)).flatMap(({ key, value }) => {
-    if (!key.startsWith(prefix)) return []
-    const [node, giver] = key.slice(prefix.length).split('/') as [MemberKey, MemberKey]
-    return [{ node, giver, box: value as string }]
-  })
-}
+export const listGrants = (state: State, epoch: SealEpochKey): readonly SealGrant[] => readEpoch(state, epoch).grants
 
 /** What has to be known of a cluster to say who may open what; a replica or a fold. */
 export interface SealView {
@@ -135,10 +137,12 @@ export interface SealView {
  * moment. So every announcement of the epoch has to descend from every removal of a node: then whoever knows the epoch knows of the
  * removal, and nobody else's epoch is made a new one by announcing it again.
  */
-export function findSealEpoch(view: SealView): SealEpoch | undefined {
+export const findSealEpoch = (view: SealView): SealEpoch | undefined => findSafe(view, listSealEpochs(view.state))
+
+function findSafe(view: SealView, epochs: readonly SealEpoch[]): SealEpoch | undefined {
   const nodes = liveNodes(view)
   const removals = listRemovals(view.members)
-  return listSealEpochs(view.state).find(
+  return epochs.find(
     (epoch) =>
       [...epoch.recipients].every((key) => nodes.has(key)) &&
       removals.every((cuts) =>
@@ -149,9 +153,10 @@ export function findSealEpoch(view: SealView): SealEpoch | undefined {
 
 /** The epochs that a node has to be able to open: what new values are sealed to, and what present values are. */
 export function listNeededEpochs(view: SealView): readonly SealEpoch[] {
-  const present = findSealEpoch(view)
+  const epochs = listSealEpochs(view.state)
+  const present = findSafe(view, epochs)
   const used = new Set(listSealed(view.state).map(({ sealed }) => sealed.epoch))
-  return listSealEpochs(view.state).filter(({ key }) => key === present?.key || used.has(key))
+  return epochs.filter(({ key }) => key === present?.key || used.has(key))
 }
 
 /** Nodes of the cluster that were not given an epoch yet. Sorted. */

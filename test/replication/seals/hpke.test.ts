@@ -1,6 +1,6 @@
 import * as crypto from 'node:crypto'
 import t from 'tap'
-import { createSigner, type MemberKey, memberKeyFrom } from '../../../core/index.ts'
+import { createSigner, idBytes, type MemberKey, memberKeyFrom } from '../../../core/index.ts'
 import {
   exportPublicKey,
   type HpkeContext,
@@ -77,6 +77,60 @@ for (const seed of seeds(20)) {
     t.throws(() => unpad(cut), { code: 'MAKI_INVALID' })
   })
 }
+
+/** Points of small order of Ed25519 (RFC 8032), y in hexadecimal: of order 1, 2, 4 and 8, and other spellings of them. */
+const SMALL_ORDER = [
+  '0100000000000000000000000000000000000000000000000000000000000000',
+  'ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
+  '0000000000000000000000000000000000000000000000000000000000000000',
+  'c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a',
+  '26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05',
+  'edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
+  'eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
+]
+/** Points of small order of Curve25519 and its twist, u in hexadecimal. */
+const WEAK = [
+  '0000000000000000000000000000000000000000000000000000000000000000',
+  '0100000000000000000000000000000000000000000000000000000000000000',
+  'e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800',
+  '5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157',
+  'ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
+  'edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
+  'eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
+]
+
+/** The same with the top bit, which the two curves use for other things. */
+const withTopBit = (text: string): readonly Uint8Array[] =>
+  [0, 0x80].map((bit) => hex(text).with(31, (hex(text)[31] as number) | bit))
+
+t.test('nothing is sealed to a member whose key has small order, however it is written', async (t) => {
+  for (const key of SMALL_ORDER.flatMap(withTopBit)) {
+    const seal = () => sealHpke(memberSealKey(memberKeyFrom(key)), VECTOR.plaintext, context, VECTOR.ephemeral)
+    t.throws(seal, toHex(key))
+  }
+})
+
+t.test('a shared secret of zeros is refused on both sides (RFC 9180, section 7.1.4)', async (t) => {
+  const own = importPrivateKey(VECTOR.privateKey)
+  for (const key of WEAK.flatMap(withTopBit)) {
+    t.throws(() => sealHpke(key, VECTOR.plaintext, context, VECTOR.ephemeral), /derivation/, toHex(key))
+    t.throws(() => openHpke(own, Buffer.concat([key, new Uint8Array(50)]), context), /derivation/, toHex(key))
+  }
+})
+
+t.test('a member key with a point of small order added to it opens nothing, and is nobody else’s', async (t) => {
+  const secret = new Uint8Array(32).fill(7)
+  const { key } = createSigner(secret)
+  // The point of order 2 added: (x, y) becomes (-x, -y).
+  const p = 2n ** 255n - 19n
+  const bytes = Buffer.from(idBytes(key))
+  const y = BigInt(`0x${Buffer.from(bytes).reverse().toString('hex')}`) & (2n ** 255n - 1n)
+  const sign = ((bytes[31] as number) & 0x80) ^ 0x80
+  const twisted = new Uint8Array(Buffer.from((p - y).toString(16).padStart(64, '0'), 'hex').reverse())
+  twisted[31] = (twisted[31] as number) | sign
+  const sealed = sealHpke(memberSealKey(memberKeyFrom(twisted)), VECTOR.plaintext, context, VECTOR.ephemeral)
+  t.throws(() => openHpke(memberOpenKey(secret), sealed, context), 'the key that it was sealed to is bound into it')
+})
 
 t.test('keys that nobody has are refused', async (t) => {
   t.throws(() => sealHpke(new Uint8Array(32), VECTOR.plaintext, context, VECTOR.ephemeral))
