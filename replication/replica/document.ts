@@ -11,6 +11,12 @@ const COPIES_BASE = 65_536
 const COPIES_PER_OPERATION = 16
 /** A copy takes four bytes; one under a new client takes a stream of its own. */
 const NEW_CLIENT_WEIGHT = 64
+/** Processes that wrote; half of what a peer reads in a state vector, so that no flood of others' takes us beyond it. */
+const MAX_STREAMS = 50_000
+/** As far as no stream comes: who hears that we have so much of one sends nothing of it. */
+const ALL = Number.MAX_SAFE_INTEGER
+/** Slots that are looked at for the deletions of one update, which can name all there are in a dozen bytes. */
+const MAX_LOOKED_AT = 1_000_000
 
 /** A slot as it is kept: a place, and which operation of the store stands there. */
 export interface Place {
@@ -26,9 +32,9 @@ export interface Entered {
   readonly taken: readonly Place[]
   /** What those weigh that are further slots of operations that had one. */
   readonly copies: number
-  /** Slots that build on what is not here. */
+  /** Slots that build on what is not here, and for which there is room. */
   readonly gap: boolean
-  /** Slots that could not be taken, whoever sends them; in words. */
+  /** Slots that no replica would tell of; in words. */
   readonly foreign: readonly string[]
   /** Operations that stand in a slot where another stands here. */
   readonly replaced: readonly OperationId[]
@@ -52,10 +58,12 @@ interface Stream {
  * client ends before the first slot whose operation is not in the store; what others know beyond travels by id.
  */
 export class Document {
-  /** Under which this process writes. */
-  readonly client: number
+  readonly #runtime: Pick<Runtime, 'randomBytes'>
+  #client: number
   readonly #streams: Stream[] = []
   readonly #byClient = new Map<number, number>()
+  /** Clients whose next slot there was no room for. What they set travels by id. */
+  readonly #closed = new Set<number>()
   /** By sequence number: one more than the index of the stream whose slot Yjs would let stand; 0 without a slot. */
   #holders = new Uint32Array(64)
   #operations = 0
@@ -66,7 +74,13 @@ export class Document {
 
   /** Writes under a fresh 53-bit client id: 32 bits collide among 10,000 processes. */
   constructor(runtime: Pick<Runtime, 'randomBytes'>) {
-    this.client = drawClientId(runtime)
+    this.#runtime = runtime
+    this.#client = drawClientId(runtime)
+  }
+
+  /** Under which this process writes now: another one as soon as somebody else did. */
+  get client(): number {
+    return this.#client
   }
 
   /** Operations that have a slot. */
@@ -103,7 +117,11 @@ export class Document {
     return true
   }
 
-  /** Takes what a peer entered, as far as each operation is in the store. `sequenceOf` says where. */
+  /**
+   * Takes what a peer entered, as far as each operation is in the store and there is room. `sequenceOf` says where. A slot
+   * that is not taken for lack of room is no fault of who tells it: a member that fills the room would else make all others
+   * drop one another.
+   */
   enter(slots: readonly ReadSlot[], sequenceOf: (id: OperationId) => number | undefined): Entered {
     const taken: Place[] = []
     const foreign = new Set<string>()
@@ -115,13 +133,14 @@ export class Document {
       const sequence = sequenceOf(id)
       if (clock < next) {
         if (this.at(client, clock) !== sequence && sequence !== undefined) replaced.push(id)
-      } else if (client === this.client) foreign.add('an entry under the client id of this replica')
-      else if (clock > next) gap = true
+      } else if (clock > next) gap ||= !this.#isClosed(client)
       else if (sequence === undefined) {
         if (bytes === undefined) foreign.add('an entry whose value is gone')
         else gap = true
-      } else if (this.#isFull(client, sequence)) foreign.add('more copies of operations than a cluster makes')
+      } else if (this.#isFull(client, sequence)) this.#close(client)
       else {
+        // Who told it has it under our name: ours would never reach them.
+        if (client === this.#client) this.#client = drawClientId(this.#runtime)
         const place = { client, clock, sequence }
         this.#append(place)
         taken.push(place)
@@ -138,13 +157,16 @@ export class Document {
     const deleted: number[] = []
     // Yjs joins ranges that touch: together they never cover more than there is.
     let room = this.#operations + this.#copies
+    let looks = MAX_LOOKED_AT
     for (const { client, clock, length } of ranges) {
       const end = Math.min(clock + length, this.clock(client))
-      for (let at = clock; at < end && room > 0; at++, room--) {
+      for (let at = clock; at < end && room > 0 && looks > 0; at++, room--) {
         const sequence = this.at(client, at) as number
         if (this.#isTold(sequence)) continue
         const holder = this.#streams[(this.#holders[sequence] as number) - 1] as Stream
-        if (holder.client !== client || holder.slots.indexOf(sequence) !== at) continue
+        if (holder.client !== client) continue
+        looks -= at + 1
+        if (holder.slots.indexOf(sequence) !== at) continue
         this.#tell(sequence)
         deleted.push(sequence)
       }
@@ -154,7 +176,10 @@ export class Document {
 
   /** Yjs state vector. */
   stateVector(): Uint8Array {
-    this.#vector ??= encodeStateVector(this.#streams.map(({ client, slots }) => [client, slots.length]))
+    this.#vector ??= encodeStateVector([
+      ...this.#streams.map(({ client, slots }) => [client, this.#closed.has(client) ? ALL : slots.length] as const),
+      ...Array.from(this.#closed).flatMap((client) => (this.#byClient.has(client) ? [] : [[client, ALL] as const])),
+    ])
     return this.#vector
   }
 
@@ -181,12 +206,25 @@ export class Document {
   }
 
   #isFull(client: number, sequence: number): boolean {
+    if (!this.#byClient.has(client) && this.#streams.length >= MAX_STREAMS) return true
     if (!this.has(sequence)) return false
     const weight = this.#byClient.has(client) ? 1 : NEW_CLIENT_WEIGHT
     return this.#copies + weight > COPIES_BASE + COPIES_PER_OPERATION * this.#operations
   }
 
+  #isClosed(client: number): boolean {
+    return this.#closed.has(client) || (!this.#byClient.has(client) && this.#streams.length >= MAX_STREAMS)
+  }
+
+  #close(client: number): void {
+    // Of clients that have nothing here few are remembered: they take room as well.
+    if (this.#closed.has(client) || this.#closed.size >= MAX_STREAMS / 2) return
+    this.#closed.add(client)
+    this.#vector = undefined
+  }
+
   #append({ client, sequence }: Place): void {
+    this.#closed.delete(client)
     let index = this.#byClient.get(client)
     const isNew = index === undefined
     if (index === undefined) {
