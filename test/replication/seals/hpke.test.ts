@@ -1,6 +1,6 @@
 import * as crypto from 'node:crypto'
 import t from 'tap'
-import { createSigner, idBytes, type MemberKey, memberKeyFrom } from '../../../core/index.ts'
+import { createSigner, idBytes, type MemberKey, memberKeyFrom, verifySignature } from '../../../core/index.ts'
 import {
   exportPublicKey,
   type HpkeContext,
@@ -108,6 +108,14 @@ t.test('nothing is sealed to a member whose key has small order, however it is w
     const seal = () => sealHpke(memberSealKey(memberKeyFrom(key)), VECTOR.plaintext, context, VECTOR.ephemeral)
     t.throws(seal, toHex(key))
   }
+})
+
+t.test('one signature is not valid for every message under a key of small order', async (t) => {
+  // R = the neutral point, S = 0: true for all messages where the product of key and hash is the neutral point too.
+  const signature = new Uint8Array(64).with(0, 1)
+  for (const key of SMALL_ORDER.flatMap(withTopBit))
+    for (let i = 0; i < 16; i++)
+      t.notOk(verifySignature(memberKeyFrom(key), Uint8Array.of(i), signature), `${toHex(key)} ${i}`)
 })
 
 t.test('a shared secret of zeros is refused on both sides (RFC 9180, section 7.1.4)', async (t) => {
