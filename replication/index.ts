@@ -1,4 +1,3 @@
-export { BlobCollector, type CollectorCounts, type CollectorOptions } from './blobs/blob-collector.ts'
 export { BlobFolder, openBlobReader } from './blobs/blob-folder.ts'
 export type { PackRules } from './blobs/blob-intake.ts'
 export {
@@ -9,9 +8,8 @@ export {
   type PackPart,
   SMALL_BLOB_BYTES,
 } from './blobs/blob-pack.ts'
-export { BlobRepair, type RepairCounts, type RepairOptions } from './blobs/blob-repair.ts'
-export { BlobScrub, type ScrubCounts, type ScrubOptions } from './blobs/blob-scrub.ts'
 export { type BlobEvents, BlobStore, type BlobStoreOptions } from './blobs/blob-store.ts'
+export { replaceFile, syncDirectory } from './files/replace-file.ts'
 export { type Admission, type AdmissionRequest, verifyAdmission } from './gossip/admission.ts'
 export type { AwarenessView } from './gossip/awareness.ts'
 export type { AwarenessData } from './gossip/awareness-entry.ts'
@@ -41,3 +39,4 @@ export { type LevelStore, type LevelStoreOptions, openLevelStore } from './store
 export { createMemoryStore } from './store/store-memory.ts'
 export { StoreScrub } from './store/store-scrub.ts'
 export * from './transfer/index.ts'
+export * from './upkeep/index.ts'

@@ -1,6 +1,7 @@
 import { constants } from 'node:fs'
-import { access, mkdir, open, rename, rm } from 'node:fs/promises'
+import { access, mkdir, open } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { syncDirectory } from '../../replication/index.ts'
 
 /** What a profile keeps for one cluster (`Profile.dataFolder`), mode 0700: nothing in it is shared or committed. */
 export interface DataFolder {
@@ -43,30 +44,10 @@ export async function exists(path: string): Promise<boolean> {
   }
 }
 
-/** Replaces a file whole: whoever reads it, also after a power cut, sees the old text or the new one. */
-export async function replaceFile(path: string, text: string, mode: number): Promise<void> {
-  const temporary = `${path}.${process.pid}.tmp`
-  try {
-    await using file = await open(temporary, 'w', mode)
-    await file.writeFile(text)
-    await file.sync()
-  } catch (error) {
-    await rm(temporary, { force: true })
-    throw error
-  }
-  await rename(temporary, path)
-  await syncFolder(dirname(path))
-}
-
 /** Makes a new file durable; fails with EEXIST where there is one already. */
 export async function createFile(path: string, text: string, mode: number): Promise<void> {
   await using file = await open(path, 'wx', mode)
   await file.writeFile(text)
   await file.sync()
-  await syncFolder(dirname(path))
-}
-
-async function syncFolder(path: string): Promise<void> {
-  await using folder = await open(path, 'r')
-  await folder.sync()
+  await syncDirectory(dirname(path))
 }

@@ -8,7 +8,7 @@ import {
   type Release,
   readChange,
 } from '../../core/index.ts'
-import { replaceFile } from '../blobs/small-file.ts'
+import { replaceFile } from '../files/replace-file.ts'
 
 const VERSION = 1
 

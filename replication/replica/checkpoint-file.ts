@@ -11,7 +11,7 @@ import {
   type PackedFold,
   SCHEMA,
 } from '../../core/index.ts'
-import { syncDirectory } from '../store/store-files.ts'
+import { syncDirectory } from '../files/replace-file.ts'
 
 /**
  * `MKF2`, the number below in the byte order of the machine (4), the length of the header in that order (4), the header

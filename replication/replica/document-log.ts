@@ -1,9 +1,8 @@
-import { appendFile, open, readFile, rename, rm } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { appendFile, readFile } from 'node:fs/promises'
 import { crc32 } from 'node:zlib'
 import * as decoding from 'lib0/decoding'
 import * as encoding from 'lib0/encoding'
-import { syncDirectory } from '../store/store-files.ts'
+import { replaceFile } from '../files/replace-file.ts'
 import type { Place } from './document.ts'
 
 /** `MKI1`, then the id of the store whose sequence numbers these are (26). */
@@ -63,7 +62,7 @@ export class DocumentLog {
     }
     const packed = Buffer.concat([header, encodeBatch(kept)])
     // Written anew when there is something else in it, or much more than needs to be.
-    if (length < content.length || length > 2 * packed.length + SLACK_BYTES || !found) await rewrite(path, packed)
+    if (length < content.length || length > 2 * packed.length + SLACK_BYTES || !found) await replaceFile(path, packed)
     return { log: new DocumentLog(path, failed), found }
   }
 
@@ -138,19 +137,4 @@ function* readBatches(content: Buffer): Generator<{ readonly runs: readonly Run[
     yield { runs, sizeBytes }
     at += sizeBytes
   }
-}
-
-/** Whole or not at all. */
-async function rewrite(path: string, content: Uint8Array): Promise<void> {
-  const temporary = `${path}.new`
-  try {
-    await using file = await open(temporary, 'w', 0o600)
-    await file.writeFile(content)
-    await file.sync()
-  } catch (error) {
-    await rm(temporary, { force: true }).catch(() => {})
-    throw error
-  }
-  await rename(temporary, path)
-  await syncDirectory(dirname(path))
 }

@@ -9,11 +9,12 @@ import {
   type OperationId,
   type Runtime,
 } from '../../core/index.ts'
+import { syncDirectory } from '../files/replace-file.ts'
 import type { OperationRecord, OperationStore, StoreDamage } from '../ports.ts'
 import { IdSum } from './id-sum.ts'
 import { noteLoss, readDamage, writeMarker } from './store-damage.ts'
 import { asStoreError, isDamage, isLocked } from './store-errors.ts'
-import { exists, holdsData, type StorePaths, storePaths, syncDirectory } from './store-files.ts'
+import { exists, holdsData, type StorePaths, storePaths } from './store-files.ts'
 import { lockedError, removeHolder, writeHolder } from './store-holder.ts'
 import { END_KEY, FIRST_KEY, isIntactRecord, readKey, readRecord, recordIdBytes, recordKey } from './store-record.ts'
 import { type Database, ENCODING, NAME_KEY, salvageStore } from './store-salvage.ts'

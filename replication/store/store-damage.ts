@@ -1,8 +1,9 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { ClusterId, Log } from '../../core/index.ts'
+import { syncDirectory } from '../files/replace-file.ts'
 import type { StoreDamage } from '../ports.ts'
-import { exists, type StorePaths, syncDirectory } from './store-files.ts'
+import { exists, type StorePaths } from './store-files.ts'
 
 /** Says outside of a store's directory that a store was made; what is in the file is for people. Once, and durable. */
 export async function writeMarker(path: string, cluster: ClusterId): Promise<void> {

@@ -1,4 +1,4 @@
-import { open, readdir, stat } from 'node:fs/promises'
+import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 
 /** Where the parts of a store lie in its directory. */
@@ -26,12 +26,6 @@ export function storePaths(directory: string): StorePaths {
     holder: join(directory, 'holder.pid'),
     damage: join(directory, 'damage.json'),
   }
-}
-
-/** Makes renames and new files in a directory durable. */
-export async function syncDirectory(directory: string): Promise<void> {
-  await using handle = await open(directory, 'r')
-  await handle.sync()
 }
 
 export async function exists(path: string): Promise<boolean> {

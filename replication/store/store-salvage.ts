@@ -1,10 +1,11 @@
 import { cp, rename, rm } from 'node:fs/promises'
 import { Level } from 'level'
 import { type ClusterId, type Log, type OperationId, operationIdOf, type Runtime } from '../../core/index.ts'
+import { syncDirectory } from '../files/replace-file.ts'
 import type { OperationRecord, StoreDamage } from '../ports.ts'
 import { writeDamage } from './store-damage.ts'
 import { asStoreError } from './store-errors.ts'
-import { exists, type StorePaths, syncDirectory } from './store-files.ts'
+import { exists, type StorePaths } from './store-files.ts'
 import { END_KEY, encodeRecord, FIRST_KEY, readRecord, recordKey } from './store-record.ts'
 
 export type Database = Level<Uint8Array, Uint8Array>

@@ -1,4 +1,4 @@
-import fs from 'node:fs'
+import promises from 'node:fs/promises'
 import { syncBuiltinESMExports } from 'node:module'
 import { join } from 'node:path'
 import t from 'tap'
@@ -16,14 +16,19 @@ const release = (digit: string): Release => ({
   aliases: [],
 })
 
-/** Calls once when the folder was made durable, the last that a save asks of the disk. */
+/** Calls once when the folder was made durable and closed, the last that a save asks of the disk. */
 function afterNextSync(call: () => void): void {
-  const { closeSync } = fs
-  fs.closeSync = (file) => {
-    fs.closeSync = closeSync
+  const { open } = promises
+  promises.open = async (path, flags, mode) => {
+    const handle = await open(path, flags, mode)
+    if (flags !== 'r') return handle
+    promises.open = open
     syncBuiltinESMExports()
-    closeSync(file)
-    call()
+    handle[Symbol.asyncDispose] = async () => {
+      await handle.close()
+      call()
+    }
+    return handle
   }
   syncBuiltinESMExports()
 }

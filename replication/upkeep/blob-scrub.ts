@@ -1,7 +1,8 @@
 import { type BlobHash, type Cancel, isBlobHash, type Log, type Runtime } from '../../core/index.ts'
+import type { BlobStore } from '../blobs/blob-store.ts'
+import { findJson } from '../files/find-json.ts'
+import { replaceFile } from '../files/replace-file.ts'
 import type { BlobRepair } from './blob-repair.ts'
-import type { BlobStore } from './blob-store.ts'
-import { findJson, replaceFile } from './small-file.ts'
 
 export interface ScrubOptions {
   readonly store: Pick<BlobStore, 'list' | 'examine'>

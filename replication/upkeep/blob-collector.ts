@@ -10,10 +10,10 @@ import {
   type Release,
   type Runtime,
 } from '../../core/index.ts'
+import { LEASE_MS } from '../blobs/blob-lease.ts'
+import type { BlobStore } from '../blobs/blob-store.ts'
 import type { StoreDamage } from '../ports.ts'
 import type { ReleaseHistory } from '../releases/index.ts'
-import { LEASE_MS } from './blob-lease.ts'
-import type { BlobStore } from './blob-store.ts'
 import { ClockWatch } from './clock-watch.ts'
 import { CollectionFile } from './collection-file.ts'
 import {

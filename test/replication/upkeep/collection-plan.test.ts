@@ -8,15 +8,15 @@ import {
   type Release,
 } from '../../../core/index.ts'
 import { judgeLease, LEASE_MS } from '../../../replication/blobs/blob-lease.ts'
-import { ClockWatch } from '../../../replication/blobs/clock-watch.ts'
+import { ClockWatch } from '../../../replication/upkeep/clock-watch.ts'
 import {
   type DomainReleases,
   listCarriedOut,
   planCollection,
   planSweep,
   REMOVED_GRACE_MS,
-} from '../../../replication/blobs/collection-plan.ts'
-import { HashSieve } from '../../../replication/blobs/hash-sieve.ts'
+} from '../../../replication/upkeep/collection-plan.ts'
+import { HashSieve } from '../../../replication/upkeep/hash-sieve.ts'
 import { createRandom, type Random, seeds } from '../../support/seeds.ts'
 
 const NOW_MS = 1_800_000_000_000

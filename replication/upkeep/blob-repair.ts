@@ -1,8 +1,8 @@
 import { readdir, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type BlobHash, isBlobHash, type Log } from '../../core/index.ts'
+import type { BlobStore } from '../blobs/blob-store.ts'
 import type { FetchOptions, WantedBlob } from '../transfer/index.ts'
-import type { BlobStore } from './blob-store.ts'
 import type { HashFilter } from './collection-plan.ts'
 
 export interface RepairOptions {

@@ -1,7 +1,8 @@
 import type { Log, OperationId } from '../../core/index.ts'
 import { isId } from '../../core/index.ts'
+import { findJson } from '../files/find-json.ts'
+import { replaceFile } from '../files/replace-file.ts'
 import type { DomainReleases } from './collection-plan.ts'
-import { findJson, replaceFile } from './small-file.ts'
 
 /** What a collection has to know of earlier ones. */
 export interface CollectionMemory {

@@ -1,5 +1,5 @@
 import type { BlobHash, Hostname, OperationId, Release } from '../../core/index.ts'
-import { judgeLease } from './blob-lease.ts'
+import { judgeLease } from '../blobs/blob-lease.ts'
 
 /** What a domain was, as far as it says which blobs have to stay. */
 export interface DomainReleases {
