@@ -195,6 +195,13 @@ export class ClusterClient implements AsyncDisposable {
         ...(why.hint === undefined ? {} : { hint: why.hint }),
       })
     }
+    if (this.local.replica.findMember(signer.key) !== undefined && !this.local.isMember(signer.key)) {
+      throw new MakiError(
+        'MAKI_OPERATION_REFUSED',
+        `your key ${signer.key} was removed from this cluster, and a removed key never returns`,
+        { hint: 'Make a new one: move the key file away, then: maki operator key' },
+      )
+    }
     if (!this.local.isMember(signer.key)) {
       throw new MakiError('MAKI_OPERATION_REFUSED', `your key ${signer.key} is no member of this cluster`, {
         hint: `On a computer that is: maki operator add NAME ${signer.key}`,

@@ -47,6 +47,19 @@ export async function writeKeyFile(path: string, seed: Uint8Array, comment: stri
   }
 }
 
+/** The key of a key file, made where there is none: a key that no profile keeps, as for a CI job. Throws as both do. */
+export async function ensureKeyFile(
+  path: string,
+  comment: string,
+  runtime: Pick<Runtime, 'randomBytes'>,
+): Promise<{ signer: Signer; isNew: boolean }> {
+  const known = await findKeyFile(path)
+  if (known !== undefined) return { signer: known, isNew: false }
+  const { seed, signer } = generateKey(runtime)
+  await writeKeyFile(path, seed, comment)
+  return { signer, isNew: true }
+}
+
 /** Reads a key file. Throws MAKI_NOT_FOUND, or MAKI_USAGE where others may read it or it holds no key. */
 export async function readKeyFile(path: string): Promise<Signer> {
   const signer = await findKeyFile(path)

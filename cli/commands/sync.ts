@@ -61,7 +61,11 @@ export default class Sync extends MakiCommand<SyncReport> {
     for (const warning of formatWarnings(project)) this.caution(warning)
     await using client = await this.openClient(flags)
     const target = await ClusterSyncTarget.open(client)
-    using progress = new SyncProgress(this.host, { quiet: this.isJson, dryRun: flags['dry-run'] })
+    using progress = new SyncProgress(this.host, {
+      quiet: this.isJson,
+      dryRun: flags['dry-run'],
+      isStored: target.machine === undefined,
+    })
     const { plan, published, uploaded } = await runSync({
       project,
       target,

@@ -10,15 +10,18 @@ export class SyncProgress implements Disposable {
   readonly #host: Host
   readonly #quiet: boolean
   readonly #dryRun: boolean
+  readonly #isStored: boolean
   readonly #style: Style
   #drawn = false
   #shownPlan = ''
   #sentBytes: number | undefined
 
-  constructor(host: Host, options: { quiet: boolean; dryRun?: boolean }) {
+  /** `isStored`: what is made stays on this computer until a node is reached. */
+  constructor(host: Host, options: { quiet: boolean; dryRun?: boolean; isStored?: boolean }) {
     this.#host = host
     this.#quiet = options.quiet
     this.#dryRun = options.dryRun === true
+    this.#isStored = options.isStored === true
     this.#style = createStyle(host.stderr, host.env)
   }
 
@@ -40,7 +43,8 @@ export class SyncProgress implements Disposable {
         this.#line(`${this.#style.warn('Again:')} ${plainLine(event.reason)}`)
         break
       case 'published':
-        this.#line(`${this.#style.good('Published')} ${event.domain}`)
+        // What was only made here is told in the end, with what to do.
+        if (!this.#isStored) this.#line(`${this.#style.good('Published')} ${event.domain}`)
         break
       case 'switched':
         this.#line(`${this.#style.good('Live')}      ${event.domain} on ${plainLine(event.node)}`)
@@ -65,7 +69,8 @@ export class SyncProgress implements Disposable {
       )
     } else {
       // The last report of an upload comes more than once.
-      if (this.#sentBytes !== bytes) this.#line(`Sent ${count(blobs, 'blob')}, ${formatBytes(bytes)}`)
+      if (this.#sentBytes !== bytes)
+        this.#line(`${this.#isStored ? 'Stored' : 'Sent'} ${count(blobs, 'blob')}, ${formatBytes(bytes)}`)
       this.#sentBytes = bytes
     }
   }

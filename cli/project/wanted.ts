@@ -45,13 +45,12 @@ export interface Wanted {
 /** Every key of a domain but its release, in the order in which they are written: settings, aliases, records. */
 export function listWanted(domain: DomainConfig, project: string): readonly Wanted[] {
   const apex = domain.name
-  const { spa, onConcurrent, previews, redirect } = domain.settings
   const settings: Wanted = {
     key: keys.domain(apex),
     value: domain.settings,
     change: { kind: 'domain.set', domain: apex, ...domain.settings, via: project },
     name: `settings of ${apex}`,
-    shown: `spa = ${spa}, on_concurrent = "${onConcurrent}", previews = ${previews}${redirect === undefined ? '' : `, redirect = "${redirect}"`}`,
+    shown: showSettings(domain.settings),
   }
   const aliases = domain.aliases.map((host): Wanted => {
     const change: Change = { kind: 'alias.set', domain: apex, host, via: project }
@@ -116,7 +115,17 @@ export function showValue(value: unknown): string {
   const record = value as { type?: unknown; values?: readonly string[]; ttl?: number } | null
   if (typeof record === 'object' && record !== null && Array.isArray(record.values))
     return showRecord({ ttl: record.ttl ?? 0, values: record.values })
+  if (isSettings(value)) return showSettings(value)
   return value === true ? '' : JSON.stringify(value)
+}
+
+const isSettings = (value: unknown): value is DomainConfig['settings'] =>
+  typeof value === 'object' && value !== null && 'onConcurrent' in value && 'spa' in value
+
+/** In the words of the project file. */
+function showSettings({ spa, onConcurrent, previews, redirect }: DomainConfig['settings']): string {
+  const settings = [`spa = ${spa}`, `on_concurrent = "${onConcurrent}"`, `previews = ${previews}`]
+  return [...settings, ...(redirect === undefined ? [] : [`redirect = "${redirect}"`])].join(', ')
 }
 
 export function nameOfRecord(apex: Hostname, record: { name: string; type: string }): string {

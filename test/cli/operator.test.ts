@@ -31,6 +31,20 @@ const ci = testKey(7)
 const answering = (cluster: TestCluster, answer: string, ...argv: string[]) =>
   runInProcess(argv, { env: cluster.env, cwd: cluster.directory, answer })
 
+t.test('operator key makes a key file where there is none, and never over another', async (t) => {
+  await using cluster = await startTestCluster()
+  const file = join(cluster.directory, 'ci.key')
+  const { key } = await cluster.json<{ key: string }>('operator', 'key', '--key', file)
+  t.equal(statSync(file).mode & 0o777, 0o600)
+  const text = readFileSync(file, 'utf8')
+  t.match(await cluster.maki('operator', 'key', '--key', file), { code: 0, stdout: `${key}\n` })
+  t.equal(readFileSync(file, 'utf8'), text)
+  t.not(key, cluster.created.operator.key, 'it is not the key of the profile')
+  const env = { ...cluster.env, MAKIATTO_KEY: join(cluster.directory, 'gone.key') }
+  const variable = await runInProcess(['operator', 'key'], { env, cwd: cluster.directory })
+  t.match(variable, { code: 4, stderr: /there is no key file/ }, 'a variable makes none')
+})
+
 t.test('operator add and list', async (t) => {
   await using cluster = await startTestCluster()
   const [node] = cluster.nodes
@@ -242,7 +256,7 @@ t.test('with all operators lost, a new laptop with the recovery key and a profil
   t.notOk(node!.replica.isMember(cluster.created.operator.key))
   const set = ['record', 'set', 'example.com', 'www', 'A', '192.0.2.1']
   t.match(await laptop(set), { code: 0, stdout: /Set www\.example\.com A/ })
-  t.match(await cluster.maki(...set), { code: 4, stderr: /is no member of this cluster/ })
+  t.match(await cluster.maki(...set), { code: 4, stderr: /was removed from this cluster/ })
   t.match(await laptop(recoverWith(file)), { code: 0, stdout: /is the operator laptop-2 already/ })
 
   // The removed computer gets a new key, not its old one back.
