@@ -1,5 +1,6 @@
 import t from 'tap'
 import { createRandom, seeds } from '../support/seeds.ts'
+import { DocumentedIds } from './documented-ids.ts'
 import { findExpected, formatDifference, isAsExpected, parseTranscript } from './transcript.ts'
 
 const DOCUMENT = `# Title
@@ -38,6 +39,29 @@ t.test('a document becomes steps', async (t) => {
     { kind: 'says', line: 23, command: '', expected: ['one … more'] },
     { kind: 'interrupt', line: 24, command: '', expected: ['All ended.'] },
   ])
+})
+
+t.test('a terminal on another computer has its name', async (t) => {
+  t.strictSame(parseTranscript('```console of ann\n$ ls\na.txt\n```'), [
+    { kind: 'run', line: 2, command: 'ls', expected: ['a.txt'], computer: 'ann' },
+  ])
+})
+
+t.test('an id stands for the same id everywhere, and for no other', async (t) => {
+  const [one, two] = ['k3v7q2mdda', 'mm4a6qzxlo']
+  const whole = `${one}${'a2'.repeat(21)}`
+  const ids = new DocumentedIds()
+  t.notOk(isAsExpected([`${one} by ann`], 'operations by bob', ids))
+  t.equal(ids.fill(`maki show ${one}`), `maki show ${one}`, 'nothing is learned from what does not fit')
+  t.notOk(isAsExpected([`${one} ${one}`], 'aaaaaaaaaa bbbbbbbbbb', ids), 'one is one')
+  t.notOk(isAsExpected([`${one} ${two}`], 'aaaaaaaaaa aaaaaaaaaa', ids), 'two are two')
+  t.ok(isAsExpected([`${one} by ann`, '…', `after ${one}`], 'aaaaaaaaaa by ann\nx\nafter aaaaaaaaaa', ids))
+  t.equal(ids.fill(`maki show ${one}`), 'maki show aaaaaaaaaa')
+  t.notOk(isAsExpected([`${one}`], 'bbbbbbbbbb', ids), 'it stays what it is')
+  t.notOk(isAsExpected([`id ${whole}`], `id ${'b'.repeat(52)}`, ids), 'a whole id begins with the short one')
+  t.ok(isAsExpected([`id ${whole}`], `id ${'a'.repeat(52)}`, ids))
+  t.match(formatDifference([`${one} up`], 'bbbbbbbbbb up', ids), /^[+] bbbbbbbbbb up$/m)
+  t.notOk(isAsExpected(['operations'], 'aaaaaaaaaa'), 'a word is a word')
 })
 
 t.test('a block that cannot be replayed is refused with its line', async (t) => {
