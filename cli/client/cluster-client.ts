@@ -214,7 +214,10 @@ export class ClusterClient implements AsyncDisposable {
    * Makes an operation: signed, durable here, in the outbox. Throws MAKI_OPERATION_REFUSED for one that would not count: no
    * node would refuse it, and nothing would come of it.
    */
-  async commit(changes: readonly Change[], options: { signer?: Signer; message?: string } = {}): Promise<Operation> {
+  async commit(
+    changes: readonly Change[],
+    options: { signer?: Signer; message?: string | undefined } = {},
+  ): Promise<Operation> {
     const signer = options.signer ?? (await this.requireSigner())
     const { reason } = this.local.replica.preview(signer.key, changes)
     if (reason !== undefined) {

@@ -50,6 +50,7 @@ export const isCommandId = (id: string): id is CommandId => Object.hasOwn(COMMAN
 export const TOPICS = {
   cert: 'Certificates for HTTPS',
   cluster: 'What the cluster is, and the way back when its keys are lost',
+  conflicts: 'Edits that were made side by side',
   domain: 'The zones that the cluster answers for',
   operator: 'Keys that may change the cluster',
   record: 'DNS records, without a project file',

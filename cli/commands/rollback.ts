@@ -3,6 +3,7 @@ import { type Change, type DomainView, type OperationId, type State, shortId } f
 import type { ClusterClient } from '../client/cluster-client.ts'
 import { describeChange } from '../output/describe-change.ts'
 import type { Style } from '../output/output.ts'
+import { domainArg, messageFlag } from '../program/arguments.ts'
 import { MakiCommand } from '../program/base.ts'
 import { findMissing, gone, listKept } from '../release/manifests.ts'
 import { openDomain } from '../release/open-domain.ts'
@@ -33,14 +34,14 @@ export default class Rollback extends MakiCommand<RollbackResult> {
     'maki rollback example.com --hold -m "until the menu works"',
   ]
   static override args = {
-    domain: Args.string({ required: true, ignoreStdin: true, description: 'The domain, like example.com.' }),
+    domain: domainArg,
     release: Args.string({
       ignoreStdin: true,
       description: 'The release, or the beginning of its id (maki release list).',
     }),
   }
   static override flags = {
-    message: Flags.string({ char: 'm', summary: 'Why, for the history.', helpValue: 'TEXT' }),
+    message: messageFlag,
     hold: Flags.boolean({ summary: 'Keep it so: sync publishes nothing to the domain until maki release resume.' }),
   }
 
@@ -66,7 +67,7 @@ export default class Rollback extends MakiCommand<RollbackResult> {
     const changes = [...(isThere ? [] : restore(client.state, target)), ...hold]
     const operation = await client.commit(changes, {
       signer,
-      ...(flags.message === undefined ? {} : { message: flags.message }),
+      message: flags.message,
     })
     const { machine } = await this.send(client, operation.id)
     return {

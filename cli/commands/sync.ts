@@ -5,6 +5,7 @@ import { ClusterSyncTarget } from '../client/cluster-sync-target.ts'
 import { formatWarnings, loadProject } from '../config/index.ts'
 import { count, formatBytes, type Style } from '../output/output.ts'
 import { SyncProgress } from '../output/sync-progress.ts'
+import { messageFlag } from '../program/arguments.ts'
 import { MakiCommand } from '../program/base.ts'
 import { type DomainPlan, runSync } from '../project/index.ts'
 
@@ -39,7 +40,7 @@ export default class Sync extends MakiCommand<SyncReport> {
     'maki sync --config site/makiatto.toml --wait all -m "new menu"',
   ]
   static override flags = {
-    message: Flags.string({ char: 'm', summary: 'Why, for the history.', helpValue: 'TEXT' }),
+    message: messageFlag,
     'dry-run': Flags.boolean({ summary: 'Only show what would be changed.' }),
     wait: Flags.option({ options: ['none', 'one', 'up', 'all'] as const })({
       default: 'up',

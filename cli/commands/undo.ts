@@ -21,6 +21,7 @@ import { nameMember } from '../output/operation-view.ts'
 import { plainLine, type Style } from '../output/output.ts'
 import { formatValue } from '../output/value-words.ts'
 import { formatAgo } from '../output/when.ts'
+import { messageFlag } from '../program/arguments.ts'
 import { MakiCommand } from '../program/base.ts'
 
 interface UndoResult {
@@ -54,7 +55,7 @@ export default class Undo extends MakiCommand<UndoResult> {
     operation: Args.string({ required: true, ignoreStdin: true, description: 'Its id, or the beginning of it.' }),
   }
   static override flags = {
-    message: Flags.string({ char: 'm', summary: 'Why, for the history.', helpValue: 'TEXT' }),
+    message: messageFlag,
     'dry-run': Flags.boolean({ summary: 'Only show what would go back and what would stay.' }),
   }
 

@@ -1,8 +1,9 @@
 import { Args, Flags } from '@oclif/core'
+import { domainArg } from '../program/arguments.ts'
 
 /** Arguments of the record commands, spelled once. */
 export const recordArgs = {
-  domain: Args.string({ required: true, ignoreStdin: true, description: 'The domain, like example.com.' }),
+  domain: domainArg,
   name: Args.string({
     required: true,
     ignoreStdin: true,

@@ -15,6 +15,7 @@ import { ensureProfileKey } from '../../client/profile-key.ts'
 import { listMembers, type MemberRow, requireMember } from '../../member/members.ts'
 import { requireRemoval } from '../../member/require-removal.ts'
 import { plainLine, type Style } from '../../output/output.ts'
+import { yesFlag } from '../../program/arguments.ts'
 import { MakiCommand } from '../../program/base.ts'
 
 interface RecoverResult {
@@ -47,9 +48,9 @@ export default class ClusterRecover extends MakiCommand<RecoverResult> {
     revoke: Flags.string({
       multiple: true,
       helpValue: 'NAME',
-      summary: 'A lost or stolen key: its name, or the beginning of it. Repeat it for more.',
+      summary: 'Whose key was lost or stolen: a name, or the beginning of the key. Repeat it for more.',
     }),
-    yes: Flags.boolean({ char: 'y', summary: 'Do not ask.' }),
+    yes: yesFlag,
   }
 
   override async run(): Promise<RecoverResult> {

@@ -7,6 +7,7 @@ import { resolvePrefix } from '../../operations/resolve-prefix.ts'
 import { chooseSides } from '../../output/conflict-view.ts'
 import { describeChange } from '../../output/describe-change.ts'
 import type { Style } from '../../output/output.ts'
+import { messageFlag } from '../../program/arguments.ts'
 import { MakiCommand } from '../../program/base.ts'
 
 interface ResolveResult {
@@ -36,7 +37,7 @@ export default class ConflictsResolve extends MakiCommand<ResolveResult> {
       summary: 'The operation whose value is taken, or the beginning of its id.',
       helpValue: 'OP',
     }),
-    message: Flags.string({ char: 'm', summary: 'Why, for the history.', helpValue: 'TEXT' }),
+    message: messageFlag,
   }
 
   override async run(): Promise<ResolveResult> {

@@ -4,6 +4,7 @@ import { listMembers, requireMember } from '../../member/members.ts'
 import { requireRemoval } from '../../member/require-removal.ts'
 import { formatOperation, type OperationView, viewOperations } from '../../output/operation-view.ts'
 import { count, plainLine, type Style } from '../../output/output.ts'
+import { yesFlag } from '../../program/arguments.ts'
 import { MakiCommand } from '../../program/base.ts'
 
 interface RemoveResult {
@@ -31,7 +32,7 @@ export default class OperatorRemove extends MakiCommand<RemoveResult> {
   }
   static override flags = {
     revoke: Flags.boolean({ summary: 'The key was stolen: what is not known here now does not count.' }),
-    yes: Flags.boolean({ char: 'y', summary: 'Do not ask.' }),
+    yes: yesFlag,
   }
 
   override async run(): Promise<RemoveResult> {

@@ -1,6 +1,7 @@
 import { Args } from '@oclif/core'
 import { type Hostname, MakiError, Manifest, type OperationId, shortId } from '../../../core/index.ts'
 import { count, formatBytes, formatTable, plainLine, type Style } from '../../output/output.ts'
+import { domainArg } from '../../program/arguments.ts'
 import { MakiCommand } from '../../program/base.ts'
 import { diffManifests, type PathChange } from '../../release/diff.ts'
 import { readManifest } from '../../release/manifests.ts'
@@ -25,7 +26,7 @@ export default class ReleaseDiff extends MakiCommand<DiffResult> {
     'maki release diff example.com k3v7q2mdda mm4a6qzxlo',
   ]
   static override args = {
-    domain: Args.string({ required: true, ignoreStdin: true, description: 'The domain, like example.com.' }),
+    domain: domainArg,
     a: Args.string({ ignoreStdin: true, description: 'A release, or the beginning of its id.' }),
     b: Args.string({ ignoreStdin: true, description: 'The one to compare it with.' }),
   }

@@ -1,8 +1,8 @@
-import { Args } from '@oclif/core'
 import { type BlobHash, type Hostname, type MemberKey, type OperationId, shortId } from '../../../core/index.ts'
 import { nameMember } from '../../output/operation-view.ts'
 import { formatBytes, formatTable, plainLine, type Style } from '../../output/output.ts'
 import { formatAgo } from '../../output/when.ts'
+import { domainArg } from '../../program/arguments.ts'
 import { MakiCommand } from '../../program/base.ts'
 import { describeHold, findHold } from '../../release/hold.ts'
 import { listKept } from '../../release/manifests.ts'
@@ -31,7 +31,7 @@ export default class ReleaseList extends MakiCommand<readonly ReleaseRow[]> {
   static override summary = 'List the published versions of a site, newest first.'
   static override examples = ['maki release list example.com']
   static override args = {
-    domain: Args.string({ required: true, ignoreStdin: true, description: 'The domain, like example.com.' }),
+    domain: domainArg,
   }
 
   override async run(): Promise<readonly ReleaseRow[]> {

@@ -1,9 +1,10 @@
 import { Readable } from 'node:stream'
-import { Args, Flags } from '@oclif/core'
+import { Flags } from '@oclif/core'
 import { type Change, type Hostname, keys, MakiError, type OperationId, shortId } from '../../../core/index.ts'
 import { type ComputedMerge, computeMerge, encodePack } from '../../../replication/index.ts'
 import type { ClusterClient } from '../../client/cluster-client.ts'
 import { count, formatBytes, plainLine, type Style } from '../../output/output.ts'
+import { domainArg, messageFlag } from '../../program/arguments.ts'
 import { MakiCommand } from '../../program/base.ts'
 import { describeHold, findHold } from '../../release/hold.ts'
 import { blobsOf } from '../../release/manifests.ts'
@@ -33,10 +34,10 @@ export default class ReleaseMerge extends MakiCommand<MergeResult> {
     'Path by path: what one side changed is as that side has it. Where two sides changed a file differently, the file of the release that won stands; these are listed. The result is a release that has seen all sides, so the conflict is over.'
   static override examples = ['maki release merge example.com --dry-run', 'maki release merge example.com']
   static override args = {
-    domain: Args.string({ required: true, ignoreStdin: true, description: 'The domain, like example.com.' }),
+    domain: domainArg,
   }
   static override flags = {
-    message: Flags.string({ char: 'm', summary: 'Why, for the history.', helpValue: 'TEXT' }),
+    message: messageFlag,
     'dry-run': Flags.boolean({ summary: 'Only show what it would be.' }),
   }
 

@@ -1,7 +1,7 @@
-import { Args, Flags } from '@oclif/core'
 import { type Hostname, keys, MakiError, type OperationId, shortId } from '../../../core/index.ts'
 import { count, formatBytes, plainLine, type Style } from '../../output/output.ts'
 import { formatAgo } from '../../output/when.ts'
+import { domainArg, messageFlag, yesFlag } from '../../program/arguments.ts'
 import { MakiCommand } from '../../program/base.ts'
 import { openDomain } from '../../release/open-domain.ts'
 import type { PublishedRelease } from '../../release/published.ts'
@@ -26,11 +26,11 @@ export default class ReleasePurge extends MakiCommand<PurgeResult> {
     'For a secret or a file that was published by mistake: publish the site without it, then purge. What only the purged releases have is deleted on every node, and pages that are open lose it too. The history still says that they were there.'
   static override examples = ['maki release purge example.com', 'maki release purge example.com --yes']
   static override args = {
-    domain: Args.string({ required: true, ignoreStdin: true, description: 'The domain, like example.com.' }),
+    domain: domainArg,
   }
   static override flags = {
-    message: Flags.string({ char: 'm', summary: 'Why, for the history.', helpValue: 'TEXT' }),
-    yes: Flags.boolean({ char: 'y', summary: 'Do not ask.' }),
+    message: messageFlag,
+    yes: yesFlag,
   }
 
   override async run(): Promise<PurgeResult> {
@@ -57,7 +57,7 @@ export default class ReleasePurge extends MakiCommand<PurgeResult> {
     )
     const operation = await client.commit([{ kind: 'release.purge', domain: apex, keep: release.id }], {
       signer,
-      ...(flags.message === undefined ? {} : { message: flags.message }),
+      message: flags.message,
     })
     const { machine } = await this.send(client, operation.id)
     return { ...base, changed: true, operation: operation.id, node: machine ?? null }

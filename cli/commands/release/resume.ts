@@ -1,6 +1,6 @@
-import { Args, Flags } from '@oclif/core'
 import type { Hostname, OperationId } from '../../../core/index.ts'
 import type { Style } from '../../output/output.ts'
+import { domainArg, messageFlag } from '../../program/arguments.ts'
 import { MakiCommand } from '../../program/base.ts'
 import { describeHold, findHold, type Hold } from '../../release/hold.ts'
 import { requireDomain } from '../../require-domain.ts'
@@ -18,10 +18,10 @@ export default class ReleaseResume extends MakiCommand<ResumeResult> {
   static override summary = 'Let sync publish to a domain again that a rollback --hold keeps as it is.'
   static override examples = ['maki release resume example.com -m "the menu works again"']
   static override args = {
-    domain: Args.string({ required: true, ignoreStdin: true, description: 'The domain, like example.com.' }),
+    domain: domainArg,
   }
   static override flags = {
-    message: Flags.string({ char: 'm', summary: 'Why, for the history.', helpValue: 'TEXT' }),
+    message: messageFlag,
   }
 
   override async run(): Promise<ResumeResult> {
@@ -34,7 +34,7 @@ export default class ReleaseResume extends MakiCommand<ResumeResult> {
     if (hold === undefined) return { changed: false, domain: apex, hold: null, operation: null, node: null }
     const operation = await client.commit([{ kind: 'release.hold', domain: apex, hold: false }], {
       signer,
-      ...(flags.message === undefined ? {} : { message: flags.message }),
+      message: flags.message,
     })
     const { machine } = await this.send(client, operation.id)
     return { changed: true, domain: apex, hold, operation: operation.id, node: machine ?? null }

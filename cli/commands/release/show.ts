@@ -10,6 +10,7 @@ import {
 import { nameMember } from '../../output/operation-view.ts'
 import { count, formatBytes, formatTable, plainLine, type Style } from '../../output/output.ts'
 import { formatAgo } from '../../output/when.ts'
+import { domainArg } from '../../program/arguments.ts'
 import { MakiCommand } from '../../program/base.ts'
 import { findMissing, type Kept, readManifest } from '../../release/manifests.ts'
 import { type ReleaseMarks, readMarks } from '../../release/marks.ts'
@@ -47,7 +48,7 @@ export default class ReleaseShow extends MakiCommand<ShownRelease> {
   static override summary = 'Show one published version of a site.'
   static override examples = ['maki release show example.com', 'maki release show example.com k3v7q2mdda --files']
   static override args = {
-    domain: Args.string({ required: true, ignoreStdin: true, description: 'The domain, like example.com.' }),
+    domain: domainArg,
     release: Args.string({
       ignoreStdin: true,
       description: 'The release, or the beginning of its id; the served one when left out.',
