@@ -1,7 +1,7 @@
-import { findCluster, listExposed, listNodes, type OperationId, type SealedThing, shortId } from '../../core/index.ts'
+import { findCluster, listNodes, type OperationId, type SealedThing, shortId } from '../../core/index.ts'
 import type { ConflictSummary, NodeStatus } from '../../edge/index.ts'
 import type { ClusterClient } from '../client/cluster-client.ts'
-import { listDue } from '../operations/standings.ts'
+import { describeStandings } from '../operations/standings.ts'
 import { count, formatTable, plainLine, type Style } from '../output/output.ts'
 import { formatAgo, formatDuration } from '../output/when.ts'
 import { countWaiting, formatExchange, MakiCommand } from '../program/base.ts'
@@ -95,17 +95,7 @@ function readCopy(client: ClusterClient): Omit<StatusResult, 'answeredBy' | 'exc
       unservable: [],
       damagedBlobs: 0,
     })),
-    pending: replica.pending(),
-    held: replica.held(),
-    due: listDue(replica),
-    void: replica.voids(),
-    unknown: replica.unknown(),
-    exposed: listExposed(replica).map(({ what }) => what),
-    conflicts: replica.conflicts().map(({ key, winner, losers }) => ({
-      key,
-      winner: winner.operation,
-      losers: losers.map(({ operation }) => operation),
-    })),
+    ...describeStandings(replica),
   }
 }
 

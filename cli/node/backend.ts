@@ -1,7 +1,6 @@
 import {
   type BlobHash,
   findCluster,
-  listExposed,
   MakiError,
   type MemberKey,
   type Operation,
@@ -24,7 +23,7 @@ import type {
   ReleaseChecker,
   SharedReplica,
 } from '../../replication/index.ts'
-import { listDue } from '../operations/standings.ts'
+import { describeStandings } from '../operations/standings.ts'
 import type { BlobCare } from './blob-care.ts'
 import type { Edge } from './edge-messages.ts'
 import { formatMetrics } from './metrics.ts'
@@ -79,17 +78,7 @@ export class NodeBackend implements ControlBackend {
       cluster: { id: replica.cluster, name: findCluster(replica.state)?.name ?? '' },
       self,
       nodes: presence.nodes(),
-      pending: replica.pending(),
-      held: replica.held(),
-      due: listDue(replica),
-      void: replica.voids(),
-      unknown: replica.unknown(),
-      exposed: listExposed(replica).map(({ what }) => what),
-      conflicts: replica.conflicts().map(({ key, winner, losers }) => ({
-        key,
-        winner: winner.operation,
-        losers: losers.map(({ operation }) => operation),
-      })),
+      ...describeStandings(replica),
       ...(replica.damaged === undefined ? {} : { damaged: replica.damaged }),
     }
   }

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { listDue } from '../../../cli/operations/standings.ts'
+import { describeStandings } from '../../../cli/operations/standings.ts'
 import { systemRuntime } from '../../../cli/system.ts'
 import {
   type ClusterId,
@@ -7,7 +7,6 @@ import {
   decodeOperation,
   findCluster,
   listDomains,
-  listExposed,
   listNodes,
   MakiError,
   type MemberKey,
@@ -82,17 +81,7 @@ export async function startTestNode(options: {
         cluster: { id: cluster, name: findCluster(state)?.name ?? '' },
         self,
         nodes: node.statusOf(nodes),
-        pending: replica.pending(),
-        held: replica.held(),
-        due: listDue(replica),
-        void: replica.voids(),
-        unknown: replica.unknown(),
-        exposed: listExposed(replica).map(({ what }) => what),
-        conflicts: replica.conflicts().map(({ key, winner, losers }) => ({
-          key,
-          winner: winner.operation,
-          losers: losers.map(({ operation }) => operation),
-        })),
+        ...describeStandings(replica),
       }
     },
     state: async () => ({ entries: [], touches: [] }),
