@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { decodeBase32, encodeBase32 } from './base32.ts'
+import { decodeBase32, encodeBase32 } from './encoding/index.ts'
 import { MakiError } from './errors.ts'
 
 export { encodeBase32 }

@@ -86,9 +86,9 @@ export const DELIBERATE_FAULTS: readonly DeliberateFault[] = [
     'no-rank',
     'a removal counts whoever signed it: juniors remove their seniors',
     [
-      { file: 'core/membership.ts', find: 'if (done.has(key)) continue', replace: '' },
+      { file: 'core/membership/membership.ts', find: 'if (done.has(key)) continue', replace: '' },
       {
-        file: 'core/membership.ts',
+        file: 'core/membership/membership.ts',
         find: 'next.cuts = cuts.get(next.key) ?? []',
         replace: 'next.cuts = cuts.get(next.key) ?? []\n    cuts.set(next.key, next.cuts)',
       },
@@ -100,7 +100,7 @@ export const DELIBERATE_FAULTS: readonly DeliberateFault[] = [
     'a late change of membership does not judge again what was folded before it',
     [
       {
-        file: 'core/fold.ts',
+        file: 'core/fold/fold.ts',
         find: /if \(number === added \|\| !this\.#verdicts\.judge\(number\)\) continue/,
         replace: 'if (number >= 0) continue',
       },
@@ -112,7 +112,7 @@ export const DELIBERATE_FAULTS: readonly DeliberateFault[] = [
     'an operation is believed whoever signed it',
     [
       {
-        file: 'core/keys.ts',
+        file: 'core/signing.ts',
         find: 'if (signature.length !== SIGNATURE_BYTES) return false',
         replace: 'if (signature.length >= 0) return true',
       },
@@ -136,7 +136,7 @@ export const DELIBERATE_FAULTS: readonly DeliberateFault[] = [
     'a revoked key’s operations count unless they descend from the revocation',
     [
       {
-        file: 'core/membership.ts',
+        file: 'core/membership/membership.ts',
         find: "if (cut.how === 'revoke' && !isAncestor(operation.id, cut.operation))",
         replace: "if (cut.how === 'revoke' && isAncestor(cut.operation, operation.id))",
       },
@@ -148,7 +148,7 @@ export const DELIBERATE_FAULTS: readonly DeliberateFault[] = [
     'a node may sign what an operator may',
     [
       {
-        file: 'core/membership.ts',
+        file: 'core/membership/membership.ts',
         find: /if \(demands\.operator \|\| demands\.deploys\.length > 0\) return 'a node may not make such a change'/,
         replace: 'if (demands !== undefined) return undefined',
       },
@@ -160,7 +160,7 @@ export const DELIBERATE_FAULTS: readonly DeliberateFault[] = [
     'a deployer may sign what an operator may',
     [
       {
-        file: 'core/membership.ts',
+        file: 'core/membership/membership.ts',
         find: /if \(.*\) return 'a deployer may only publish releases'/,
         replace: 'if (demands !== undefined) return undefined',
       },

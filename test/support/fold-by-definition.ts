@@ -1,6 +1,6 @@
-import { compileEffects } from '../../core/effects.ts'
 import { compareOperations, type Key, type Operation, type OperationId } from '../../core/index.ts'
-import { compileDemands, foldMembership, judge, readMembership } from '../../core/membership.ts'
+import { compileDemands, foldMembership, judge, readMembership } from '../../core/membership/membership.ts'
+import { compileEffects } from '../../core/state/effects.ts'
 
 /** What DESIGN section 3 says of a set of operations. */
 export interface Definition {

@@ -1,0 +1,3 @@
+export { IdTable } from './id-table.ts'
+export { Interned } from './interned.ts'
+export { BytesList, NumberList } from './packed-lists.ts'

@@ -1,0 +1,28 @@
+export {
+  type CertificateChain,
+  formatPrivateKey,
+  isKeyOf,
+  parseCertificateChain,
+  parsePrivateKey,
+  servesHost,
+} from './certificate-chain.ts'
+export {
+  canSeal,
+  epochBytes,
+  findSealEpoch,
+  isWeakEpoch,
+  listExposed,
+  listGrants,
+  listNeededEpochs,
+  listSealEpochs,
+  listSealed,
+  listUngranted,
+  liveNodes,
+  SEAL_SCHEMA,
+  type SealEpoch,
+  type SealedPlace,
+  type SealedThing,
+  type SealGrant,
+  type SealView,
+  sealPurpose,
+} from './seals.ts'

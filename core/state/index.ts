@@ -1,0 +1,42 @@
+export { announcedSchema, requireAnnounced } from './announced-schema.ts'
+export { type ChangeForOptions, changeFor } from './change-for.ts'
+export { compileEffects, type Effect, type Effects } from './effects.ts'
+export { findKeyParts, type KeyParts, parseKey } from './key-parts.ts'
+export {
+  type AccountValue,
+  type CertificateValue,
+  type ClusterValue,
+  changedScopes,
+  type DomainValue,
+  type Entry,
+  type FunctionValue,
+  isEmptyDelta,
+  type Key,
+  keys,
+  type MemberValue,
+  type NodeField,
+  type RecordValue,
+  type ReleaseValue,
+  type Role,
+  type Scope,
+  type Sealed,
+  type State,
+  type StateDelta,
+  StateTable,
+  scopeKind,
+  scopeOf,
+  type TransformValue,
+} from './state.ts'
+export {
+  type DomainView,
+  findCluster,
+  findDomain,
+  findMember,
+  findNode,
+  findRelease,
+  hostOwner,
+  listDomains,
+  listNodes,
+  type NodeView,
+  type Release,
+} from './views.ts'

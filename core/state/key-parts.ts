@@ -1,0 +1,75 @@
+import { MakiError } from '../errors.ts'
+import type { MemberKey } from '../ids.ts'
+import type { Hostname, NodeName, OwnerName } from '../names.ts'
+import type { CertificateName, SealEpochKey } from '../operation/index.ts'
+import type { Key, NodeField } from './state.ts'
+
+/** What a key is about: `keys` of state.ts, read backwards. */
+export type KeyParts =
+  | { readonly kind: 'cluster' }
+  | { readonly kind: 'member'; readonly member: MemberKey }
+  | { readonly kind: 'node'; readonly node: MemberKey }
+  | { readonly kind: 'node-field'; readonly node: MemberKey; readonly field: NodeField }
+  | { readonly kind: 'node-name'; readonly name: NodeName }
+  | { readonly kind: 'domain' | 'release' | 'hold' | 'purge'; readonly domain: Hostname }
+  | { readonly kind: 'alias'; readonly domain: Hostname; readonly host: Hostname }
+  | { readonly kind: 'record'; readonly domain: Hostname; readonly name: OwnerName; readonly type: string }
+  | { readonly kind: 'announcement'; readonly epoch: SealEpochKey; readonly announcer: MemberKey }
+  | { readonly kind: 'grant'; readonly epoch: SealEpochKey; readonly node: MemberKey; readonly giver: MemberKey }
+  | { readonly kind: 'certificate'; readonly name: CertificateName }
+  | { readonly kind: 'account'; readonly hash: string }
+  | { readonly kind: 'host'; readonly host: Hostname }
+
+const NODE_FIELDS: ReadonlySet<string> = new Set(['addresses', 'place', 'nameserver', 'drained', 'schema'])
+
+/**
+ * Undefined for what no operation ever writes. The names inside are those of the state, which were checked when their
+ * operation was read; a key that somebody typed is looked up, never trusted.
+ */
+export function findKeyParts(key: Key): KeyParts | undefined {
+  const [kind = '', id = '', ...rest] = key.split('/')
+  const [first, second, third] = rest
+  const none = rest.length === 0
+  if (kind === 'cluster') return key === 'cluster' ? { kind } : undefined
+  if (id === '') return undefined
+  switch (kind) {
+    case 'member':
+      return none ? { kind, member: id as MemberKey } : undefined
+    case 'node':
+      if (none) return { kind, node: id as MemberKey }
+      if (rest.length > 1 || !NODE_FIELDS.has(first as string)) return undefined
+      return { kind: 'node-field', node: id as MemberKey, field: first as NodeField }
+    case 'node-name':
+      return none ? { kind, name: id as NodeName } : undefined
+    case 'domain': {
+      const domain = id as Hostname
+      if (none) return { kind, domain }
+      if (rest.length === 1 && (first === 'release' || first === 'hold' || first === 'purge'))
+        return { kind: first, domain }
+      if (rest.length === 2 && first === 'alias') return { kind: 'alias', domain, host: second as Hostname }
+      if (rest.length === 3 && first === 'rrset')
+        return { kind: 'record', domain, name: second as OwnerName, type: third as string }
+      return undefined
+    }
+    case 'seal':
+      if (rest.length === 2 && first === 'by')
+        return { kind: 'announcement', epoch: id as SealEpochKey, announcer: second as MemberKey }
+      if (rest.length !== 3 || first !== 'grant') return undefined
+      return { kind: 'grant', epoch: id as SealEpochKey, node: second as MemberKey, giver: third as MemberKey }
+    case 'certificate':
+      return none ? { kind, name: id as CertificateName } : undefined
+    case 'account':
+      return none ? { kind, hash: id } : undefined
+    case 'host':
+      return none ? { kind, host: id as Hostname } : undefined
+    default:
+      return undefined
+  }
+}
+
+/** As `findKeyParts`, for a key of the state; an Error for any other. */
+export function parseKey(key: Key): KeyParts {
+  const parts = findKeyParts(key)
+  if (parts === undefined) throw new MakiError('MAKI_INVALID', `${JSON.stringify(key)} is no key of the state`)
+  return parts
+}

@@ -1,0 +1,11 @@
+export { compileUndo } from './undo.ts'
+export {
+  findWriterWithout,
+  listUndoKeys,
+  type SkippedKey,
+  type SkipReason,
+  type UndoFold,
+  type UndoPlan,
+  type Written,
+} from './undo-plan.ts'
+export { requireUndoable } from './undoable.ts'
