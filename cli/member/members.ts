@@ -13,6 +13,7 @@ import {
 } from '../../core/index.ts'
 import type { Replica } from '../../replication/index.ts'
 import { findNearest } from '../config/index.ts'
+import { findGivenName } from './member-names.ts'
 
 /** A member as commands show it. */
 export interface MemberRow {
@@ -86,13 +87,8 @@ export function listDomainsOf(member: Member): readonly Hostname[] {
 /** The name that the last addition gave. */
 function findName({ key, grants }: Member, operations: ReadonlyMap<OperationId, Operation>): string {
   for (const { operation } of grants.toReversed()) {
-    for (const change of operations.get(operation)?.changes.toReversed() ?? []) {
-      if (change.kind === 'cluster.create') {
-        if (change.operator.key === key) return change.operator.name
-        if (change.recovery === key) return 'recovery'
-      } else if ((change.kind === 'operator.add' || change.kind === 'node.join') && change.key === key)
-        return change.name
-    }
+    const name = findGivenName(operations.get(operation), key)
+    if (name !== undefined) return name
   }
   return shortId(key)
 }

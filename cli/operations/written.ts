@@ -1,12 +1,4 @@
-import {
-  compileEffects,
-  type Effects,
-  findMember,
-  type Key,
-  type MemberKey,
-  type OperationId,
-  type Written,
-} from '../../core/index.ts'
+import { compileEffects, type Effects, type Key, type OperationId, type Written } from '../../core/index.ts'
 import type { Replica } from '../../replication/index.ts'
 
 /** What given operations made of given keys, as far as they are stored; each operation is read once. */
@@ -37,33 +29,4 @@ export async function wasNamed(replica: Pick<Replica, 'read' | 'fold'>, key: Key
     if (operation !== undefined && compileEffects(operation).keys.has(key)) return true
   }
   return false
-}
-
-/** The names of all who were ever admitted, removed ones included. */
-export async function readMemberNames(
-  replica: Pick<Replica, 'read' | 'fold'>,
-): Promise<ReadonlyMap<MemberKey, string>> {
-  const { state, members } = replica.fold
-  const names = new Map<MemberKey, string>()
-  for (const { key, grants } of members.values()) {
-    const name = findMember(state, key)?.name ?? (await readName(replica, key, grants.at(-1)?.operation))
-    if (name !== undefined) names.set(key, name)
-  }
-  return names
-}
-
-async function readName(
-  replica: Pick<Replica, 'read'>,
-  member: MemberKey,
-  admission: OperationId | undefined,
-): Promise<string | undefined> {
-  const operation = admission === undefined ? undefined : await replica.read(admission)
-  for (const change of operation?.changes ?? []) {
-    if (change.kind === 'cluster.create') {
-      if (change.operator.key === member) return change.operator.name
-      if (change.recovery === member) return 'recovery'
-    } else if ((change.kind === 'operator.add' || change.kind === 'node.join') && change.key === member)
-      return change.name
-  }
-  return undefined
 }
