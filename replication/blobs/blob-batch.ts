@@ -4,9 +4,10 @@ import { type FileHandle, open, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { BlobHash } from '../../core/index.ts'
-import { type DiskFlusher, type DiskSpace, storeError } from './blob-disk.ts'
 import type { BlobFolder } from './blob-folder.ts'
 import { checkHash } from './blob-pack.ts'
+import type { DiskFlusher } from './disk-flush.ts'
+import { type DiskSpace, storeError } from './disk-space.ts'
 
 /** What batches and writers of one store share. */
 export interface BlobShelf {

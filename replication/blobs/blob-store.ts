@@ -5,11 +5,12 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { type BlobHash, Emitter, hashBlob, isBlobHash, MakiError, type Runtime } from '../../core/index.ts'
 import { BlobBatch, type BlobShelf, BlobWriter, temporaryPath } from './blob-batch.ts'
 import { inspectFile, type Pace, setAside } from './blob-damage.ts'
-import { DiskFlusher, DiskSpace, type Statfs, storeError, syncEach } from './blob-disk.ts'
 import { BlobFolder } from './blob-folder.ts'
 import { type PackRules, takePack } from './blob-intake.ts'
 import { readLease, renewLease } from './blob-lease.ts'
 import { checkHash, SMALL_BLOB_BYTES } from './blob-pack.ts'
+import { DiskFlusher, syncEach } from './disk-flush.ts'
+import { DiskSpace, type Statfs, storeError } from './disk-space.ts'
 
 export interface BlobStoreOptions {
   /** Refuses larger blobs with MAKI_TOO_LARGE. */
