@@ -10,6 +10,7 @@ import {
 } from '../../core/index.ts'
 import { readOperation } from '../../replication/index.ts'
 import { MAX_PENDING_OPERATIONS } from '../../replication/replica/pending-pool.ts'
+import { parseStateVector, parseUpdate } from '../../replication/replica/update-reader.ts'
 import type { VirtualBlobs } from './world/blobs.ts'
 import type { Cluster, Member } from './world/cluster.ts'
 import type { NodeProcess } from './world/node-process.ts'
@@ -132,25 +133,62 @@ export function checkMemory(cluster: Cluster, name: string, { shared, gossip }: 
   if (entries > cluster.members.length + 1) cluster.violate('5: bounded memory', `${name} knows ${entries} entries`)
 }
 
+/** How many entries of the shared document, as this node has it, hold each operation. */
+export async function countSlots({ shared }: NodeProcess): Promise<Map<OperationId, number>> {
+  const slots = new Map<OperationId, number>()
+  for await (const update of shared.diff(new Uint8Array([0])))
+    for (const { id } of parseUpdate(update).slots) slots.set(id, (slots.get(id) ?? 0) + 1)
+  return slots
+}
+
 export const STORM = 'no message storm'
 
 /** Segments between two machines in a second, adversaries included: a storm has thousands, a bad day a few dozen. */
 const SEGMENTS_PER_PAIR = 100
 
 /**
- * An operation is pushed once over each link when it is stored, and once more for each process that had put it into the
- * shared document before it heard of the others'; of what comes back nothing is told again. So a process has pushed no
- * more updates than operations, times links, times processes.
+ * An update is pushed once over each link when it brought a slot that was not in the shared document of this process,
+ * and of what comes back nothing is told again: so a process has pushed no more updates than slots times links.
  */
 export function checkStorm(cluster: Cluster, segmentsInLastSecond: number): void {
-  const mostSegments = SEGMENTS_PER_PAIR * (cluster.members.length + 2) ** 2
-  if (segmentsInLastSecond > mostSegments)
-    cluster.violate(STORM, `${segmentsInLastSecond} segments in a second, ${mostSegments} are the most`)
   for (const { machine, process } of cluster.present) {
     if (process === undefined || !process.life.alive) continue
     const pushed = process.gossip.counters.updatesPushed
-    const most = process.shared.replica.count * (cluster.members.length + 1) ** 2
+    const most = sumSlots(process) * (cluster.members.length + 1)
     if (pushed > most) cluster.violate(STORM, `${machine.name} pushed ${pushed} updates, ${most} are the most`)
+  }
+  const mostSegments = SEGMENTS_PER_PAIR * (cluster.members.length + 2) ** 2
+  if (segmentsInLastSecond > mostSegments)
+    cluster.violate(STORM, `${segmentsInLastSecond} segments in a second, ${mostSegments} are the most`)
+}
+
+const sumSlots = ({ shared }: NodeProcess): number =>
+  parseStateVector(shared.stateVector())
+    .values()
+    .reduce((sum, clock) => sum + clock, 0)
+
+export const COPIES = 'one slot an operation'
+
+/**
+ * An operation has one slot in the shared document. A second it gets where a laptop hands it to two nodes, or two nodes
+ * lack one at the same moment; further ones are the adversary's, whose processes copy what they like.
+ */
+const MOST_SLOTS = 4
+/** Of all operations together, those that have several are few. */
+const MEAN_SLOTS = 1.25
+/** So few say little of a mean. */
+const SOME_SLOTS = 20
+
+/** That the shared document does not hold everything once for every node, at rest. */
+export async function checkSlots(cluster: Cluster, copied: number): Promise<void> {
+  for (const process of cluster.running) {
+    const slots = await countSlots(process)
+    const all = slots.values().reduce((sum, count) => sum + count, 0)
+    const most = MEAN_SLOTS * process.shared.replica.count + SOME_SLOTS + copied
+    if (all > most)
+      cluster.violate(COPIES, `${process.life.name} has ${all} slots of ${process.shared.replica.count} operations`)
+    for (const [id, count] of slots)
+      if (count > MOST_SLOTS + copied) cluster.violate(COPIES, `${process.life.name} has ${count} slots of ${id}`)
   }
 }
 

@@ -60,13 +60,14 @@ export const DELIBERATE_FAULTS: readonly DeliberateFault[] = [
   ]),
   fault(
     'vectors-only',
-    'equal state vectors are taken for equal sets: no inventories',
+    'equal state vectors are taken for equal sets: no inventories, and what has no slot gets none',
     [
       {
         file: 'replication/gossip/gossip.ts',
         find: /if \(!equalRoots && \(equalVectors \|\| again\)\)/,
         replace: 'if (false as boolean)',
       },
+      { file: 'replication/replica/shared-replica.ts', find: 'this.#late.add(others)', replace: '' },
     ],
     { ...meddled, troubles: { partitions: true } },
   ),
@@ -176,15 +177,32 @@ export const DELIBERATE_FAULTS: readonly DeliberateFault[] = [
   ]),
   fault(
     'any-incarnation',
-    'what a member said in an earlier process replaces what it says now',
+    'what a member said in an earlier, longer process is taken for later than what it says now',
     [
       {
-        file: 'replication/gossip/awareness.ts',
-        find: "if (compareEntries(entry, known.entry) <= 0) return { kind: 'known' }",
-        replace: '',
+        file: 'replication/gossip/awareness-entry.ts',
+        find: 'return a.incarnation - b.incarnation || a.counter - b.counter',
+        replace: 'return a.counter - b.counter || a.incarnation - b.incarnation',
       },
     ],
     { powers: { awareness: true }, troubles: { crashes: true } },
+  ),
+  fault(
+    'endless-awareness',
+    'what a member said is told again whenever it is heard',
+    [
+      {
+        file: 'replication/gossip/awareness.ts',
+        find: 'if (known !== undefined && Buffer.compare(known.entry.bytes, entry.bytes) === 0) return',
+        replace: 'if (false as boolean) return',
+      },
+      {
+        file: 'replication/gossip/awareness.ts',
+        find: 'if (compareEntries(entry, known.entry) <= 0) return',
+        replace: 'if (compareEntries(entry, known.entry) < 0) return',
+      },
+    ],
+    { powers: { awareness: true } },
   ),
   fault(
     'no-checksum',
@@ -195,6 +213,51 @@ export const DELIBERATE_FAULTS: readonly DeliberateFault[] = [
       { file: 'replication/store/level-store.ts', find: /if \(sum\.count < expected\.count\) .*/, replace: '' },
     ],
     { troubles: { flips: true } },
+  ),
+  fault(
+    'checkpoint-believed',
+    'a checkpoint is taken for what it says it is: neither its hash nor its store is looked at',
+    [
+      {
+        file: 'replication/replica/checkpoint-file.ts',
+        find: "if (Buffer.compare(hash, content.subarray(end)) !== 0) throw new Error('it is not what was written')",
+        replace: '',
+      },
+      {
+        file: 'replication/replica/checkpoints.ts',
+        find: /for \(const id of fold\.ids\(\)\) if \(store\.sequence\(id\) === undefined\) throw .*/,
+        replace: '',
+      },
+    ],
+    { troubles: { flips: true } },
+  ),
+  fault(
+    'enter-everything',
+    'each node gives a slot to whatever has none at once, so that the document holds it once for every node',
+    [
+      {
+        file: 'replication/replica/shared-replica.ts',
+        find: 'this.#late.add(lacking)',
+        replace: 'this.#file?.append(document.put(lacking))',
+      },
+      {
+        file: 'replication/replica/shared-replica.ts',
+        find: 'this.#late.add(others)',
+        replace: 'this.#putLate(others)',
+      },
+    ],
+  ),
+  fault(
+    'no-ancestors',
+    'an operation is taken before what it follows is here',
+    [
+      {
+        file: 'replication/replica/ledger.ts',
+        find: /return operation\.heads\.filter\(\(head\) => .*\)/,
+        replace: 'return operation.heads.length === 99 ? [...operation.heads] : []',
+      },
+    ],
+    { troubles: { partitions: true, network: true } },
   ),
 ]
 

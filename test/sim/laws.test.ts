@@ -1,8 +1,9 @@
 import './world/substitutes.ts'
 
-import t from 'tap'
+import t, { type Test } from 'tap'
+import { LONGEST_WAIT_MS } from '../../replication/replica/late-entries.ts'
 import { createRandom, seeds } from '../support/seeds.ts'
-import { checkAtRest, checkAwareness, isConverged } from './checkers.ts'
+import { checkAtRest, checkAwareness, countSlots, isConverged } from './checkers.ts'
 import { simulate } from './simulate.ts'
 import { Cluster, DOMAINS } from './world/cluster.ts'
 import { Machine } from './world/machine.ts'
@@ -39,20 +40,21 @@ t.test('a seed gives the same run again, to the last byte', async (t) => {
   t.equal(new Set(hashes).size, hashes.length, 'and another seed another one')
 })
 
-t.test('200 nodes, one operation: all have it after 4 hops, with less than 10 messages a node', async (t) => {
+/** What one operation costs in a cluster of nodes that were all given the same seed file. */
+async function spread(t: Test, nodes: number, isSilent: boolean): Promise<void> {
   const { scheduler, cluster } = calm(1, (end) => t.teardown(end))
   const hops = new Map<string, number>()
   let sentMs = Number.POSITIVE_INFINITY
   cluster.onStored = ({ machine }) => {
     if (scheduler.nowMs >= sentMs) hops.set(machine.name, Math.floor((scheduler.nowMs - sentMs) / HOP_MS))
   }
-  cluster.isSilent = true
-  cluster.fromOneImage = true
-  await cluster.found(200, [])
+  cluster.isSilent = isSilent
+  await cluster.found(nodes, [])
   await scheduler.runUntil(scheduler.nowMs + 3000)
   const pushed = () => cluster.running.reduce((sum, { gossip }) => sum + gossip.counters.updatesPushed, 0)
   const before = pushed()
-  cluster.network.faults.fixedMs = HOP_MS
+  const { faults } = cluster.network
+  faults.fixedMs = HOP_MS
   sentMs = scheduler.nowMs
   const [first] = cluster.running
   const write = first?.shared.replica.commit(cluster.signer('owner'), [
@@ -60,11 +62,25 @@ t.test('200 nodes, one operation: all have it after 4 hops, with less than 10 me
   ])
   await scheduler.runUntil(sentMs + 4 * HOP_MS + 500)
   await write
-  t.equal(hops.size, 200, 'all have it')
+  t.equal(hops.size, nodes, 'all have it')
   t.ok(Math.max(...hops.values()) <= 4, `${Math.max(...hops.values())} hops`)
-  const perNode = (pushed() - before) / 200
+  const perNode = (pushed() - before) / nodes
   t.ok(perNode < 10, `${perNode} messages a node`)
-  t.comment(`${Math.max(...hops.values())} hops, ${perNode} messages a node`)
+  faults.fixedMs = undefined
+  await scheduler.runUntil(scheduler.nowMs + LONGEST_WAIT_MS)
+  if (first === undefined) throw new Error('no node runs')
+  const slots = [...(await scheduler.finish(countSlots(first))).values()]
+  t.equal(slots.length, 3, 'the seed file has slots by now')
+  t.ok(Math.max(...slots) <= 3, `${slots.join(', ')} slots`)
+  t.comment(`${Math.max(...hops.values())} hops, ${perNode} messages a node, ${slots.join(', ')} slots`)
+}
+
+t.test('200 nodes, one operation: all have it after 4 hops, with less than 10 messages a node', async (t) => {
+  await spread(t, 200, true)
+})
+
+t.test('the same with 40 nodes that speak of themselves meanwhile', async (t) => {
+  await spread(t, 40, false)
 })
 
 t.test('two machines with one key are told apart and reported; the cluster goes on', async (t) => {

@@ -10,6 +10,8 @@ export interface Troubles {
   readonly flips: boolean
   readonly clocks: boolean
   readonly network: boolean
+  /** Laptops are switched off, and lose what they had not synced. */
+  readonly laptops: boolean
 }
 
 const MINUTE_MS = 60_000
@@ -28,11 +30,12 @@ export class Nemesis {
     const add = (wanted: boolean, ...acts: (() => void)[]) => wanted && this.#acts.push(...acts)
     add(troubles.partitions, this.#partition, this.#partition, this.#oneWay, this.#heal)
     add(troubles.crashes, this.#kill, this.#crashAtSync)
-    add(troubles.power, this.#losePower, this.#losePower, this.#crashAtSync)
+    add(troubles.power, this.#losePower, this.#losePower, this.#crashAtSync, this.#blackOut)
     add(troubles.disks, this.#fillDisk)
     add(troubles.flips, this.#flipBit)
     add(troubles.clocks, this.#clock, this.#clock)
     add(troubles.network, this.#network)
+    add(troubles.laptops, this.#crashLaptop, this.#crashLaptopAtSync)
   }
 
   begin(meanMs: number): void {
@@ -53,7 +56,10 @@ export class Nemesis {
     network.heal()
     Object.assign(network.faults, { loss: 0, reset: 0, jitterMs: 2 })
     this.#cluster.callLoss = 0
-    for (const laptop of this.#cluster.laptops) laptop.machine.clock.correct(this.#cluster.scheduler.nowMs)
+    for (const { machine } of this.#cluster.laptops) {
+      machine.clock.correct(this.#cluster.scheduler.nowMs)
+      machine.disk.onSync = undefined
+    }
     for (const member of present) {
       member.machine.clock.correct(this.#cluster.scheduler.nowMs)
       member.machine.disk.onSync = undefined
@@ -115,6 +121,34 @@ export class Nemesis {
     this.#cluster.crash(member, 'power', this.#random.integer(10_000))
   }
 
+  /** All that is not synced anywhere is gone. */
+  #blackOut(): void {
+    if (this.#random.chance(0.7)) return
+    this.#count('blackout')
+    for (const member of this.#cluster.present)
+      if (member.machine.isUp) this.#cluster.crash(member, 'power', this.#random.integer(5000))
+  }
+
+  /** Not the owner's: what is done about members begins there, and the world waits for it. */
+  #crashLaptop(): void {
+    const laptop = this.#random.pick(this.#cluster.laptops.slice(1))
+    if (!laptop.isReady) return
+    this.#count('laptop', laptop.machine.name)
+    this.#cluster.crashLaptop(laptop, this.#random.pick(['kill', 'power'] as const), this.#random.integer(5000))
+  }
+
+  #crashLaptopAtSync(): void {
+    const laptop = this.#random.pick(this.#cluster.laptops.slice(1))
+    const when = this.#random.pick(['before', 'after'] as const)
+    const { disk } = laptop.machine
+    disk.onSync = (at) => {
+      if (at !== when) return
+      disk.onSync = undefined
+      this.#count(`laptop-${when}-sync`, laptop.machine.name)
+      this.#cluster.crashLaptop(laptop, 'power', this.#random.integer(5000))
+    }
+  }
+
   /** Just before a sync takes effect, or just after, when nobody was told yet. */
   #crashAtSync(): void {
     const member = this.#running_()
@@ -157,9 +191,12 @@ export class Nemesis {
     for (const id of replica.ids()) if (!others.some(({ shared }) => shared.has(id))) return
     this.#cluster.crash(member, 'kill', 1000)
     const flips = 1 + this.#random.integer(3)
-    const isMeant = this.#random.chance(0.6)
-      ? (path: string) => path.endsWith('.log')
-      : (path: string) => !path.endsWith('/CURRENT')
+    const isMeant = this.#random.pick([
+      (path: string) => path.endsWith('.log'),
+      (path: string) => path.endsWith('.log'),
+      (path: string) => path.endsWith('checkpoint.bin'),
+      (path: string) => !path.endsWith('/CURRENT'),
+    ])
     for (let i = 0; i < flips; i++) member.machine.disk.flipBit(isMeant)
     this.#count('flip', member.machine.name)
   }

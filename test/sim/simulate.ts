@@ -1,7 +1,16 @@
 import './world/substitutes.ts'
 import { createRandom, type Random } from '../support/seeds.ts'
 import { Mallory, type Powers } from './adversaries/mallory.ts'
-import { checkAtRest, checkAwareness, checkMemory, checkServed, checkStorm, isConverged, STORM } from './checkers.ts'
+import {
+  checkAtRest,
+  checkAwareness,
+  checkMemory,
+  checkServed,
+  checkSlots,
+  checkStorm,
+  isConverged,
+  STORM,
+} from './checkers.ts'
 import { MembershipEvents } from './membership-events.ts'
 import { Nemesis, type Troubles } from './nemesis.ts'
 import { Workload } from './workload.ts'
@@ -63,7 +72,7 @@ async function run(scheduler: Scheduler, options: SimulationOptions): Promise<Si
   const random = createRandom(seed ^ 0x5eed)
   const cluster = new Cluster(scheduler, createRandom(random.integer(2 ** 32)), seed)
   cluster.onServe = (member, _domain, release, blobs) => checkServed(cluster, member, release, blobs)
-  const nodes = options.nodes ?? random.pick([3, 3, 3, 4, 4, 5, 6])
+  const nodes = options.nodes ?? drawSize(random)
   const some = (probability: number) => random.chance(probability)
   const troubles: Troubles = {
     partitions: some(0.7),
@@ -73,6 +82,7 @@ async function run(scheduler: Scheduler, options: SimulationOptions): Promise<Si
     flips: some(0.25),
     clocks: some(0.25),
     network: some(0.6),
+    laptops: some(0.4),
     ...options.troubles,
   }
   await cluster.found(nodes)
@@ -125,6 +135,9 @@ async function run(scheduler: Scheduler, options: SimulationOptions): Promise<Si
   if (!converged)
     cluster.violate('liveness', `not all equal ${withinMs / 1000} s after all was mended: ${tellCounts(cluster)}`)
   const clean = await scheduler.finish(checkAtRest(cluster))
+  const copied =
+    (mallory.done.flood ?? 0) + (mallory.done.gap ?? 0) + (mallory.done.squat ?? 0) + (mallory.done.replay ?? 0)
+  await scheduler.finish(checkSlots(cluster, copied))
   if (clean !== undefined) membership.check(mallory, (a, b) => clean.has(a) && clean.has(b) && clean.isAncestor(a, b))
   // Heartbeats tell of a restart within seconds; links are back by now.
   await scheduler.runUntil(scheduler.nowMs + 35_000)
@@ -133,13 +146,23 @@ async function run(scheduler: Scheduler, options: SimulationOptions): Promise<Si
   return tellResult(convergedMs)
 }
 
-/** Looks every second whether somebody speaks without end; a storm ends the run, which would not end by itself. */
-function watchForStorms(cluster: Cluster): void {
-  const before = cluster.network.counts.segments
-  cluster.scheduler.after(1000, () => {
+/** Most are small: they do the most in a second. Beyond nine not everybody is linked with everybody. */
+function drawSize(random: Random): number {
+  if (random.chance(0.02)) return 13 + random.integer(28)
+  return random.pick([3, 3, 3, 3, 3, 4, 4, 4, 5, 5, 6, 6, 8, 11])
+}
+
+/** How often a storm is looked for: one that is not stopped at once has no end. */
+const STORM_LOOK_MS = 50
+
+/** Looks again and again whether somebody speaks without end; a storm ends the run, which would not end by itself. */
+function watchForStorms(cluster: Cluster, looks = 0, since = 0): void {
+  const isFirst = looks % (1000 / STORM_LOOK_MS) === 0
+  const before = isFirst ? cluster.network.counts.segments : since
+  cluster.scheduler.after(STORM_LOOK_MS, () => {
     checkStorm(cluster, cluster.network.counts.segments - before)
     if (cluster.violations.some(({ promise }) => promise === STORM)) cluster.scheduler.stop()
-    else watchForStorms(cluster)
+    else watchForStorms(cluster, looks + 1, before)
   })
 }
 

@@ -86,11 +86,6 @@ export class Cluster {
   onStored: ((member: Member, ids: readonly OperationId[], origin: number | undefined) => void) | undefined
   /** Called for each release that an edge serves from now on. */
   onServe: ((member: Member, domain: Hostname, release: Release | null, blobs: VirtualBlobs) => void) | undefined
-  /**
-   * Machines begin with copies of one disk. Otherwise each writes what it was given into the shared document by itself,
-   * which makes as many copies as there are nodes.
-   */
-  fromOneImage = false
   /** Nodes say nothing about themselves. */
   isSilent = false
   /** Chance that a client's request or its answer is lost. */
@@ -169,20 +164,8 @@ export class Cluster {
       this.laptops.push(laptop)
     }
     for (const laptop of this.laptops) await this.scheduler.finish(laptop.open(this.foundingBytes))
-    if (this.fromOneImage) await this.#imageFirst()
     for (const member of this.members) this.start(member)
     await this.scheduler.runUntil(60_000, () => this.members.every((member) => member.process !== undefined))
-  }
-
-  /** Lets the first node write its disk, and gives every machine a copy of it. */
-  async #imageFirst(): Promise<void> {
-    const [first, ...others] = this.members
-    if (first === undefined) return
-    this.start(first)
-    await this.scheduler.runUntil(60_000, () => first.process !== undefined)
-    await this.scheduler.runUntil(this.scheduler.nowMs + 1000)
-    first.machine.kill()
-    for (const { machine } of others) machine.disk = first.machine.disk.clone(machine.random())
   }
 
   get foundingBytes(): Uint8Array[] {
@@ -245,8 +228,7 @@ export class Cluster {
         const error = asMakiError(thrown)
         this.scheduler.note('start-failed', name, error.code)
         this.complaints.set(`start:${error.code}`, (this.complaints.get(`start:${error.code}`) ?? 0) + 1)
-        const isFull = error.message.startsWith('ENOSPC')
-        if (error.code === 'MAKI_INTERNAL' && !isFull) this.violate('no crash', `${name} cannot start: ${error.stack}`)
+        if (error.code === 'MAKI_INTERNAL') this.violate('no crash', `${name} cannot start: ${error.stack}`)
         this.restart(member)
       },
     )
@@ -259,6 +241,17 @@ export class Cluster {
     else member.machine.losePower()
     member.process = undefined
     this.restart(member, downMs)
+  }
+
+  /** The laptop is off, and on again after a while. */
+  crashLaptop(laptop: Laptop, how: 'kill' | 'power', downMs: number): void {
+    this.scheduler.note('crash', laptop.machine.name, how)
+    laptop.crash(how)
+    this.scheduler.after(downMs, () => {
+      laptop.open(this.foundingBytes).catch((error: unknown) => {
+        this.violate('no crash', `${laptop.machine.name} cannot start: ${asMakiError(error).stack}`)
+      })
+    })
   }
 
   restart(member: Member, downMs = RESTART_MS): void {

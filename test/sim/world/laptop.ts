@@ -40,7 +40,8 @@ export class Laptop {
   local: LocalReplica | undefined
   /** Made here; what another holder of the key made is not this laptop's. */
   readonly #made = new Set<OperationId>()
-  #busy = false
+  /** The process that is exchanging: one that ended is not. */
+  #exchanging: object | undefined
 
   constructor(machine: Machine, cluster: ClusterId, acknowledged: (id: OperationId) => void) {
     this.machine = machine
@@ -57,6 +58,14 @@ export class Laptop {
       log: life.log((level, event) => this.machine.scheduler.note('log', this.machine.name, level, event)),
     })
     if (this.local.replica.count === 0) await this.local.replica.merge(seed)
+  }
+
+  /** Ends its process, with what it was about to do. */
+  crash(how: 'kill' | 'power'): void {
+    this.local = undefined
+    this.#exchanging = undefined
+    if (how === 'kill') this.machine.kill()
+    else this.machine.losePower()
   }
 
   get replica() {
@@ -82,8 +91,9 @@ export class Laptop {
 
   /** Pulls, then hands over what waits. False when the node went away on the way, or an exchange is under way already. */
   async exchange(remote: Remote): Promise<boolean> {
-    if (this.#busy || !this.isReady) return false
-    this.#busy = true
+    if (this.#exchanging !== undefined || !this.isReady) return false
+    const exchange = {}
+    this.#exchanging = exchange
     try {
       await this.#pull(remote)
       await this.#push(remote)
@@ -92,7 +102,7 @@ export class Laptop {
       if (!NODE_FAILURES.has(asMakiError(thrown).code)) throw thrown
       return false
     } finally {
-      this.#busy = false
+      if (this.#exchanging === exchange) this.#exchanging = undefined
     }
   }
 

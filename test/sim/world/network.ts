@@ -23,7 +23,7 @@ export interface NetworkFaults {
   /** Longest extra delay of a segment, milliseconds. */
   jitterMs: number
   /** Every way takes this long, whatever the distance; undefined: as far as it is. */
-  fixedMs?: number
+  fixedMs?: number | undefined
 }
 
 /** Under way in one direction at most; what is more waits with its sender. */

@@ -62,7 +62,8 @@ export async function startNodeProcess(options: NodeProcessOptions): Promise<Nod
   const folders = await makeNodeFolders(`${life.root}/data`)
 
   const store = await openNodeStore({ folders, cluster, runtime, log })
-  const checkpoint = { file: folders.checkpoint }
+  // Small clusters have few operations: each few of them are packed.
+  const checkpoint = { file: folders.checkpoint, minOperations: 5 }
   const replicated = { store, cluster, runtime, log, checkpoint }
   const replica = await Replica.open(replicated)
   if (replica.count === 0) await replica.submit(options.seed)
