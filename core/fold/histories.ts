@@ -108,9 +108,15 @@ export class Histories {
   frontier(key: Key): readonly number[] {
     const own = this.#frontierOf(this.#keys, this.#keys.find(key))
     const removals = this.#frontierOf(this.#removals, this.#removals.find(scopeOf(key)))
-    const frontier = removals.length === 0 ? own : this.#maximal([...own, ...removals])
-    if (frontier.length < 2) return frontier
-    return [...frontier].sort((a, b) => this.#operations.compare(this.by(b), this.by(a)))
+    if (removals.length === 0) return own
+    const { isAncestor } = this.#operations
+    const isSeen = (touch: number, others: readonly number[]) =>
+      others.some((other) => isAncestor(this.by(touch), this.by(other)))
+    const setting = own.filter((touch) => !isSeen(touch, removals))
+    const setters = new Set(setting.map((touch) => this.by(touch)))
+    // An operation that removes a scope and sets a key in it keeps what it set.
+    const removing = removals.filter((touch) => !setters.has(this.by(touch)) && !isSeen(touch, own))
+    return this.#greatestFirst([...setting, ...removing])
   }
 
   /** Counted operations that touch the key or remove its scope; the latest recorded of each kind first. */
@@ -204,8 +210,20 @@ export class Histories {
     const by = this.by(touch)
     const frontier = lines.frontier(line >> 1)
     if (frontier === undefined || !this.#operations.counts(by)) return
-    const rest = frontier.filter((other) => !this.#operations.isAncestor(this.by(other), by))
-    lines.setFrontier(line >> 1, [...rest, touch])
+    const next = frontier.filter((other) => !this.#operations.isAncestor(this.by(other), by))
+    // In its place rather than sorted: whoever forks without end makes frontiers of thousands.
+    let [from, to] = [0, next.length]
+    while (from < to) {
+      const middle = (from + to) >> 1
+      if (this.#operations.compare(this.by(next[middle] as number), by) > 0) from = middle + 1
+      else to = middle
+    }
+    next.splice(from, 0, touch)
+    lines.setFrontier(line >> 1, next)
+  }
+
+  #greatestFirst(touches: number[]): number[] {
+    return touches.sort((a, b) => this.#operations.compare(this.by(b), this.by(a)))
   }
 
   *#touches(lines: Lines, number: number | undefined): Generator<number> {
@@ -215,22 +233,23 @@ export class Histories {
     }
   }
 
+  /** Greatest first. */
   #frontierOf(lines: Lines, number: number | undefined): readonly number[] {
     if (number === undefined) return []
     const known = lines.frontier(number)
     if (known !== undefined) return known
-    const frontier = this.#maximal([...this.#touches(lines, number)].reverse())
+    const frontier = this.#greatestFirst(this.#maximal([...this.#touches(lines, number)].reverse()))
     lines.setFrontier(number, frontier)
     return frontier
   }
 
-  /** Those that no other descends from. An operation that removes a scope and sets a key in it keeps what it set. */
+  /** Those that no other descends from. */
   #maximal(touches: readonly number[]): number[] {
     const { isAncestor } = this.#operations
     let frontier: number[] = []
     for (const touch of touches) {
       const by = this.by(touch)
-      if (frontier.some((other) => this.by(other) === by || isAncestor(by, this.by(other)))) continue
+      if (frontier.some((other) => isAncestor(by, this.by(other)))) continue
       frontier = frontier.filter((other) => !isAncestor(this.by(other), by))
       frontier.push(touch)
     }

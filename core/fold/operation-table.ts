@@ -113,14 +113,21 @@ export class OperationTable {
 
   /** The total order: stamp, then id. */
   compare(a: number, b: number): number {
-    const order = this.#wallMs.at(a) - this.#wallMs.at(b) || this.#counters.at(a) - this.#counters.at(b)
+    const order = this.#compareStamps(a, b)
     if (order !== 0 || a === b) return order
     return this.idOf(a) < this.idOf(b) ? -1 : 1
   }
 
   /** In total order. */
   sort(operations: Iterable<number>): number[] {
-    return [...operations].sort((a, b) => this.compare(a, b))
+    // Thousands with one stamp are what a forker makes: each id is written out once.
+    const ids = new Map<number, OperationId>()
+    const idOf = (operation: number): OperationId => {
+      const known = ids.get(operation) ?? this.idOf(operation)
+      ids.set(operation, known)
+      return known
+    }
+    return [...operations].sort((a, b) => this.#compareStamps(a, b) || (a === b ? 0 : idOf(a) < idOf(b) ? -1 : 1))
   }
 
   /** Numbers of the operations by whoever is among the authors. */
@@ -147,6 +154,10 @@ export class OperationTable {
         ),
       ],
     }
+  }
+
+  #compareStamps(a: number, b: number): number {
+    return this.#wallMs.at(a) - this.#wallMs.at(b) || this.#counters.at(a) - this.#counters.at(b)
   }
 
   #internDemands(demands: Demands): number {
