@@ -4,7 +4,7 @@ import { readMemberNames } from '../member/member-names.ts'
 import { findKeys } from '../operations/find-keys.ts'
 import { findAuthors, findOperations } from '../operations/find-operations.ts'
 import { formatOperation, type OperationView, viewOperation } from '../output/operation-view.ts'
-import type { Style } from '../output/output.ts'
+import type { Style } from '../output/style.ts'
 import { parseWhen } from '../output/when.ts'
 import { MakiCommand } from '../program/base.ts'
 

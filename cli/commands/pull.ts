@@ -1,6 +1,7 @@
 import { type Key, type OperationId, shortId } from '../../core/index.ts'
 import { formatOperation, type OperationView, viewOperation } from '../output/operation-view.ts'
-import { count, plainLine, type Style } from '../output/output.ts'
+import type { Style } from '../output/style.ts'
+import { count, plainLine } from '../output/text.ts'
 import { countWaiting, MakiCommand } from '../program/base.ts'
 
 interface PullResult {

@@ -12,7 +12,8 @@ import {
 import { findKeys } from '../operations/find-keys.ts'
 import { parseMoment, replay } from '../operations/replay.ts'
 import { canonicalValue } from '../output/canonical-value.ts'
-import { plainLine, type Style } from '../output/output.ts'
+import type { Style } from '../output/style.ts'
+import { plainLine } from '../output/text.ts'
 import { formatValue } from '../output/value-words.ts'
 import { MakiCommand } from '../program/base.ts'
 

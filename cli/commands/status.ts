@@ -2,7 +2,9 @@ import { findCluster, listNodes, type OperationId, type SealedThing, shortId } f
 import type { ConflictSummary, NodeStatus } from '../../edge/index.ts'
 import type { ClusterClient } from '../client/cluster-client.ts'
 import { describeStandings } from '../operations/standings.ts'
-import { count, formatTable, plainLine, type Style } from '../output/output.ts'
+import type { Style } from '../output/style.ts'
+import { formatTable } from '../output/table.ts'
+import { count, plainLine } from '../output/text.ts'
 import { formatAgo, formatDuration } from '../output/when.ts'
 import { countWaiting, formatExchange, MakiCommand } from '../program/base.ts'
 

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { asMakiError, MakiError } from '../../core/index.ts'
 import { hasErrno } from '../client/identity.ts'
-import { plainLine } from '../output/output.ts'
+import { plainLine } from '../output/text.ts'
 import { LOOPBACK, type NodeLayout } from './layout.ts'
 import { findPortHolder } from './process-info.ts'
 

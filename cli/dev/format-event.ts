@@ -1,7 +1,9 @@
 import { relative } from 'node:path'
 import { type Hostname, isWithin, shortId } from '../../core/index.ts'
 import { quoteForShell } from '../client/identity.ts'
-import { formatTable, plainLine, type Style } from '../output/output.ts'
+import type { Style } from '../output/style.ts'
+import { formatTable } from '../output/table.ts'
+import { plainLine } from '../output/text.ts'
 import type { DevEvent } from './events.ts'
 
 export interface FormatOptions {

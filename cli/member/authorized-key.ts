@@ -1,5 +1,5 @@
 import { idBytes, type MemberKey } from '../../core/index.ts'
-import { plainLine } from '../output/output.ts'
+import { plainLine } from '../output/text.ts'
 
 const KEY_TYPE = 'ssh-ed25519'
 

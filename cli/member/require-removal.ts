@@ -8,7 +8,7 @@ import {
   type RemovalReach,
 } from '../../core/index.ts'
 import type { Replica } from '../../replication/index.ts'
-import { plainLine } from '../output/output.ts'
+import { plainLine } from '../output/text.ts'
 import type { MemberRow } from './members.ts'
 
 /** A removal that would do something. */

@@ -1,5 +1,5 @@
 import { absoluteName, type Change, type Operation, shortId } from '../../core/index.ts'
-import { count, formatBytes, plainLine } from './output.ts'
+import { count, formatBytes, plainLine } from './text.ts'
 
 /** Longer lists are cut: the whole of it is in `--json`. */
 const MAX_LISTED = 8

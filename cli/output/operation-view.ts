@@ -9,7 +9,8 @@ import {
 } from '../../core/index.ts'
 import type { Replica, Standing } from '../../replication/index.ts'
 import { describeOperation, findVia } from './describe-change.ts'
-import { plainLine, type Style } from './output.ts'
+import type { Style } from './style.ts'
+import { plainLine } from './text.ts'
 import { formatAgo } from './when.ts'
 
 /** An operation as commands print it. */

@@ -2,7 +2,7 @@ import { Errors } from '@oclif/core'
 import { asMakiError, MakiError } from '../../core/index.ts'
 import { findNearest } from '../config/index.ts'
 import { type Host, Interrupted } from '../program/host.ts'
-import { createStyle } from './output.ts'
+import { createStyle } from './style.ts'
 
 export interface ReportOptions {
   readonly json: boolean

@@ -1,6 +1,7 @@
 import type { Host, TextSink } from '../program/host.ts'
 import type { PlanLine, SyncEvent, SyncPlan } from '../project/index.ts'
-import { count, createStyle, formatBytes, isInteractive, plainLine, type Style } from './output.ts'
+import { createStyle, isInteractive, type Style } from './style.ts'
+import { count, formatBytes, plainLine } from './text.ts'
 
 /**
  * Tells a sync's progress on stderr: a line for each finished step, and on a terminal one that is redrawn while a step

@@ -12,7 +12,7 @@ import {
   type ReleaseValue,
   shortId,
 } from '../../core/index.ts'
-import { count, formatBytes, plainLine } from './output.ts'
+import { count, formatBytes, plainLine } from './text.ts'
 
 const ABSENT = 'nothing'
 

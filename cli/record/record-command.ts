@@ -1,5 +1,5 @@
 import type { ClusterClient } from '../client/cluster-client.ts'
-import type { Style } from '../output/output.ts'
+import type { Style } from '../output/style.ts'
 import { MakiCommand } from '../program/base.ts'
 import type { RecordPlan, RecordResult } from './plan-record.ts'
 

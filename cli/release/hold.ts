@@ -1,7 +1,7 @@
 import { type Hostname, keys, type MemberKey, type OperationId } from '../../core/index.ts'
 import type { Replica } from '../../replication/index.ts'
 import { nameMember } from '../output/operation-view.ts'
-import { plainLine } from '../output/output.ts'
+import { plainLine } from '../output/text.ts'
 
 /** Who keeps `sync` from publishing a domain. */
 export interface Hold {

@@ -14,7 +14,7 @@ import {
 import { type ImportedCertificate, listDoubts, readImport } from '../../certificates.ts'
 import type { ClusterClient } from '../../client/cluster-client.ts'
 import { listExposedPlaces, requireSealEpoch, sealFor } from '../../client/sealing.ts'
-import type { Style } from '../../output/output.ts'
+import type { Style } from '../../output/style.ts'
 import { MakiCommand } from '../../program/base.ts'
 
 /** A chain and a key are some kilobytes; devices never end. */

@@ -1,6 +1,8 @@
 import { type CertificateRow, listCertificates } from '../../certificates.ts'
 import { listExposedPlaces } from '../../client/sealing.ts'
-import { formatTable, plainLine, type Style } from '../../output/output.ts'
+import type { Style } from '../../output/style.ts'
+import { formatTable } from '../../output/table.ts'
+import { plainLine } from '../../output/text.ts'
 import { MakiCommand } from '../../program/base.ts'
 
 /** From here on a certificate should have been renewed. */

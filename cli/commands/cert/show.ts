@@ -3,7 +3,9 @@ import { shortId } from '../../../core/index.ts'
 import { type CertificateRow, listCertificates, requireCertificate } from '../../certificates.ts'
 import { listExposedPlaces } from '../../client/sealing.ts'
 import { nameMember } from '../../output/operation-view.ts'
-import { formatTable, plainLine, type Style } from '../../output/output.ts'
+import type { Style } from '../../output/style.ts'
+import { formatTable } from '../../output/table.ts'
+import { plainLine } from '../../output/text.ts'
 import { MakiCommand } from '../../program/base.ts'
 
 interface ShownCertificate extends CertificateRow {

@@ -10,7 +10,9 @@ import {
   shortId,
 } from '../../../core/index.ts'
 import { isPerson, listMembers, type MemberRow } from '../../member/members.ts'
-import { count, formatTable, plainLine, type Style } from '../../output/output.ts'
+import type { Style } from '../../output/style.ts'
+import { formatTable } from '../../output/table.ts'
+import { count, plainLine } from '../../output/text.ts'
 import { formatAgo } from '../../output/when.ts'
 import { MakiCommand } from '../../program/base.ts'
 

@@ -1,5 +1,5 @@
 import { type ConflictView, formatConflict, viewConflicts } from '../../output/conflict-view.ts'
-import type { Style } from '../../output/output.ts'
+import type { Style } from '../../output/style.ts'
 import { MakiCommand } from '../../program/base.ts'
 
 export default class Conflicts extends MakiCommand<readonly ConflictView[]> {

@@ -6,7 +6,7 @@ import { planResolution } from '../../operations/plan-resolution.ts'
 import { resolvePrefix } from '../../operations/resolve-prefix.ts'
 import { chooseSides } from '../../output/conflict-view.ts'
 import { describeChange } from '../../output/describe-change.ts'
-import type { Style } from '../../output/output.ts'
+import type { Style } from '../../output/style.ts'
 import { messageFlag } from '../../program/arguments.ts'
 import { MakiCommand } from '../../program/base.ts'
 

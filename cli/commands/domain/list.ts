@@ -1,5 +1,7 @@
 import { listDomains, type OperationId, type State, shortId } from '../../../core/index.ts'
-import { formatTable, plainLine, type Style } from '../../output/output.ts'
+import type { Style } from '../../output/style.ts'
+import { formatTable } from '../../output/table.ts'
+import { plainLine } from '../../output/text.ts'
 import { MakiCommand } from '../../program/base.ts'
 
 interface DomainRow {

@@ -10,7 +10,8 @@ import {
 import { formatAuthorizedKey } from '../../member/authorized-key.ts'
 import { listMembers } from '../../member/members.ts'
 import { planAddition } from '../../member/plan-addition.ts'
-import { plainLine, type Style } from '../../output/output.ts'
+import type { Style } from '../../output/style.ts'
+import { plainLine } from '../../output/text.ts'
 import { MakiCommand } from '../../program/base.ts'
 
 interface AddResult {

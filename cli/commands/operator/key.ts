@@ -2,7 +2,8 @@ import { type ClusterId, findMember, type MemberKey, type Role, type Signer } fr
 import { ensureKeyFile, readKeyFile } from '../../client/identity.ts'
 import { ensureProfileKey } from '../../client/profile-key.ts'
 import type { Profile } from '../../config/index.ts'
-import { plainLine, type Style } from '../../output/output.ts'
+import type { Style } from '../../output/style.ts'
+import { plainLine } from '../../output/text.ts'
 import { MakiCommand } from '../../program/base.ts'
 
 interface KeyResult {

@@ -3,7 +3,8 @@ import type { MemberKey, OperationId, RemovalReach } from '../../../core/index.t
 import { listMembers, requireMember } from '../../member/members.ts'
 import { requireRemoval } from '../../member/require-removal.ts'
 import { formatOperation, type OperationView, viewOperations } from '../../output/operation-view.ts'
-import { count, plainLine, type Style } from '../../output/output.ts'
+import type { Style } from '../../output/style.ts'
+import { count, plainLine } from '../../output/text.ts'
 import { yesFlag } from '../../program/arguments.ts'
 import { MakiCommand } from '../../program/base.ts'
 

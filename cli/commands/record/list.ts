@@ -1,7 +1,9 @@
 import { Args } from '@oclif/core'
 import { absoluteName, type DomainView, listDomains, parseOwnerName, type State } from '../../../core/index.ts'
 import { buildZone, formatRdata, formatType } from '../../../dns/index.ts'
-import { formatTable, plainLine, type Style } from '../../output/output.ts'
+import type { Style } from '../../output/style.ts'
+import { formatTable } from '../../output/table.ts'
+import { plainLine } from '../../output/text.ts'
 import { MakiCommand } from '../../program/base.ts'
 import { requireDomain } from '../../require-domain.ts'
 

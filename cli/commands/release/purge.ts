@@ -1,5 +1,6 @@
 import { type Hostname, keys, MakiError, type OperationId, shortId } from '../../../core/index.ts'
-import { count, formatBytes, plainLine, type Style } from '../../output/output.ts'
+import type { Style } from '../../output/style.ts'
+import { count, formatBytes, plainLine } from '../../output/text.ts'
 import { formatAgo } from '../../output/when.ts'
 import { domainArg, messageFlag, yesFlag } from '../../program/arguments.ts'
 import { MakiCommand } from '../../program/base.ts'

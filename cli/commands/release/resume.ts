@@ -1,5 +1,5 @@
 import type { Hostname, OperationId } from '../../../core/index.ts'
-import type { Style } from '../../output/output.ts'
+import type { Style } from '../../output/style.ts'
 import { domainArg, messageFlag } from '../../program/arguments.ts'
 import { MakiCommand } from '../../program/base.ts'
 import { describeHold, findHold, type Hold } from '../../release/hold.ts'

@@ -8,7 +8,9 @@ import {
   type OperationId,
 } from '../../../core/index.ts'
 import { nameMember } from '../../output/operation-view.ts'
-import { count, formatBytes, formatTable, plainLine, type Style } from '../../output/output.ts'
+import type { Style } from '../../output/style.ts'
+import { formatTable } from '../../output/table.ts'
+import { count, formatBytes, plainLine } from '../../output/text.ts'
 import { formatAgo } from '../../output/when.ts'
 import { domainArg } from '../../program/arguments.ts'
 import { MakiCommand } from '../../program/base.ts'

@@ -1,7 +1,7 @@
 import t from 'tap'
 import type { DevEvent } from '../../../cli/dev/events.ts'
 import { formatEvent } from '../../../cli/dev/format-event.ts'
-import { createStyle } from '../../../cli/output/output.ts'
+import { createStyle } from '../../../cli/output/style.ts'
 import { type Hostname, parseHostname } from '../../../core/index.ts'
 
 const style = createStyle({ write() {}, isTerminal: false, columns: undefined }, {})

@@ -1,7 +1,8 @@
 import { stripVTControlCharacters } from 'node:util'
 import fc from 'fast-check'
 import t from 'tap'
-import { count, displayWidth, formatBytes, formatTable, plainLine } from '../../../cli/output/output.ts'
+import { displayWidth, formatTable } from '../../../cli/output/table.ts'
+import { count, formatBytes, plainLine } from '../../../cli/output/text.ts'
 import { formatAgo, formatDuration, parseWhen } from '../../../cli/output/when.ts'
 import { seeds } from '../../support/seeds.ts'
 

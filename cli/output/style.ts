@@ -1,0 +1,40 @@
+import { styleText } from 'node:util'
+import type { Host, TextSink } from '../program/host.ts'
+
+type Format = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan'
+
+/** Colours text, or leaves it as it is where there is no terminal, or `NO_COLOR` or `CI` is set (https://no-color.org). */
+export interface Style {
+  bold(text: string): string
+  dim(text: string): string
+  /** Something is wrong. */
+  bad(text: string): string
+  /** All is well. */
+  good(text: string): string
+  /** Worth a look. */
+  warn(text: string): string
+  /** A name that can be typed. */
+  name(text: string): string
+}
+
+export function createStyle(sink: TextSink, env: Host['env']): Style {
+  const colours = sink.isTerminal && !env.NO_COLOR && !saysYes(env.CI) && env.TERM !== 'dumb'
+  const paint =
+    (format: Format) =>
+    (text: string): string =>
+      colours ? styleText(format, text, { validateStream: false }) : text
+  return {
+    bold: paint('bold'),
+    dim: paint('dim'),
+    bad: paint('red'),
+    good: paint('green'),
+    warn: paint('yellow'),
+    name: paint('cyan'),
+  }
+}
+
+/** True where progress may be redrawn on one line. */
+export const isInteractive = (host: Host): boolean => host.stderr.isTerminal && !saysYes(host.env.CI)
+
+/** Not set, empty, and the words that say no are no. */
+const saysYes = (value: string | undefined): boolean => value !== undefined && !['', '0', 'false'].includes(value)

@@ -1,0 +1,30 @@
+/**
+ * Text from elsewhere (names, messages, paths) for a terminal: control characters, which could move the cursor or
+ * recolour the screen, become visible escapes; newlines too.
+ */
+export function plainLine(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what this looks for
+  return text.replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, (character) => {
+    const code = character.codePointAt(0) as number
+    return code < 0x100 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u${code.toString(16)}`
+  })
+}
+
+const UNITS = ['kB', 'MB', 'GB', 'TB'] as const
+
+/** Decimal units, as disks and providers count. */
+export function formatBytes(sizeBytes: number): string {
+  if (sizeBytes < 1000) return `${sizeBytes} B`
+  let size = sizeBytes
+  let unit = -1
+  while (size >= 999.5 && unit < UNITS.length - 1) {
+    size /= 1000
+    unit++
+  }
+  return `${size < 9.95 ? size.toFixed(1) : Math.round(size)} ${UNITS[unit]}`
+}
+
+/** `1 file`, `2 files`; the plural is given where it is irregular. */
+export function count(number: number, one: string, many = `${one}s`): string {
+  return `${number} ${number === 1 ? one : many}`
+}
