@@ -13,8 +13,10 @@ import {
   type Signer,
   type State,
   scopeOf,
+  shortId,
 } from '../../core/index.ts'
 import type { NodeStatus } from '../../edge/index.ts'
+import { findMergePlan } from '../../replication/index.ts'
 import type { SecretTarget, SyncTarget } from '../project/index.ts'
 import { describeHold, findHold } from '../release/hold.ts'
 import type { ClusterClient } from './cluster-client.ts'
@@ -98,6 +100,11 @@ export class ClusterSyncTarget implements SyncTarget {
   async describeHold(domain: Hostname): Promise<string | undefined> {
     const hold = await findHold(this.#client.local.replica, domain)
     return hold === undefined ? undefined : describeHold(domain, hold)
+  }
+
+  async describeMerge(domain: Hostname): Promise<string | undefined> {
+    const plan = await findMergePlan(this.#client.local.replica, domain)
+    return plan?.sides.map(({ id }) => shortId(id)).join(', ')
   }
 
   async missing(hashes: readonly BlobHash[]): Promise<readonly BlobHash[]> {

@@ -78,7 +78,16 @@ class DomainPlanner {
     if (site === undefined) return
     const aliases = this.#finalAliases()
     const release = wantRelease(apex, site, { project: this.#project, aliases, commit: git?.commit })
-    if (this.#settle(release) && git?.behind.has(apex) === true && options.force !== true) {
+    const replaces = this.#settle(release)
+    const merged = this.#input.merges?.get(apex)
+    if (replaces && merged !== undefined && options.takeOver !== true) {
+      this.#fault(
+        release.key,
+        `${apex} serves the releases ${merged} together, and what only the others have would be gone`,
+        `To make them one release first: maki release merge ${apex}. To let these files take their place`,
+      )
+    }
+    if (replaces && git?.behind.has(apex) === true && options.force !== true) {
       this.#fault(
         release.key,
         `${apex} serves a later commit than ${git.commit.slice(0, 10)}, which is checked out here`,

@@ -53,6 +53,8 @@ export interface PlanInput {
   readonly git?: GitFacts | undefined
   /** Domains whose releases somebody holds, and who, since when and why, in words. */
   readonly holds?: ReadonlyMap<Hostname, string> | undefined
+  /** Domains that serve several releases together, and which, in words. */
+  readonly merges?: ReadonlyMap<Hostname, string> | undefined
 }
 
 export interface GitFacts {

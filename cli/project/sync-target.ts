@@ -25,6 +25,8 @@ export interface SyncTarget {
   readServed?(domain: Hostname): Promise<Manifest | undefined>
   /** Who holds the releases of a domain, since when and why, in words; undefined where nobody does. */
   describeHold?(domain: Hostname): Promise<string | undefined>
+  /** The releases that a domain serves together, in words; undefined where it serves one, or none. */
+  describeMerge?(domain: Hostname): Promise<string | undefined>
   /** Those of `hashes` that are not whole there. */
   missing(hashes: readonly BlobHash[]): Promise<readonly BlobHash[]>
   /** Takes a pack (`encodePack`); resolves with the number of blobs when all are durable. */

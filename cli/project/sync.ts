@@ -206,11 +206,14 @@ async function makePlan(input: SyncInput, sites: ReadonlyMap<Hostname, Site>): P
   }
   const git = await readGitFacts(project.folder, [...sites.keys()], state)
   const holds = new Map<Hostname, string>()
+  const merges = new Map<Hostname, string>()
   for (const { name } of project.domains) {
     const held = await target.describeHold?.(name)
     if (held !== undefined) holds.set(name, held)
+    const merged = await target.describeMerge?.(name)
+    if (merged !== undefined) merges.set(name, merged)
   }
-  return planSync({ project, sites: built, state, options, last, git, holds })
+  return planSync({ project, sites: built, state, options, last, git, holds, merges })
 }
 
 function refuseFaults({ faults }: SyncPlan): void {

@@ -54,6 +54,7 @@ function plan(
   sites: Sites = new Map(),
   options: PlanOptions = {},
   git?: PlanInput['git'],
+  merges?: PlanInput['merges'],
 ): SyncPlan {
   const { state } = target
   const last = new Map<string, unknown>()
@@ -61,7 +62,7 @@ function plan(
     const value = target.findLast(key, project.project)
     if (value !== undefined) last.set(key, value)
   }
-  return planSync({ project, sites, state, options, last, git })
+  return planSync({ project, sites, state, options, last, git, merges })
 }
 
 function apply(target: FakeTarget, { domains }: SyncPlan): void {
@@ -375,6 +376,21 @@ t.test('a release does not go back behind the served commit without force', asyn
   t.same(plan(target, project, sites, { force: true }, git).faults, [])
   apply(target, plan(target, project, sites))
   t.same(plan(target, project, sites, {}, git).faults, [], 'the same files go nowhere')
+})
+
+t.test('a release takes the place of a merge only when it is told to', async (t) => {
+  const target = new FakeTarget()
+  const project = { project: 'blog', domains: [domain('a.org')] }
+  const merges = new Map([['a.org' as Hostname, 'aaaaaaaaaa, bbbbbbbbbb']])
+  const one = new Map([['a.org' as Hostname, site('one')]])
+  apply(target, plan(target, project, one))
+  const two = new Map([['a.org' as Hostname, site('two')]])
+  t.same(messages(plan(target, project, two, {}, undefined, merges)), [
+    'a.org serves the releases aaaaaaaaaa, bbbbbbbbbb together, and what only the others have would be gone | ' +
+      'To make them one release first: maki release merge a.org. To let these files take their place: maki sync --take-over',
+  ])
+  t.same(plan(target, project, two, { takeOver: true }, undefined, merges).faults, [])
+  t.same(plan(target, project, one, {}, undefined, merges).faults, [], 'the same files take the place of nothing')
 })
 
 t.test('records that take the place of automatic ones are named; those that cannot stand are faults', async (t) => {
