@@ -1,6 +1,6 @@
 export { type Digest, FOLD_VERSION } from './digest.ts'
 export { Fold } from './fold.ts'
 export type { FoldView } from './fold-view.ts'
-export type { PackedFold } from './packed-fold.ts'
+export { PACKED_FOLD_LAYOUT, type PackedFold } from './packed-fold.ts'
 export type { Conflict, Side } from './sides.ts'
 export type { VoidOperation } from './verdicts.ts'

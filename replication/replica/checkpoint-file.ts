@@ -8,6 +8,7 @@ import {
   encodeCanonical,
   FOLD_VERSION,
   type Fold,
+  PACKED_FOLD_LAYOUT,
   type PackedFold,
   SCHEMA,
 } from '../../core/index.ts'
@@ -25,6 +26,7 @@ const HASH_BYTES = 32
 /** What a checkpoint was made by and of; with any other it says nothing. */
 interface Origin {
   readonly foldVersion: number
+  readonly layout: number
   readonly schema: number
   readonly cluster: ClusterId
   /** Name of the store. */
@@ -45,6 +47,7 @@ const STEP_BYTES = 1024 * 1024
 
 const originOf = (cluster: ClusterId, store: string): Origin => ({
   foldVersion: FOLD_VERSION,
+  layout: PACKED_FOLD_LAYOUT,
   schema: SCHEMA,
   cluster,
   store,
