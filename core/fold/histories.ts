@@ -113,9 +113,11 @@ export class Histories {
     const isSeen = (touch: number, others: readonly number[]) =>
       others.some((other) => isAncestor(this.by(touch), this.by(other)))
     const setting = own.filter((touch) => !isSeen(touch, removals))
+    // No removal was seen by what another has seen: they would not stand side by side.
+    if (setting.length === 0) return removals
     const setters = new Set(setting.map((touch) => this.by(touch)))
     // An operation that removes a scope and sets a key in it keeps what it set.
-    const removing = removals.filter((touch) => !setters.has(this.by(touch)) && !isSeen(touch, own))
+    const removing = removals.filter((touch) => !setters.has(this.by(touch)) && !isSeen(touch, setting))
     return this.#greatestFirst([...setting, ...removing])
   }
 

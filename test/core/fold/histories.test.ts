@@ -51,3 +51,23 @@ t.test('forks of a key beside as many removals of its scope are looked at pair b
   t.equal(histories.frontier(key).length, 200)
   t.ok(asked <= 2 * 199, `${asked} questions`)
 })
+
+t.test('what one of many removals has seen is not compared with the others', async (t) => {
+  let asked = 0
+  const histories = new Histories({
+    isAncestor: (a, b) => {
+      asked++
+      return a === 0 && b > 0
+    },
+    counts: () => true,
+    compare: (a, b) => a - b,
+  })
+  const domain = keys.domain(domains[0] as (typeof domains)[number])
+  const key = keys.alias(domains[0] as (typeof domains)[number], domains[1] as (typeof domains)[number])
+  histories.record(0, { keys: new Map([[key, { value: 1, via: undefined }]]), removedScopes: new Set() })
+  for (let operation = 1; operation < 200; operation++)
+    histories.record(operation, { keys: new Map(), removedScopes: new Set([domain]) })
+  asked = 0
+  t.equal(histories.frontier(key).length, 199)
+  t.equal(asked, 1)
+})
