@@ -113,7 +113,7 @@ export default class Undo extends MakiCommand<UndoResult> {
 }
 
 /** What taking an operation back comes to at a replica. Throws MAKI_OPERATION_REFUSED for what undo does not do. */
-export async function planUndo(replica: Pick<Replica, 'fold' | 'read'>, operation: Operation): Promise<UndoPlan> {
+async function planUndo(replica: Pick<Replica, 'fold' | 'read'>, operation: Operation): Promise<UndoPlan> {
   const { fold } = replica
   const wanted = listUndoKeys(operation, fold).flatMap((key) => {
     const id = findWriterWithout(fold, key, (other) => other === operation.id)
