@@ -224,6 +224,11 @@ export const DELIBERATE_FAULTS: readonly DeliberateFault[] = [
         replace: '',
       },
       {
+        file: 'replication/replica/checkpoint-file.ts',
+        find: /if \(header\[name as keyof Origin\] !== value\) throw .*/,
+        replace: '',
+      },
+      {
         file: 'replication/replica/checkpoints.ts',
         find: /for \(const id of fold\.ids\(\)\) if \(store\.sequence\(id\) === undefined\) throw .*/,
         replace: '',
@@ -260,6 +265,20 @@ export const DELIBERATE_FAULTS: readonly DeliberateFault[] = [
     { troubles: { partitions: true, network: true } },
   ),
 ]
+
+/** Those that a test run tries: each found by one of the first few seeds, and together by most of the checks. */
+export const QUICK_FAULTS: readonly DeliberateFault[] = [
+  'no-fsync',
+  'put-back',
+  'no-rank',
+  'no-refold',
+  'no-signatures',
+  'nodes-are-operators',
+  'serve-early',
+  'enter-everything',
+  'no-ancestors',
+  'vectors-only',
+].map((name) => findFault(name) as DeliberateFault)
 
 /** Makes the fault real for all of the product that is loaded from here on. Throws when it does not fit the source. */
 export function plantFault(chosen: DeliberateFault): void {

@@ -11,6 +11,7 @@ import type { Random } from '../../support/seeds.ts'
 import { type Cluster, DOMAINS } from '../world/cluster.ts'
 import type { Machine } from '../world/machine.ts'
 import type { ProcessLife } from '../world/process-life.ts'
+import { drawCrooked } from './crooked-operations.ts'
 import {
   deleteEntries,
   flood,
@@ -67,6 +68,9 @@ export class Mallory {
     add(powers.document || powers.awareness, { 'old-awareness': (peer) => replayAwareness(peer, random) })
     add(powers.overreach, {
       forge: (peer) => this.#forge(peer),
+      crooked: (peer) => this.#crooked(peer),
+      old: (peer) =>
+        this.#offer(peer, random.shuffle([cluster.creation, cluster.admission, ...this.stolen]).slice(0, 5)),
       'node-overreach': (peer) => this.#overreach(peer, this.#machine.signer, 'it is signed by a node'),
       'deployer-overreach': (peer) => this.#overreach(peer, cluster.signer('deployer'), 'it is signed by a deployer'),
     })
@@ -127,6 +131,22 @@ export class Mallory {
     const operation = this.#sign(forger, this.#recent(), [this.#record()])
     this.#cluster.forbidden.set(operation.id, 'its signature is forged')
     this.#offer(peer, [operation])
+  }
+
+  /** With the key of the second operator, who may sign such changes: only what is wrong with its form speaks against it. */
+  #crooked(peer: HostilePeer): void {
+    const [head] = this.#recent()
+    if (head === undefined) return
+    const draft = {
+      signer: this.#cluster.signer('partner'),
+      cluster: this.#cluster.id,
+      head,
+      changes: [this.#record()],
+      nowMs: this.#life.runtime.now(),
+    }
+    const { id, bytes, why } = drawCrooked(draft, this.#random)
+    this.#cluster.forbidden.set(id, why)
+    peer.send({ type: 'operations', operations: [bytes] })
   }
 
   #overreach(peer: HostilePeer, signer: Signer, why: string): void {
