@@ -276,11 +276,9 @@ t.test('an update of a dozen bytes that deletes all there is costs no more than 
     bytes: new Uint8Array(1),
   }))
   t.equal(document.enter(slots, Number).taken.length, 2 * count)
-  // Found first in the stream, each copy is looked for from its start: together that is count squared.
-  const startedMs = performance.now()
-  for (let i = 0; i < 20; i++) document.noteDeleted([{ client, clock: count, length: count }])
-  const takenMs = performance.now() - startedMs
-  const { length } = document.noteDeleted([{ client, clock: 0, length: 1000 }])
-  t.equal(length, 1000)
-  t.ok(takenMs < 5000, `${Math.round(takenMs)} ms: it took a minute`)
+  // Where one stands first is looked for from the start of its stream: for all together that is count squared.
+  const all = [{ client, clock: 0, length: 2 * count }]
+  const { length } = document.noteDeleted(all)
+  t.ok(length > 1000 && length < 2000, `${length} were looked for`)
+  t.ok(document.noteDeleted(all).length > 0, 'the rest is told by and by')
 })
