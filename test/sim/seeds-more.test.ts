@@ -1,4 +1,4 @@
 import { runSeedTest } from './seed-test.ts'
 
 /** The other half of `seeds.test.ts`, for the second core. */
-await runSeedTest(51, 100)
+await runSeedTest(31, 60)

@@ -1,4 +1,4 @@
 import { runSeedTest } from './seed-test.ts'
 
-/** With `seeds-more.test.ts` about three minutes on two cores; more of them: `npm run simulate -- --seeds 10000`. */
-await runSeedTest(1, 50)
+/** With the rest of `test/sim` about three minutes on two cores; more of them: `npm run simulate -- --seeds 10000`. */
+await runSeedTest(1, 30)

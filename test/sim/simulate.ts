@@ -148,7 +148,7 @@ async function run(scheduler: Scheduler, options: SimulationOptions): Promise<Si
 
 /** Most are small: they do the most in a second. Beyond nine not everybody is linked with everybody. */
 function drawSize(random: Random): number {
-  if (random.chance(0.02)) return 13 + random.integer(28)
+  if (random.chance(0.01)) return 13 + random.integer(28)
   return random.pick([3, 3, 3, 3, 3, 4, 4, 4, 5, 5, 6, 6, 8, 11])
 }
 
