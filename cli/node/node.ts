@@ -100,7 +100,7 @@ export async function startNode(options: NodeOptions): Promise<Node> {
 
   const listening = await edge.listen()
   // Visitors are answered; what other nodes are told comes after.
-  const shared = starting.use(await SharedReplica.open({ ...replicated, replica, snapshot: folders.document }))
+  const shared = starting.use(await SharedReplica.open({ ...replicated, replica, index: folders.document }))
 
   gossip = starting.use(
     await startGossip({

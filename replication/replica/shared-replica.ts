@@ -14,7 +14,7 @@ import { WaitingSlots } from './waiting-slots.ts'
 export interface SharedReplicaOptions extends ReplicaOptions {
   readonly runtime: Runtime
   /** File with the document's index; it can be lost at any time. Undefined: in memory only. */
-  readonly snapshot: string | undefined
+  readonly index: string | undefined
   /** Opened with the same options before, and closed with the shared replica; otherwise it is opened here. */
   readonly replica?: Replica | undefined
 }
@@ -68,7 +68,7 @@ export class SharedReplica implements GossipReplica, AsyncDisposable {
   static async open(options: SharedReplicaOptions): Promise<SharedReplica> {
     const shared = new SharedReplica(options.replica ?? (await Replica.open(options)), options)
     try {
-      await shared.#load(options.snapshot)
+      await shared.#load(options.index)
       return shared
     } catch (error) {
       await shared[Symbol.asyncDispose]()

@@ -38,7 +38,7 @@ export async function benchDocument(): Promise<void> {
     line(`${DIFFERING} that differ, exchanged`, `${number(performance.now() - started)} ms, ${number(bytes / 1000)} KB`)
     await using c = await SharedReplica.open({
       ...memoryOptions(3),
-      snapshot: undefined,
+      index: undefined,
       checkSignature: verifySignatureAside,
     })
     const delay = monitorEventLoopDelay({ resolution: 1 })
@@ -112,7 +112,7 @@ async function openReplica(folder: string, seed: number, { document = 'document'
   const runtime = new FakeRuntime(seed, Date.now())
   const options = { cluster: cluster.id, runtime, log: silentLog }
   const store = owned.use(await openLevelStore({ ...options, directory: join(folder, 'operations') }))
-  const shared = owned.use(await SharedReplica.open({ ...options, store, snapshot: join(folder, document) }))
+  const shared = owned.use(await SharedReplica.open({ ...options, store, index: join(folder, document) }))
   return { shared, [Symbol.asyncDispose]: () => owned.disposeAsync() }
 }
 

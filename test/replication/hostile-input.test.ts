@@ -78,7 +78,7 @@ async function startNode(signer: Signer, bootstrap: string[]): Promise<RealNode>
   const log = recordLog()
   const directory = t.testdirName
   const store = await openLevelStore({ directory: join(directory, signer.key), cluster: cluster.id, runtime, log })
-  const shared = await SharedReplica.open({ store, cluster: cluster.id, runtime, log, snapshot: undefined })
+  const shared = await SharedReplica.open({ store, cluster: cluster.id, runtime, log, index: undefined })
   const { replica } = shared
   await replica.submit([cluster.creation.bytes, founding.bytes])
   const service = await startGossip({

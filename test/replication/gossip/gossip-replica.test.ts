@@ -49,7 +49,7 @@ async function startRealNode(
   const signer = testSigner(number)
   const store = owned.use(createMemoryStore(runtime))
   const shared = owned.use(
-    await SharedReplica.open({ store, cluster: cluster.id, runtime, log: silentLog, snapshot: undefined }),
+    await SharedReplica.open({ store, cluster: cluster.id, runtime, log: silentLog, index: undefined }),
   )
   const { replica } = shared
   const admission = [cluster.creation.bytes, joins.get(signer.key) as Uint8Array]

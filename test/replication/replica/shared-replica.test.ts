@@ -16,14 +16,14 @@ let runs = 0
 const clocks = new Set<FakeRuntime>()
 function open(
   t: Test,
-  options: { store?: OperationStore; snapshot?: string; log?: typeof silentLog; runtime?: FakeRuntime } = {},
+  options: { store?: OperationStore; index?: string; log?: typeof silentLog; runtime?: FakeRuntime } = {},
 ): Promise<SharedReplica> {
   const { runtime = new FakeRuntime(++runs, 1_800_000_000_000) } = options
   clocks.add(runtime)
   const store = options.store ?? createMemoryStore(runtime)
   t.teardown(() => store.close())
-  const { snapshot, log = silentLog } = options
-  return SharedReplica.open({ store, cluster: cluster.id, runtime, log, snapshot })
+  const { index, log = silentLog } = options
+  return SharedReplica.open({ store, cluster: cluster.id, runtime, log, index })
 }
 
 /** So long that what has no slot got one where it is: all have met, and no peer has brought one. */
@@ -257,19 +257,19 @@ t.test('deletions are counted, told with their link, and change nothing of what 
 })
 
 t.test('the index comes back from its file; what was stored without it is entered when no peer does', async (t) => {
-  const snapshot = join(t.testdir({}), 'document')
+  const index = join(t.testdir({}), 'document')
   const store = createMemoryStore(new FakeRuntime(99))
   const chain = createChain(40)
-  const first = await open(t, { store, snapshot })
+  const first = await open(t, { store, index })
   await first.mergeOperations(bytesOf(chain.slice(0, 30)))
   const vector = first.stateVector()
   await first[Symbol.asyncDispose]()
-  const second = await open(t, { store, snapshot })
+  const second = await open(t, { store, index })
   t.same(second.stateVector(), vector, 'nothing is entered again')
   await second.mergeOperations(bytesOf(chain.slice(30)))
   await second[Symbol.asyncDispose]()
-  const whole = await readFile(snapshot)
-  const third = await open(t, { store, snapshot })
+  const whole = await readFile(index)
+  const third = await open(t, { store, index })
   t.equal(Y.decodeStateVector(third.stateVector()).size, 2)
   enterLate(third)
   t.equal(Y.decodeStateVector(third.stateVector()).size, 2, 'all had one')
@@ -280,8 +280,8 @@ t.test('the index comes back from its file; what was stored without it is entere
   const cut = whole.subarray(0, whole.length - 1)
   const log = recordLog()
   for (const content of [Buffer.alloc(0), whole.subarray(0, 50), cut, flipped, Buffer.from('MKD1'.padEnd(99))]) {
-    await writeFile(snapshot, content)
-    const node = await open(t, { store, snapshot, log })
+    await writeFile(index, content)
+    const node = await open(t, { store, index, log })
     const fresh = await open(t)
     enterLate(node)
     await exchange(node, fresh)
@@ -295,22 +295,22 @@ t.test('the index comes back from its file; what was stored without it is entere
 for (const seed of seeds(10)) {
   t.test(`an index that is cut anywhere makes no replica differ (SEED=${seed})`, async (t) => {
     const random = createRandom(seed)
-    const snapshot = join(t.testdir({}), 'document')
+    const index = join(t.testdir({}), 'document')
     const store = createMemoryStore(new FakeRuntime(seed))
     const other = await open(t)
     await other.mergeOperations([cluster.creation.bytes])
     for (let life = 0; life < 5; life++) {
-      const node = await open(t, { store, snapshot })
+      const node = await open(t, { store, index })
       for (let i = 0; i < 5; i++) {
         if (random.chance(0.7)) await exchange(node, other)
         const writer = random.pick([node, other])
         if (writer.replica.count > 0) await writer.replica.commit(cluster.operator, [recordChange(random.integer(99))])
       }
       await node[Symbol.asyncDispose]()
-      const content = await readFile(snapshot)
-      if (random.chance(0.7)) await writeFile(snapshot, content.subarray(0, random.integer(content.length)))
+      const content = await readFile(index)
+      if (random.chance(0.7)) await writeFile(index, content.subarray(0, random.integer(content.length)))
     }
-    const node = await open(t, { store, snapshot })
+    const node = await open(t, { store, index })
     const fresh = await open(t)
     enterLate(node, other)
     for (let round = 0; round < 2; round++)
@@ -371,14 +371,14 @@ t.test('a large set whose index is lost is not entered anew: peers tell it their
 })
 
 t.test('what the store lost does not come back from the index, but from a peer', async (t) => {
-  const snapshot = join(t.testdir({}), 'document')
+  const index = join(t.testdir({}), 'document')
   const chain = createChain(20)
-  const first = await open(t, { snapshot })
+  const first = await open(t, { index })
   await first.mergeOperations(bytesOf(chain))
   await first[Symbol.asyncDispose]()
   const store = createMemoryStore(new FakeRuntime(98))
   await store.append([...chain.slice(0, 5), ...chain.slice(9)])
-  const second = await open(t, { store, snapshot })
+  const second = await open(t, { store, index })
   t.equal(second.replica.count, 16)
   const other = await open(t)
   await other.mergeOperations(bytesOf(chain))
@@ -405,21 +405,21 @@ t.test('a long answer comes in parts that are merged side by side', async (t) =>
 for (const seed of seeds(4)) {
   t.test(`an index that was altered on disk is never believed (SEED=${seed})`, async (t) => {
     const random = createRandom(seed)
-    const snapshot = join(t.testdir({}), 'document')
+    const index = join(t.testdir({}), 'document')
     const store = createMemoryStore(new FakeRuntime(seed))
     const chain = createChain(20)
-    const node = await open(t, { store, snapshot })
+    const node = await open(t, { store, index })
     for (const operation of chain) await node.mergeOperations([operation.bytes])
     const before = new Map(parseUpdate(await readDocument(node)).slots.map((slot) => [slot.clock, slot]))
     const [client] = Y.decodeStateVector(node.stateVector()).keys()
     await node[Symbol.asyncDispose]()
-    const whole = await readFile(snapshot)
+    const whole = await readFile(index)
     for (let i = 0; i < 8; i++) {
       const altered = Buffer.from(whole)
       const at = random.integer(whole.length)
       altered[at] = (altered[at] as number) ^ (1 << random.integer(8))
-      await writeFile(snapshot, altered)
-      const again = await open(t, { store, snapshot })
+      await writeFile(index, altered)
+      const again = await open(t, { store, index })
       enterLate(again)
       const slots = parseUpdate(await readDocument(again)).slots.filter((slot) => slot.client === client)
       t.same(

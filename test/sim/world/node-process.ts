@@ -67,7 +67,7 @@ export async function startNodeProcess(options: NodeProcessOptions): Promise<Nod
   const replicated = { store, cluster, runtime, log, checkpoint }
   const replica = await Replica.open(replicated)
   if (replica.count === 0) await replica.submit(options.seed)
-  const shared = await SharedReplica.open({ ...replicated, replica, snapshot: folders.document })
+  const shared = await SharedReplica.open({ ...replicated, replica, index: folders.document })
 
   const blobs = new VirtualBlobs(machine.shelf, life, options.blobSource)
   const checker = new ReleaseChecker(blobs)
