@@ -215,28 +215,6 @@ export const DELIBERATE_FAULTS: readonly DeliberateFault[] = [
     { troubles: { flips: true } },
   ),
   fault(
-    'checkpoint-believed',
-    'a checkpoint is taken for what it says it is: neither its hash nor its store is looked at',
-    [
-      {
-        file: 'replication/replica/checkpoint-file.ts',
-        find: "if (Buffer.compare(hash, content.subarray(end)) !== 0) throw new Error('it is not what was written')",
-        replace: '',
-      },
-      {
-        file: 'replication/replica/checkpoint-file.ts',
-        find: /if \(header\[name as keyof Origin\] !== value\) throw .*/,
-        replace: '',
-      },
-      {
-        file: 'replication/replica/checkpoints.ts',
-        find: /for \(const id of fold\.ids\(\)\) if \(store\.sequence\(id\) === undefined\) throw .*/,
-        replace: '',
-      },
-    ],
-    { troubles: { flips: true } },
-  ),
-  fault(
     'enter-everything',
     'each node gives a slot to whatever has none at once, so that the document holds it once for every node',
     [
