@@ -87,7 +87,9 @@ export function requireCertificate(state: State, typed: string): CertificateValu
   if (found !== undefined) return found
   const names = all.map(({ name }) => String(name))
   throw new MakiError('MAKI_NOT_FOUND', `there is no certificate ${asked}`, {
-    hint: findNearest(asked, names) ?? (names.length === 0 ? 'There is none yet.' : 'maki cert list shows them.'),
+    hint:
+      findNearest(asked, names) ??
+      (names.length === 0 ? 'maki cert import FILES… --private-key FILE brings one.' : 'maki cert list shows them.'),
   })
 }
 

@@ -58,7 +58,7 @@ export default class State extends MakiCommand<readonly StateRow[]> {
       flags.at === undefined
         ? replica.fold
         : await replay(replica, parseMoment(flags.at, replica.ids(), this.host.runtime.now()))
-    return listRows(fold, flags.key)
+    return listRows(fold, flags.key, flags.at !== undefined)
   }
 
   protected format(rows: readonly StateRow[], style: Style): string {
@@ -79,12 +79,12 @@ export default class State extends MakiCommand<readonly StateRow[]> {
 }
 
 /** By key; a pure function of the fold. */
-function listRows(fold: FoldView, typed: string | undefined): readonly StateRow[] {
+function listRows(fold: FoldView, typed: string | undefined, isPast: boolean): readonly StateRow[] {
   const { state } = fold
   const entries =
     typed === undefined
       ? state.snapshot().entries.flatMap(([, entry]) => entry ?? [])
-      : findKeys(fold, typed).flatMap((key) => state.get(key) ?? [])
+      : findKeys(fold, typed, undefined, isPast).flatMap((key) => state.get(key) ?? [])
   return entries
     .sort((a, b) => (a.key < b.key ? -1 : 1))
     .map(({ key, value, operation, author, stamp, via }: Entry) => ({

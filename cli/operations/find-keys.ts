@@ -30,14 +30,14 @@ const KINDS: ReadonlySet<string> = new Set([
 /**
  * The keys that a person means, removed ones included, sorted: a key of the state or the beginning of one at a slash; a
  * domain, with all that is in it; a name in a domain, with or without a type of record; a node's or a member's name.
- * Throws MAKI_NOT_FOUND where nothing was ever written there.
+ * Throws MAKI_NOT_FOUND where nothing was ever written there; `isPast` says that the source is an earlier state.
  */
-export function findKeys(source: KeySource, text: string, type?: string): readonly Key[] {
+export function findKeys(source: KeySource, text: string, type?: string, isPast = false): readonly Key[] {
   const kind = text.split('/')[0] as string
   const found = KINDS.has(kind) && type === undefined ? listUnder(source, text) : findNamed(source, text, type)
   if (found.length > 0) return [...new Set(found)].sort()
   const what = type === undefined ? JSON.stringify(text) : `${JSON.stringify(text)} with a record ${type}`
-  throw new MakiError('MAKI_NOT_FOUND', `nothing was ever written at ${what}`, {
+  throw new MakiError('MAKI_NOT_FOUND', `nothing was ever written at ${what}${isPast ? ' before that moment' : ''}`, {
     hint: 'maki state shows all keys; a domain, a host name or the name of a node will do too.',
   })
 }

@@ -21,10 +21,10 @@ export function parseMoment(text: string, ids: Iterable<OperationId>, nowMs?: nu
   const typed = text.trim()
   const wallMs = findTime(typed, nowMs)
   if (wallMs !== undefined) return { kind: 'time', wallMs }
-  if (/^[a-z2-7]{4,52}$/.test(typed)) return { kind: 'operation', id: resolvePrefix(typed, ids, 'operation') }
-  throw new MakiError('MAKI_INVALID', `${JSON.stringify(text)} is neither a time nor an operation`, {
-    hint: 'Write a time like 2026-11-22T10:00:00Z, or an operation as maki history shows it.',
-  })
+  const ago = nowMs === undefined ? '' : 'how long ago (30m, 12h, 7d), '
+  const hint = `Write ${ago}a date or a time (2026-11-22T10:00:00Z), or an operation as maki history shows it.`
+  if (/^[a-z2-7]{4,52}$/.test(typed)) return { kind: 'operation', id: resolvePrefix(typed, ids, 'operation', hint) }
+  throw new MakiError('MAKI_INVALID', `${JSON.stringify(text)} is neither a time nor an operation`, { hint })
 }
 
 /**

@@ -65,8 +65,11 @@ function cleanUsage(message: string): string {
     .replace(/^Parsing (--\S+)\s+Expected (.*) but received: (.*)$/s, '$1: $2 is expected, not $3')
     .replace(
       /^Missing (\d+) required args?:\n([\s\S]*)$/,
-      (_, _number, list: string) => `arguments are missing:\n${list.replace(/^/gm, '  ')}`,
+      (_, _number, list: string) =>
+        // Its note on flags with several values is about another mistake.
+        `arguments are missing:\n${list.replace(/\s*Note: --[\s\S]*$/, '').replace(/^/gm, '  ')}`,
     )
+    .replace(/^The following errors? occurred:\s+Missing required flag (\S+)$/s, 'the flag --$1 is missing')
     .trim()
   return text.charAt(0).toLowerCase() + text.slice(1)
 }

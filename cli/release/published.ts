@@ -40,7 +40,7 @@ export async function listReleases(
 /** The release that a person named, by its id or the beginning of it. Throws as `resolvePrefix` does. */
 export function requireRelease(releases: readonly PublishedRelease[], typed: string): PublishedRelease {
   const ids = releases.map(({ operation }) => operation.id)
-  const id = resolvePrefix(typed, ids, 'release')
+  const id = resolvePrefix(typed, ids, 'release', describeChoice(releases))
   return releases.find(({ operation }) => operation.id === id) as PublishedRelease
 }
 

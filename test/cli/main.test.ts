@@ -51,6 +51,11 @@ t.test('what is mistyped is refused with what was meant', async (t) => {
   t.match(await maki('history', '--limit', 'many'), { code: 2, stderr: /--limit: an integer is expected, not many\n/ })
   t.match(await maki('dev', '--node', '3'), { code: 2, stderr: /maki dev --nodes 3/ })
   t.match(await maki('history', '--limit', '0'), { code: 2, stderr: /limit/ })
+  t.match(await maki('cluster', 'recover'), {
+    code: 2,
+    stderr: /^Error: the flag --recovery-key is missing\nTry: maki cluster recover --help$/m,
+  })
+  t.notMatch((await maki('operator', 'add')).stderr, /Note:|Alternatively/, 'nothing about another mistake')
   t.match(await maki('show'), { code: 2, stderr: /arguments are missing:\n {2}operation .*\nTry: maki show --help/s })
   t.match(await maki('show', 'a', 'b'), { code: 2, stderr: /unexpected argument: b/ })
   t.match(await maki('sync', '--wait', 'some'), { code: 2, stderr: /wait/ })

@@ -86,7 +86,14 @@ t.test('state: now, at an operation, at a time, of a key', async (t) => {
   )
   t.match(await cluster.maki('state', '--at', 'last week'), { code: 2, stderr: /neither a time nor an operation/ })
   t.match(await cluster.maki('state', '--at', '9999'), { code: 2 })
-  t.match(await cluster.maki('state', '--at', 'zzzz'), { code: 4, stderr: /there is no operation "zzzz"/ })
+  t.match(await cluster.maki('state', '--at', 'zzzz'), {
+    code: 4,
+    stderr: /there is no operation "zzzz"\nTry: Write how long ago/,
+  })
+  t.match(await cluster.maki('state', '--at', '2001-01-01', '--key', 'example.com'), {
+    code: 4,
+    stderr: /nothing was ever written at "example.com" before that moment/,
+  })
   t.match(await cluster.maki('state', '--key', 'nowhere.example'), { code: 4 })
 })
 

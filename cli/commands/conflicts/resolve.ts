@@ -52,6 +52,7 @@ export default class ConflictsResolve extends MakiCommand<ResolveResult> {
       flags.take,
       sides.map(({ operation }) => operation),
       'operation of this conflict',
+      'maki conflicts',
     )
     const side = sides.find(({ operation }) => operation === taken)
     if (side === undefined) throw new Error(`${taken} is no side of ${key}`)

@@ -283,7 +283,7 @@ export const MISTAKES: readonly Mistake[] = [
     name: 'a release that is none',
     args: ['rollback', 'base.test', 'zzzz'],
     code: 4,
-    says: ['no release "zzzz"', 'maki release list DOMAIN'],
+    says: ['no release "zzzz"', 'There are: '],
   },
   { name: 'a rollback with nothing before', args: ['rollback', 'base.test'], code: 4, says: ['no release before'] },
   {
