@@ -2,8 +2,6 @@ import { createHash } from 'node:crypto'
 import { decodeBase32, encodeBase32 } from './encoding/index.ts'
 import { MakiError } from './errors.ts'
 
-export { encodeBase32 }
-
 declare const brand: unique symbol
 /** A string that was checked once, at the border, and is trusted from there on. */
 export type Brand<T, Name extends string> = T & { readonly [brand]: Name }
@@ -37,7 +35,6 @@ function parseId(text: string, what: string): string {
 }
 
 export const isId = (text: string): boolean => BASE32_256_BITS.test(text)
-export const parseOperationId = (text: string): OperationId => parseId(text, 'an operation id') as OperationId
 export const parseClusterId = (text: string): ClusterId => parseId(text, 'a cluster id') as ClusterId
 export const parseMemberKey = (text: string): MemberKey => parseId(text, 'a public key') as MemberKey
 export const operationIdFrom = (bytes: Uint8Array): OperationId => formatId(bytes, 'an operation id') as OperationId

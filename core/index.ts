@@ -1,5 +1,5 @@
 export * from './emitter.ts'
-export { decodeMessage, encodeCanonical, isCanonical, isEncodingOf } from './encoding/index.ts'
+export { decodeMessage, encodeBase32, encodeCanonical, isCanonical, isEncodingOf } from './encoding/index.ts'
 export * from './errors.ts'
 export * from './fold/index.ts'
 export * from './ids.ts'

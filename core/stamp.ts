@@ -13,7 +13,7 @@ export interface Stamp {
 export const MAX_STAMP_AHEAD_MS = 5 * 60_000
 
 /** Counters fit in 32 bits: four billion operations within one millisecond is no honest author. */
-export const MAX_COUNTER = 0xffff_ffff
+const MAX_COUNTER = 0xffff_ffff
 
 export function compareStamps(a: Stamp, b: Stamp): number {
   return a.wallMs - b.wallMs || a.counter - b.counter

@@ -40,7 +40,15 @@ import { Verdicts, type VoidOperation } from './verdicts.ts'
  * scope, and that no other such operation descends from. So an operation refolds the keys that it touches and nothing
  * else; only one that changes who counts looks at others.
  *
- * Inside, operations go by the numbers that the table gave them; whole operations are not kept.
+ * Inside, operations go by numbers: the first that is added is 0, so an operation's number is greater than those of its
+ * heads, but says nothing of the total order, which is the same on every replica while the numbers are not. Ids stand at
+ * the border. Whole operations are not kept.
+ *
+ * The parts, in the order in which an operation passes them: the table (who, when, after what), ancestry, authority (who
+ * belongs) and verdicts (what counts), histories (which operations touch a key), sides (what they make of it), the state,
+ * its digest. `test/support/fold-by-definition.ts` is the same function, word for word and slow.
+ *
+ * An id that was not added, where one is asked for, is a mistake in the program: a plain Error. `check` alone refuses.
  */
 export class Fold {
   readonly #operations: OperationTable
@@ -76,6 +84,7 @@ export class Fold {
     return this.#table
   }
 
+  /** Everybody who was ever admitted by an operation that counts, with the removals that count. */
   get members(): Members {
     return this.#authority.members
   }

@@ -1,6 +1,7 @@
 import type { MemberKey, OperationId } from '../ids.ts'
 import type { Operation } from '../operation/index.ts'
 import {
+  changedStandings,
   compileDemands,
   type Demands,
   foldMembership,
@@ -8,7 +9,6 @@ import {
   type Members,
   type MembershipOperation,
   readMembership,
-  sameStanding,
 } from './membership.ts'
 
 /** Operations that are not recorded yet, by their ids. */
@@ -56,8 +56,7 @@ export class Authority {
     }
     const before = this.#members
     this.#members = foldMembership(this.#operations, this.#isAncestor)
-    const everybody = new Set([...before.keys(), ...this.#members.keys()])
-    return new Set([...everybody].filter((key) => !sameStanding(before.get(key), this.#members.get(key))))
+    return changedStandings(before, this.#members)
   }
 
   /** Why an operation does not count, in words; undefined when it counts. */

@@ -168,8 +168,14 @@ export function readMembership(
   return { id: operation.id, author: operation.author, stamp: operation.stamp, additions, removals, demands }
 }
 
+/** Who may be judged in another way by `after` than by `before`: what these signed has to be judged again. */
+export function changedStandings(before: Members, after: Members): ReadonlySet<MemberKey> {
+  const everybody = new Set([...before.keys(), ...after.keys()])
+  return new Set([...everybody].filter((key) => !isSameStanding(before.get(key), after.get(key))))
+}
+
 /** True when whatever either of them signed is judged alike. */
-export function sameStanding(a: Member | undefined, b: Member | undefined): boolean {
+function isSameStanding(a: Member | undefined, b: Member | undefined): boolean {
   if (a === undefined || b === undefined) return a === b
   const standing = (member: Member) => [
     ...member.cuts.map((cut) => cut.operation + cut.how),

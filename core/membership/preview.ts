@@ -2,6 +2,7 @@ import type { MemberKey, OperationId } from '../ids.ts'
 import type { Change } from '../operation/index.ts'
 import { compareOperations, type Stamp } from '../stamp.ts'
 import {
+  changedStandings,
   compileDemands,
   type Demands,
   foldMembership,
@@ -9,7 +10,6 @@ import {
   type Members,
   type MembershipOperation,
   readMembership,
-  sameStanding,
 } from './membership.ts'
 
 /** An operation that nobody has signed. */
@@ -33,7 +33,7 @@ export interface Preview {
 }
 
 /** What a preview needs of a fold. */
-export interface PreviewSource {
+interface PreviewSource {
   readonly fold: { readonly members: Members; isAncestor(a: OperationId, b: OperationId): boolean }
   /** Every added operation that adds or removes members. */
   readonly membership: readonly MembershipOperation[]
@@ -68,8 +68,7 @@ export function previewDraft(draft: PreviewDraft, { fold, membership, by }: Prev
   const demands = compileDemands(draft.changes)
   const added = readMembership({ ...draft, id: DRAFT }, demands)
   const members = added === undefined ? fold.members : foldMembership([...membership, added], isAncestor)
-  const everybody: Iterable<MemberKey> = added === undefined ? [] : new Set([...fold.members.keys(), ...members.keys()])
-  const turned = new Set([...everybody].filter((key) => !sameStanding(fold.members.get(key), members.get(key))))
+  const turned = added === undefined ? new Set<MemberKey>() : changedStandings(fold.members, members)
   const voids: PreviewOperation[] = []
   const counted: PreviewOperation[] = []
   if (turned.size > 0) {

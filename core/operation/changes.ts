@@ -28,9 +28,6 @@ import {
  */
 export const SCHEMA = 2
 
-/** What `node.update` sets. */
-export const NODE_FIELDS = Object.keys(nodeFields) as (keyof typeof nodeFields)[]
-
 /** How far a removal reaches: `retire` lets what the removed wrote concurrently count, `revoke` cuts it (key stolen). */
 const removal = v.picklist(['retire', 'revoke'])
 

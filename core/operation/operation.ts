@@ -59,13 +59,13 @@ const CONTEXT = new TextEncoder().encode('makiatto operation 1\0')
 export const MAX_HEADS = 16
 /** Blobs hold what is large; a change never needs more. */
 export const MAX_OPERATION_BYTES = 1024 * 1024
-export const MAX_MESSAGE_LENGTH = 2000
+const MAX_MESSAGE_LENGTH = 2000
 
 /** Brings the changes of an older schema up to `SCHEMA`: pure, and total, for they were not checked yet. */
 export type Raise = (schema: number, changes: readonly unknown[]) => readonly unknown[]
 
 /** The oldest schema that can say all of the changes. */
-export const oldestSchema = (changes: readonly Change[]): number =>
+const oldestSchema = (changes: readonly Change[]): number =>
   changes.reduce((schema, change) => Math.max(schema, schemaOf(change)), 1)
 
 /** Signs a draft. `cluster` is undefined only for the operation that creates it, whose draft has no heads. */

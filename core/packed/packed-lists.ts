@@ -30,7 +30,7 @@ export class NumberList {
     this.#numbers[this.#length++] = value
   }
 
-  /** Undefined behind the end reads as zero: indexes are the caller's own. */
+  /** Not checked: an index below `length` is the caller's to give, as it numbered what it put in. */
   at(index: number): number {
     return this.#numbers[index] as number
   }

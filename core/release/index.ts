@@ -2,7 +2,6 @@ export {
   checkPath,
   type EncodedManifest,
   findFileHashes,
-  MAX_FILES,
   MAX_PATH_LENGTH,
   Manifest,
   type ManifestFile,
@@ -10,7 +9,6 @@ export {
 export {
   describeMerge,
   isMergeable,
-  MAX_MERGED_SIDES,
   type Merge,
   type MergedRelease,
   type MergePlan,

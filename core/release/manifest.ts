@@ -22,7 +22,7 @@ const FORMAT = 1
 /** What a decompression bomb is stopped at: a million files of the longest usual names. */
 const MAX_DECODED_BYTES = 256 * 1024 * 1024
 /** A path of one byte costs some twenty when it is read: a quarter of a gigabyte of them would end the process. */
-export const MAX_FILES = 1_000_000
+const MAX_FILES = 1_000_000
 /** A path and a size each; the array, its format, three lists. */
 const MAX_VALUES = 2 * MAX_FILES + 5
 export const MAX_PATH_LENGTH = 1024

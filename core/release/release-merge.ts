@@ -37,7 +37,7 @@ export interface Merge {
 }
 
 /** More than people make by accident; whoever makes more gets the greatest of them, whole. */
-export const MAX_MERGED_SIDES = 16
+const MAX_MERGED_SIDES = 16
 const CONTEXT = 'makiatto merged release 1'
 
 /**

@@ -78,13 +78,6 @@ export const isKeyOf = (chain: CertificateChain, key: KeyObject): boolean => cha
 /** The key in the one form that is sealed: PKCS #8 PEM without encryption. */
 export const formatPrivateKey = (key: KeyObject): string => key.export({ format: 'pem', type: 'pkcs8' }).toString()
 
-/** True when a certificate's name serves a host: equal, or a wildcard for exactly one label (RFC 9525 section 6.3). */
-export function servesHost(name: CertificateName, host: string): boolean {
-  if (!name.startsWith('*.')) return name === host
-  const dot = host.indexOf('.')
-  return dot > 0 && host.slice(dot + 1) === name.slice(2)
-}
-
 function readCertificates(pem: string): X509Certificate[] {
   const blocks = pem.match(CERTIFICATE) ?? []
   if (blocks.length === 0)

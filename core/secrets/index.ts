@@ -4,7 +4,6 @@ export {
   isKeyOf,
   parseCertificateChain,
   parsePrivateKey,
-  servesHost,
 } from './certificate-chain.ts'
 export {
   canSeal,
@@ -18,7 +17,6 @@ export {
   listSealed,
   listUngranted,
   liveNodes,
-  SEAL_SCHEMA,
   type SealEpoch,
   type SealedPlace,
   type SealedThing,

@@ -45,7 +45,7 @@ export type SealedThing =
 export const epochBytes = (epoch: SealEpochKey): Uint8Array => idBytes(epoch as string as MemberKey)
 
 /** The schema in which seals are said: while a node reads only older ones, nobody can seal. */
-export const SEAL_SCHEMA = 2
+const SEAL_SCHEMA = 2
 
 /** False while some node's program could not read what is sealed. */
 export const canSeal = (state: State): boolean => announcedSchema(state) >= SEAL_SCHEMA

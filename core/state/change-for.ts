@@ -1,15 +1,14 @@
 import type { Change } from '../operation/index.ts'
 import { parseKey } from './key-parts.ts'
-import {
-  type AccountValue,
-  type CertificateValue,
-  type DomainValue,
-  type Key,
-  keys,
-  type MemberValue,
-  type RecordValue,
-  type ReleaseValue,
-  type State,
+import { type Key, keys } from './keys.ts'
+import type {
+  AccountValue,
+  CertificateValue,
+  DomainValue,
+  MemberValue,
+  RecordValue,
+  ReleaseValue,
+  State,
 } from './state.ts'
 
 /** What a change is made with besides key and value. */

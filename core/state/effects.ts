@@ -1,5 +1,5 @@
 import type { Change, Operation } from '../operation/index.ts'
-import { type Key, keys, type NodeField, type Scope } from './state.ts'
+import { type Key, keys, NODE_FIELDS, type Scope } from './keys.ts'
 
 /** What a key is after an operation that touches it. `value` undefined: the operation removes it. */
 export interface Effect {
@@ -57,13 +57,13 @@ function applyChange(change: Change, by: Pick<Operation, 'author' | 'stamp'>, wr
       write.set(keys.member(change.key), { name: change.name, role: 'node' })
       write.set(keys.node(change.key), { name: change.name })
       write.set(keys.nodeName(change.name), { node: change.key })
-      for (const field of nodeFields) {
+      for (const field of NODE_FIELDS) {
         const value = change[field]
         if (value !== undefined) write.set(keys.nodeField(change.key, field), value)
       }
       return
     case 'node.update':
-      for (const field of nodeFields) {
+      for (const field of NODE_FIELDS) {
         const value = change.set[field]
         if (value !== undefined) write.set(keys.nodeField(change.key, field), value)
       }
@@ -133,5 +133,3 @@ function applyChange(change: Change, by: Pick<Operation, 'author' | 'stamp'>, wr
       change satisfies never
   }
 }
-
-const nodeFields: readonly NodeField[] = ['addresses', 'place', 'nameserver', 'drained', 'schema']

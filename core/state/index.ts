@@ -2,6 +2,7 @@ export { announcedSchema, requireAnnounced } from './announced-schema.ts'
 export { type ChangeForOptions, changeFor } from './change-for.ts'
 export { compileEffects, type Effect, type Effects } from './effects.ts'
 export { findKeyParts, type KeyParts, parseKey } from './key-parts.ts'
+export { type Key, keys, type NodeField, type Scope, scopeKind, scopeOf } from './keys.ts'
 export {
   type AccountValue,
   type CertificateValue,
@@ -10,21 +11,14 @@ export {
   type DomainValue,
   type Entry,
   type FunctionValue,
-  isEmptyDelta,
-  type Key,
-  keys,
   type MemberValue,
-  type NodeField,
   type RecordValue,
   type ReleaseValue,
   type Role,
-  type Scope,
   type Sealed,
   type State,
   type StateDelta,
   StateTable,
-  scopeKind,
-  scopeOf,
   type TransformValue,
 } from './state.ts'
 export {

@@ -2,9 +2,9 @@ import { MakiError } from '../errors.ts'
 import type { MemberKey } from '../ids.ts'
 import type { Hostname, NodeName, OwnerName } from '../names.ts'
 import type { CertificateName, SealEpochKey } from '../operation/index.ts'
-import type { Key, NodeField } from './state.ts'
+import { type Key, NODE_FIELDS, type NodeField } from './keys.ts'
 
-/** What a key is about: `keys` of state.ts, read backwards. */
+/** What a key is about: `keys` read backwards. */
 export type KeyParts =
   | { readonly kind: 'cluster' }
   | { readonly kind: 'member'; readonly member: MemberKey }
@@ -20,8 +20,6 @@ export type KeyParts =
   | { readonly kind: 'account'; readonly hash: string }
   | { readonly kind: 'host'; readonly host: Hostname }
 
-const NODE_FIELDS: ReadonlySet<string> = new Set(['addresses', 'place', 'nameserver', 'drained', 'schema'])
-
 /**
  * Undefined for what no operation ever writes. The names inside are those of the state, which were checked when their
  * operation was read; a key that somebody typed is looked up, never trusted.
@@ -35,10 +33,12 @@ export function findKeyParts(key: Key): KeyParts | undefined {
   switch (kind) {
     case 'member':
       return none ? { kind, member: id as MemberKey } : undefined
-    case 'node':
+    case 'node': {
       if (none) return { kind, node: id as MemberKey }
-      if (rest.length > 1 || !NODE_FIELDS.has(first as string)) return undefined
-      return { kind: 'node-field', node: id as MemberKey, field: first as NodeField }
+      const field = NODE_FIELDS.find((name) => name === first)
+      if (rest.length > 1 || field === undefined) return undefined
+      return { kind: 'node-field', node: id as MemberKey, field }
+    }
     case 'node-name':
       return none ? { kind, name: id as NodeName } : undefined
     case 'domain': {

@@ -1,56 +1,8 @@
-import { createHash } from 'node:crypto'
 import type { MemberKey, OperationId } from '../ids.ts'
-import type { Hostname, NodeName, OwnerName } from '../names.ts'
-import type { CertificateName, ChangeOf, SealEpochKey } from '../operation/index.ts'
+import type { Hostname, OwnerName } from '../names.ts'
+import type { ChangeOf } from '../operation/index.ts'
 import type { Stamp } from '../stamp.ts'
-
-/**
- * Keys are `kind`, `kind/id` or `kind/id/part…`. The first two segments are the key's *scope*: what one projection
- * rebuilds at once, and what a removal takes away whole. No segment but a record's owner name can hold a slash, and
- * owner names cannot either.
- */
-export type Key = string
-export type Scope = string
-
-/** The one place that knows how keys are spelled. */
-export const keys = {
-  cluster: (): Key => 'cluster',
-  member: (key: MemberKey): Key => `member/${key}`,
-  node: (key: MemberKey): Key => `node/${key}`,
-  nodeField: (key: MemberKey, field: NodeField): Key => `node/${key}/${field}`,
-  nodeName: (name: NodeName): Key => `node-name/${name}`,
-  domain: (domain: Hostname): Key => `domain/${domain}`,
-  alias: (domain: Hostname, host: Hostname): Key => `domain/${domain}/alias/${host}`,
-  record: (domain: Hostname, name: OwnerName, type: string): Key => `domain/${domain}/rrset/${name}/${type}`,
-  release: (domain: Hostname): Key => `domain/${domain}/release`,
-  hold: (domain: Hostname): Key => `domain/${domain}/hold`,
-  purge: (domain: Hostname): Key => `domain/${domain}/purge`,
-  /** All that is known of an epoch. */
-  seal: (epoch: SealEpochKey): Scope => `seal/${epoch}`,
-  /** One for each announcer: nobody hides that somebody else said it first. */
-  announcement: (epoch: SealEpochKey, announcer: MemberKey): Key => `seal/${epoch}/by/${announcer}`,
-  /** One for each giver: two that give at once are no conflict. */
-  grant: (epoch: SealEpochKey, node: MemberKey, giver: MemberKey): Key => `seal/${epoch}/grant/${node}/${giver}`,
-  certificate: (name: CertificateName): Key => `certificate/${name}`,
-  /** A directory URL has slashes, so its hash stands for it. */
-  account: (directory: string): Key => `account/${createHash('sha256').update(directory).digest('hex')}`,
-  host: (host: Hostname): Key => `host/${host}`,
-}
-
-export function scopeOf(key: Key): Scope {
-  const first = key.indexOf('/')
-  if (first === -1) return key
-  const second = key.indexOf('/', first + 1)
-  return second === -1 ? key : key.slice(0, second)
-}
-
-export const scopeKind = (scope: Scope): string => {
-  const slash = scope.indexOf('/')
-  return slash === -1 ? scope : scope.slice(0, slash)
-}
-
-type NodeJoin = ChangeOf<'node.join'>
-export type NodeField = keyof NodeJoin & ('addresses' | 'place' | 'nameserver' | 'drained' | 'schema')
+import { type Key, type Scope, scopeOf } from './keys.ts'
 
 export interface ClusterValue {
   readonly name: string
@@ -112,8 +64,6 @@ export interface StateDelta {
   /** New absolute counts. */
   readonly touches: readonly (readonly [Scope, number])[]
 }
-
-export const isEmptyDelta = (delta: StateDelta): boolean => delta.entries.length === 0 && delta.touches.length === 0
 
 /** The scopes that a delta touches in any way; what a projection has to look at again. */
 export function changedScopes(delta: StateDelta): Set<Scope> {

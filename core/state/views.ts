@@ -1,16 +1,7 @@
 import type { MemberKey, OperationId } from '../ids.ts'
 import type { Hostname, NodeName } from '../names.ts'
-import {
-  type ClusterValue,
-  type DomainValue,
-  type Entry,
-  keys,
-  type MemberValue,
-  type NodeField,
-  type RecordValue,
-  type ReleaseValue,
-  type State,
-} from './state.ts'
+import { keys, type NodeField } from './keys.ts'
+import type { ClusterValue, DomainValue, Entry, MemberValue, RecordValue, ReleaseValue, State } from './state.ts'
 
 /** Typed readings of the state. The fold writes each key from one kind of change, which is what makes the casts true. */
 
