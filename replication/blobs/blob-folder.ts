@@ -74,7 +74,7 @@ export function isMissing(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'ENOENT'
 }
 
-export function blobMissing(hash: BlobHash): MakiError {
+function blobMissing(hash: BlobHash): MakiError {
   return new MakiError('MAKI_BLOB_MISSING', `blob ${hash} is not on this node`, {
     hint: 'It is fetched from a peer when a release needs it; maki status shows what is missing.',
   })

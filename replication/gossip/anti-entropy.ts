@@ -14,7 +14,7 @@ export function differingBuckets(ours: Uint8Array, theirs: Uint8Array): number[]
   return differing
 }
 
-export interface SetDifference {
+interface SetDifference {
   /** What they have and we do not. */
   readonly lacking: readonly OperationId[]
   /** What we have and they do not. */

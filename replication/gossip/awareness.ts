@@ -33,9 +33,9 @@ export interface AwarenessEvents {
   cloned: { readonly key: MemberKey; readonly incarnations: readonly [number, number] }
 }
 
-export type AwarenessRefusal = 'malformed' | 'forged' | 'stranger' | 'from-the-future'
+type AwarenessRefusal = 'malformed' | 'forged' | 'stranger' | 'from-the-future'
 
-export type AwarenessOutcome =
+type AwarenessOutcome =
   /** To be relayed to every other link, once. */
   | { readonly kind: 'new' }
   | { readonly kind: 'known' }

@@ -11,7 +11,7 @@ const MAX_RETRY_MS = 30_000
 /** A link that lived this long was a good one: the next retry comes soon again. */
 const GOOD_LINK_MS = 10_000
 
-export interface DialTarget {
+interface DialTarget {
   readonly host: string
   readonly port: number
 }
@@ -38,7 +38,7 @@ interface Target {
   cancel: Cancel | undefined
 }
 
-export interface DialerOptions {
+interface DialerOptions {
   readonly runtime: Runtime
   dial(address: string): void
   isLinked(key: MemberKey): boolean

@@ -16,7 +16,7 @@ const TURN_MS = 5
 /** For the kernel to take the last bytes of a link that is being closed. */
 const LINGER_MS = 1000
 
-export interface GossipLinkOptions {
+interface GossipLinkOptions {
   readonly id: number
   readonly connection: Connection
   /** The address that we dialled; undefined for a link that came in. */

@@ -5,7 +5,7 @@ import type { GossipLink } from './gossip-link.ts'
 import type { GossipCounters, GossipEffect, GossipInput, LinkId, MergeCause } from './gossip-messages.ts'
 import { encodeFrame } from './wire.ts'
 
-export interface GossipRunnerOptions {
+interface GossipRunnerOptions {
   readonly replica: GossipReplica
   readonly runtime: Runtime
   readonly log: Log

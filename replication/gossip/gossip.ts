@@ -8,7 +8,7 @@ import { encodeSyncMessage, isEmptyUpdate, parseSyncMessage, type SyncMessage } 
 import { type FrameOf, MAX_IDS } from './wire.ts'
 
 /** Mean time between two rounds of anti-entropy: what push lost is repaired in a few of them. A round is some 100 bytes. */
-export const ANTI_ENTROPY_MS = 3000
+const ANTI_ENTROPY_MS = 3000
 /** A live peer sends its heartbeat every 5 s; six of them lost is no accident. */
 export const LINK_SILENCE_MS = 30_000
 /** Entries that a replica refuses are a bug or an attack. A few may come from a peer that is older than we are. */

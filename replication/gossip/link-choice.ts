@@ -8,7 +8,7 @@ export interface LinkClaim {
   readonly initiator: MemberKey
 }
 
-export type LinkChoice = 'keep-known' | 'take-new'
+type LinkChoice = 'keep-known' | 'take-new'
 
 /**
  * Which of two links with the same peer survives; both sides decide alike, without a word. A later incarnation wins: the other

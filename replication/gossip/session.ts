@@ -39,7 +39,7 @@ export interface SessionPeer {
   readonly admission: readonly Uint8Array[]
 }
 
-export type RefusalReason =
+type RefusalReason =
   | 'other-protocol'
   | 'wrong-cluster'
   | 'self'

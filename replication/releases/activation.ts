@@ -21,7 +21,7 @@ import { Slots } from './slots.ts'
 export type ReleaseTarget = Release | MergePlan
 
 /** What an activation needs of the blob store. */
-export interface ActivationBlobs extends ReleaseBlobs {
+interface ActivationBlobs extends ReleaseBlobs {
   /** Resolves when the bytes are durable. Keeps the manifests of merges. */
   put(hash: BlobHash, bytes: AsyncIterable<Uint8Array>): Promise<void>
 }

@@ -4,7 +4,7 @@ import type { InventoryView } from '../ports.ts'
 import { IdSum } from '../store/id-sum.ts'
 import { SlotList } from './slot-list.ts'
 
-export const INVENTORY_BUCKETS = 256
+const INVENTORY_BUCKETS = 256
 const ENTRY_BYTES = 4 + ID_BYTES
 
 /** The set of ids, kept so that adding one costs the same however many there are. */

@@ -62,6 +62,6 @@ export class LateEntries {
 }
 
 /** For a `chance` that is uniform in [0, 1): one in `MOST_REPLICAS` waits not at all. */
-export function drawWaitMs(chance: number): number {
+function drawWaitMs(chance: number): number {
   return Math.max(0, LONGEST_WAIT_MS * (1 + Math.log(1 - chance) / Math.log(MOST_REPLICAS)))
 }

@@ -30,7 +30,7 @@ export interface LedgerEvents {
   change: { readonly operations: readonly Operation[]; readonly delta: StateDelta }
 }
 
-export interface LedgerOptions {
+interface LedgerOptions {
   readonly store: OperationStore
   readonly cluster: ClusterId
   readonly runtime: Pick<Runtime, 'now' | 'after'>

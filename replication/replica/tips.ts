@@ -19,7 +19,7 @@ export interface Tip {
 }
 
 /** What is known of tips: the fold, and operations that are not folded yet. */
-export interface TipSource {
+interface TipSource {
   readonly fold: FoldView
   readonly unfolded: { get(id: OperationId): Operation | undefined }
 }

@@ -17,7 +17,7 @@ export interface Arrival {
   readonly claimed?: OperationId
 }
 
-export interface Verified {
+interface Verified {
   /** Not here yet, with a right signature; each once. */
   readonly operations: readonly Operation[]
   /** Here before. */

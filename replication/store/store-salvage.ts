@@ -17,7 +17,7 @@ export const NAME_KEY: Uint8Array = new TextEncoder().encode('name')
 const STEP = 500
 
 /** What is needed to write a store anew. */
-export interface Salvage {
+interface Salvage {
   readonly paths: StorePaths
   readonly cluster: ClusterId
   /** Name of the new store. */

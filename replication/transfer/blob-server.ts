@@ -169,7 +169,7 @@ export async function startBlobServer(options: BlobServerOptions): Promise<BlobS
 }
 
 /** The items of a pack, of those hashes that are here; large ones are streamed. */
-export async function* listItems(store: BlobStore, hashes: readonly BlobHash[]): AsyncGenerator<PackItem> {
+async function* listItems(store: BlobStore, hashes: readonly BlobHash[]): AsyncGenerator<PackItem> {
   const sizes = await store.sizes(hashes)
   for (const [i, hash] of hashes.entries()) {
     const sizeBytes = sizes[i]
@@ -183,7 +183,7 @@ export async function* listItems(store: BlobStore, hashes: readonly BlobHash[]):
  * One range of a `Range` field (RFC 9110 section 14.2) as [start, end); undefined where the whole is to be sent:
  * without the field, with several ranges, or with one that does not parse.
  */
-export function parseRange(
+function parseRange(
   field: string | undefined,
   sizeBytes: number,
 ): { start: number; end: number } | 'unsatisfiable' | undefined {

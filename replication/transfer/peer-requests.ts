@@ -9,7 +9,7 @@ export interface TransferContext {
   readonly signal: AbortSignal
 }
 
-export interface RangeReply {
+interface RangeReply {
   /** Where the body starts: what was asked for, or 0 where the peer sends the whole. */
   readonly startBytes: number
   readonly totalBytes: number

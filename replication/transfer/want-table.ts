@@ -49,7 +49,7 @@ export interface Want {
   resumable: boolean
 }
 
-export interface PartialBlob {
+interface PartialBlob {
   readonly writer: BlobWriter
   readonly totalBytes: number
   readonly peers: Set<MemberKey>

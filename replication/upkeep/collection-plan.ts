@@ -27,13 +27,13 @@ export interface CollectionPlan {
 }
 
 /** Which of some blobs go; the leases of `restart` count from now. */
-export interface SweepPlan {
+interface SweepPlan {
   readonly drop: readonly BlobHash[]
   readonly restart: readonly BlobHash[]
 }
 
 /** A rollback reaches so many releases back. */
-export const KEPT_FILES_OF = 10
+const KEPT_FILES_OF = 10
 export const KEPT_MANIFESTS_OF = 50
 /**
  * How long the releases of a removed domain stay as if it stood, so that the removal can be undone: as long as an open page
