@@ -160,6 +160,11 @@ function listFindings(status: StatusResult, nowMs: number, style: Style): string
     ({ key, winner, losers }) =>
       `${style.warn('conflict')} at ${plainLine(key)}: ${shortId(winner)} won over ${losers.map(shortId).join(', ')}`,
   )
+  const merged = new Set(status.nodes.flatMap(({ up, merged }) => (up ? Object.keys(merged) : [])))
+  for (const domain of merged)
+    lines.push(
+      `merged ${plainLine(domain)}: its releases are served as one; maki release merge ${plainLine(domain)} keeps it so`,
+    )
   if (status.damaged !== undefined) {
     const { readable, lost, gone } = status.damaged
     const what =

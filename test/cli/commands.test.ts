@@ -200,6 +200,10 @@ t.test('status: healthy, down, differing, conflicting, unreachable', async (t) =
   t.match(troubled.stdout, /damaged two: 1 file on its disk; they are fetched from the other nodes/)
   t.match(await cluster.json('status'), { nodes: [{ unservable, damagedBlobs: 1 }] })
 
+  const merged = { 'example.com': [release, release] }
+  one!.statusOf = (nodes) => nodes.map((node) => ({ ...node, merged }))
+  t.match(await cluster.maki('status'), { code: 0, stdout: /\nmerged example\.com: its releases are served as one; / })
+
   one!.statusOf = (nodes) => nodes.map((node) => (node.name === 'two' ? { ...node, up: false } : node))
   t.match(await cluster.maki('status'), { code: 1, stdout: /two +down/ })
   one!.statusOf = (nodes) => nodes.map((node) => (node.name === 'two' ? { ...node, digest: '1-other-other' } : node))
