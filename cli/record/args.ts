@@ -1,5 +1,5 @@
 import { Args, Flags } from '@oclif/core'
-import { domainArg } from '../program/arguments.ts'
+import { domainArg, messageFlag } from '../program/arguments.ts'
 
 /** Arguments of the record commands, spelled once. */
 export const recordArgs = {
@@ -27,6 +27,7 @@ export const recordFlags = {
     summary: 'Of an MX record; may also stand before the value.',
     helpValue: 'NUMBER',
   }),
+  message: messageFlag,
 }
 
 /** What oclif makes of an argument with several values: nothing, one, or a list. */

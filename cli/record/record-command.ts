@@ -5,14 +5,18 @@ import type { RecordPlan, RecordResult } from './plan-record.ts'
 
 /** What the commands that write records have in common: plan on the newest state there is, write, send. */
 export abstract class RecordCommand extends MakiCommand<RecordResult> {
-  protected async write(client: ClusterClient, plan: (client: ClusterClient) => RecordPlan): Promise<RecordResult> {
+  protected async write(
+    client: ClusterClient,
+    plan: (client: ClusterClient) => RecordPlan,
+    message?: string,
+  ): Promise<RecordResult> {
     await client.exchange()
     const signer = await client.requireSigner()
     const { change, what, values, notes } = plan(client)
     const result = { record: what, values }
     if (change === undefined) return { ...result, changed: false, operation: null, node: null }
     for (const note of notes) this.note(note)
-    const operation = await client.commit([change], { signer })
+    const operation = await client.commit([change], { signer, message })
     const report = await this.send(client, operation.id)
     return { ...result, changed: true, operation: operation.id, node: report.machine ?? null }
   }

@@ -59,6 +59,18 @@ t.test('record set, add, remove and list', async (t) => {
   t.equal(cluster.nodes[0]!.replica.state.get('domain/example.com/rrset/www/A'), undefined)
 })
 
+t.test('a record says why', async (t) => {
+  await using cluster = await startTestCluster()
+  await cluster.maki('record', 'set', 'example.com', 'www', 'A', '192.0.2.1', '-m', 'moved')
+  await cluster.maki('record', 'add', 'example.com', 'www', 'A', '192.0.2.2', '--message', 'a second one')
+  await cluster.maki('record', 'remove', 'example.com', 'www', 'A', '-m', 'gone')
+  const rows = await cluster.json<{ message: string }[]>('history', '--limit', '3')
+  t.same(
+    rows.map(({ message }) => message),
+    ['gone', 'a second one', 'moved'],
+  )
+})
+
 t.test('what makes no sense is refused before it is signed', async (t) => {
   await using cluster = await startTestCluster()
   const count = cluster.nodes[0]!.replica.count

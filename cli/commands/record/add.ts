@@ -16,6 +16,6 @@ export default class RecordAdd extends RecordCommand {
     const { args, flags } = await this.parse(RecordAdd)
     await using client = await this.openClient(flags)
     const request = { ...args, values: listValues(args.values), ttl: flags.ttl, priority: flags.priority }
-    return await this.write(client, ({ state }) => planRecordAdd(state, request))
+    return await this.write(client, ({ state }) => planRecordAdd(state, request), flags.message)
   }
 }

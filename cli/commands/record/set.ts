@@ -18,6 +18,6 @@ export default class RecordSet extends RecordCommand {
     const { args, flags } = await this.parse(RecordSet)
     await using client = await this.openClient(flags)
     const request = { ...args, values: listValues(args.values), ttl: flags.ttl, priority: flags.priority }
-    return await this.write(client, ({ state }) => planRecordSet(state, request))
+    return await this.write(client, ({ state }) => planRecordSet(state, request), flags.message)
   }
 }
