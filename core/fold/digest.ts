@@ -3,7 +3,10 @@ import { encodeCanonical } from '../encoding/index.ts'
 import { ID_BYTES } from '../ids.ts'
 import type { Entry, Key } from '../state/index.ts'
 
-/** Raised when the same operations fold to another state than before; replicas compare digests only at equal versions. */
+/**
+ * Raised when the same operations fold to another state than before: replicas compare digests, and take over checkpoints,
+ * only at equal versions. `test/core/fold/golden-fold.test.ts` fails when it should have been raised.
+ */
 export const FOLD_VERSION = 3
 
 /** What two replicas compare: equal ids and equal fold version imply equal state. */
