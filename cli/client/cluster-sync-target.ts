@@ -32,19 +32,25 @@ export class ClusterSyncTarget implements SyncTarget {
   readonly #signer: Signer
   readonly #reached: Reached | undefined
   readonly #releases = new Map<OperationId, Pick<Operation, 'id' | 'stamp'>>()
-  #waiting = 0
+  #waiting: readonly Pick<Operation, 'id'>[] = []
+  #last: OperationId | undefined
 
-  private constructor(client: ClusterClient, signer: Signer, reached: Reached | undefined) {
+  private constructor(
+    client: ClusterClient,
+    signer: Signer,
+    { reached, waiting }: { reached: Reached | undefined; waiting: readonly Operation[] },
+  ) {
     this.#client = client
     this.#signer = signer
     this.#reached = reached
+    this.#waiting = waiting
   }
 
   /** Exchanges first, so that the sync is planned on the newest state. */
   static async open(client: ClusterClient): Promise<ClusterSyncTarget> {
-    await client.exchange()
+    const { waiting } = await client.exchange()
     const signer = await client.requireSigner()
-    return new ClusterSyncTarget(client, signer, await client.reach())
+    return new ClusterSyncTarget(client, signer, { reached: await client.reach(), waiting })
   }
 
   /** The machine that takes the sync; undefined when it waits in the outbox. */
@@ -54,7 +60,7 @@ export class ClusterSyncTarget implements SyncTarget {
 
   /** Own operations that wait on this computer after what was submitted. */
   get waiting(): number {
-    return this.#waiting
+    return this.#waiting.length
   }
 
   get state(): State {
@@ -120,9 +126,19 @@ export class ClusterSyncTarget implements SyncTarget {
   async submit(changes: readonly Change[], message: string): Promise<OperationId> {
     const operation = await this.#client.commit(changes, { signer: this.#signer, message })
     this.#releases.set(operation.id, operation)
-    const report = await this.#client.exchange(operation.id)
-    this.#waiting = report.waiting.length
+    this.#last = operation.id
+    await this.retry()
     return operation.id
+  }
+
+  async retry(): Promise<OperationId | undefined> {
+    this.#waiting = (await this.#client.exchange(this.#last)).waiting
+    return this.#last
+  }
+
+  waits(domain: Hostname): boolean {
+    const release = findRelease(this.state, domain)
+    return this.#reached !== undefined && this.#waiting.some(({ id }) => id === release?.id)
   }
 
   async *nodes(signal: AbortSignal): AsyncGenerator<readonly NodeStatus[]> {

@@ -70,6 +70,12 @@ export async function deliver(
       try {
         for (const batch of cutBatches([...ancestors, operation], () => false)) await accept(batch)
         delivered.push(operation.id)
+        // One that was refused by itself may be taken with what follows it.
+        const taken = new Set(ancestors.map(({ id }) => id))
+        for (const one of refused.splice(0)) {
+          if (taken.has(one.operation.id)) delivered.push(one.operation.id)
+          else refused.push(one)
+        }
         return
       } catch (thrown) {
         const error = asMakiError(thrown)

@@ -7,7 +7,7 @@ import type { Style } from '../output/style.ts'
 import { SyncProgress } from '../output/sync-progress.ts'
 import { count, formatBytes } from '../output/text.ts'
 import { messageFlag } from '../program/arguments.ts'
-import { MakiCommand } from '../program/base.ts'
+import { countWaiting, MakiCommand } from '../program/base.ts'
 import { type DomainPlan, runSync } from '../project/index.ts'
 
 interface SyncedDomain {
@@ -86,7 +86,8 @@ export default class Sync extends MakiCommand<SyncReport> {
       },
     })
     if (target.machine === undefined && !client.isOffline) this.note(client.unreachableError().message)
-    if (plan.domains.some(({ held }) => held !== undefined)) this.exitCode = 4
+    const isStuck = target.machine !== undefined && target.waiting > 0
+    if (isStuck || plan.domains.some(({ held }) => held !== undefined)) this.exitCode = 4
     const operations = new Map(published.map(({ domain, operation }) => [domain, operation]))
     return {
       project: project.project,
@@ -107,6 +108,7 @@ export default class Sync extends MakiCommand<SyncReport> {
   protected format({ dryRun, domains, uploaded, node, waiting }: SyncReport, style: Style): string {
     const changed = domains.filter(({ changes }) => changes.length > 0)
     if (changed.length === 0) {
+      if (waiting > 0) return `Nothing new to publish; ${countWaiting(waiting)} here for a node: maki push`
       const held = domains.filter((domain) => domain.held !== null)
       if (held.length > 0) return `Nothing was published: ${held.map(({ domain }) => domain).join(', ')} is held.`
       const isKept = domains.some(({ lines }) => lines.some(({ kind }) => kind === 'keep'))

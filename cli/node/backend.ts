@@ -3,7 +3,6 @@ import {
   findCluster,
   MakiError,
   type MemberKey,
-  type Operation,
   type Release,
   type StateDelta,
 } from '../../core/index.ts'
@@ -30,6 +29,7 @@ import { formatMetrics } from './metrics.ts'
 import type { NodeSeals } from './node-seals.ts'
 import { foldUntil } from './past.ts'
 import type { Presence } from './presence.ts'
+import { listRequired } from './required-releases.ts'
 
 export interface BackendPorts {
   readonly shared: SharedReplica
@@ -93,7 +93,7 @@ export class NodeBackend implements ControlBackend {
     using pins = new DisposableStack()
     // Nothing is done for what a stranger sent, or somebody forged.
     return await shared.replica.submit(operations, async (fresh) => {
-      const releases = fresh.flatMap(listReleases)
+      const releases = listRequired(fresh)
       // From before the look until the state has taken them in, nothing that they need can go.
       pins.use(care.collector.pin(releases))
       for (const release of releases) await this.#requireBlobs(release)
@@ -143,10 +143,6 @@ export class NodeBackend implements ControlBackend {
         check.blobs.map(({ hash }) => hash),
       )
   }
-}
-
-function listReleases({ id, changes }: Operation): Release[] {
-  return changes.flatMap((change) => (change.kind === 'release.publish' ? [{ ...change, id }] : []))
 }
 
 function missingBlobs(domain: string, hashes: readonly BlobHash[]): MakiError {

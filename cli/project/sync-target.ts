@@ -33,6 +33,13 @@ export interface SyncTarget {
   putPack(pack: AsyncIterable<Uint8Array>): Promise<number>
   /** Resolves when the operation is durable. */
   submit(changes: readonly Change[], message: string): Promise<OperationId>
+  /**
+   * Hands over once more what waits, when the files that a node lacked are there. Resolves with the operation of the last
+   * `submit`, undefined where there was none; throws as that does.
+   */
+  retry?(): Promise<OperationId | undefined>
+  /** True for a domain whose release waits here though a node was reached: it may lack files of it. */
+  waits?(domain: Hostname): boolean
   /** What secrets are sealed with; a target without it takes none. */
   readonly secrets?: SecretTarget
   /** What is known of the nodes now, then again whenever it changes, until the signal aborts. */

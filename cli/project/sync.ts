@@ -1,4 +1,14 @@
-import { findRelease, type Hostname, type Key, keys, MakiError, Manifest, type Runtime } from '../../core/index.ts'
+import {
+  type Change,
+  findRelease,
+  type Hostname,
+  type Key,
+  keys,
+  MakiError,
+  Manifest,
+  type OperationId,
+  type Runtime,
+} from '../../core/index.ts'
 import type { ProjectConfig } from '../config/index.ts'
 import { hashComponents, sealComponents } from './components.ts'
 import { readGitFacts } from './git.ts'
@@ -54,16 +64,20 @@ const NOTHING: UploadProgress = { blobs: 0, blobsDone: 0, bytes: 0, bytesDone: 0
  */
 export async function runSync(input: SyncInput): Promise<SyncResult> {
   const { target, options = {}, report, runtime, signal } = input
-  const prepared = await prepareBlobs(input)
+  const { sites, ...prepared } = await prepareBlobs(input)
   for (const { held, domain } of prepared.plan.domains)
     if (held !== undefined)
       report?.({ event: 'warned', message: `${held}. To publish to it again: maki release resume ${domain}` })
-  if (options.dryRun === true || isEmptyPlan(prepared.plan)) return { ...prepared, published: [] }
+  if (options.dryRun === true) return { ...prepared, published: [] }
+  if (isEmptyPlan(prepared.plan)) {
+    if ([...sites].some(([domain, site]) => waits(input, domain, site))) await target.retry?.()
+    return { ...prepared, published: [] }
+  }
   const published: Published[] = []
   for (const { domain, changes } of prepared.plan.domains) {
     if (changes.length === 0) continue
     signal?.throwIfAborted()
-    const operation = await target.submit(changes, options.message ?? `sync ${input.project.project}`)
+    const operation = await submit(input, changes, sites.get(domain))
     const done = { domain, operation, isRelease: changes.some(({ kind }) => kind === 'release.publish') }
     published.push(done)
     report?.({ event: 'published', ...done })
@@ -82,8 +96,41 @@ export async function runSync(input: SyncInput): Promise<SyncResult> {
   return { ...prepared, published }
 }
 
+/**
+ * Submits what a domain becomes. Files can be taken away between the upload and the operation, by a purge of what else had
+ * them: then they are sent again, once.
+ */
+async function submit(
+  { target, project, options = {}, report, hooks }: SyncInput,
+  changes: readonly Change[],
+  site: Site | undefined,
+): Promise<OperationId> {
+  try {
+    return await target.submit(changes, options.message ?? `sync ${project.project}`)
+  } catch (thrown) {
+    const isMissing = thrown instanceof MakiError && thrown.code === 'MAKI_BLOB_MISSING'
+    if (!isMissing || site === undefined || target.retry === undefined) throw thrown
+    report?.({ event: 'restarted', reason: thrown.message })
+    await uploadSites([withoutServed(site, undefined)], target, hooks)
+    const operation = await target.retry()
+    if (operation === undefined) throw thrown
+    return operation
+  }
+}
+
+/** True where just this site was published before, and no node has taken it: it may have lost the files. */
+function waits({ target }: SyncInput, domain: Hostname, { manifest }: Site): boolean {
+  return target.waits?.(domain) === true && findRelease(target.state, domain)?.manifest === manifest.hash
+}
+
+interface Prepared {
+  readonly plan: SyncPlan
+  readonly uploaded: UploadProgress
+  readonly sites: ReadonlyMap<Hostname, Site>
+}
+
 /** Plans, and uploads what the plan's releases need; begins again while files change in between. */
-async function prepareBlobs(input: SyncInput): Promise<{ plan: SyncPlan; uploaded: UploadProgress }> {
+async function prepareBlobs(input: SyncInput): Promise<Prepared> {
   const { target, options = {}, report, hooks, signal } = input
   for (let attempt = 1; ; attempt++) {
     const sites = await addComponents(input, await buildSites(input, attempt > 1))
@@ -92,15 +139,18 @@ async function prepareBlobs(input: SyncInput): Promise<{ plan: SyncPlan; uploade
     refuseFaults(plan)
     const needed = plan.domains.flatMap(({ domain, changes }) => {
       const site = sites.get(domain)
-      return site !== undefined && changes.some(({ kind }) => kind === 'release.publish') ? [{ domain, site }] : []
+      if (site === undefined) return []
+      return changes.some(({ kind }) => kind === 'release.publish') || waits(input, domain, site)
+        ? [{ domain, site }]
+        : []
     })
     signal?.throwIfAborted()
-    if (options.dryRun === true || needed.length === 0) return { plan, uploaded: NOTHING }
+    if (options.dryRun === true || needed.length === 0) return { plan, uploaded: NOTHING, sites }
     const lacking: UploadSite[] = []
     for (const { domain, site } of needed) lacking.push(withoutServed(site, await target.readServed?.(domain)))
     try {
       const onProgress = (progress: UploadProgress) => report?.({ event: 'uploading', ...progress })
-      return { plan, uploaded: await uploadSites(lacking, target, { ...hooks, onProgress }) }
+      return { plan, uploaded: await uploadSites(lacking, target, { ...hooks, onProgress }), sites }
     } catch (thrown) {
       const isChange = thrown instanceof MakiError && CHANGED.has(thrown.code)
       if (!isChange || attempt === ATTEMPTS) throw thrown

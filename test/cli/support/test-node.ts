@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { listRequired } from '../../../cli/node/required-releases.ts'
 import { describeStandings } from '../../../cli/operations/standings.ts'
 import { systemRuntime } from '../../../cli/system.ts'
 import {
@@ -88,14 +89,11 @@ export async function startTestNode(options: {
     async accept(operations) {
       await hooks.beforeAccept?.()
       batches.push(operations.length)
-      for (const bytes of operations) {
-        const { id, changes } = decodeOperation(bytes, cluster)
-        for (const change of changes) {
-          if (change.kind !== 'release.publish') continue
-          const { kind, via, ...release } = change
-          const check = await checkRelease({ ...release, id }, blobs)
-          if (check.kind !== 'whole') throw new MakiError('MAKI_BLOB_MISSING', `the release ${id} is not whole here`)
-        }
+      const fresh = operations.map((bytes) => decodeOperation(bytes, cluster)).filter(({ id }) => !replica.has(id))
+      for (const release of listRequired(fresh)) {
+        const check = await checkRelease(release, blobs)
+        if (check.kind !== 'whole')
+          throw new MakiError('MAKI_BLOB_MISSING', `the release ${release.id} is not whole here`)
       }
       const report = await replica.submit(operations)
       await hooks.afterAccept?.()
