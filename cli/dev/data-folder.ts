@@ -26,12 +26,17 @@ export function devFolderAt(path: string): DevFolder {
 const OURS =
   /^(profile\.toml|operator|recovery\.key|node[0-9]+|dev\.lock.*|\.gitignore|incomplete-.*|\.makiatto-.*\.tmp)$/
 
-/** Makes the folder, which git then leaves out. Throws MAKI_USAGE for one that holds something else. */
+/**
+ * Makes the folder, which git then leaves out. Throws MAKI_USAGE for one that holds something else and no cluster. Beside a
+ * cluster anything may lie: a second profile finds the sockets of the nodes from there.
+ */
 export async function makeDevFolder(folder: DevFolder): Promise<void> {
   try {
     await mkdir(folder.path, { recursive: true, mode: 0o700 })
-    const foreign = (await readdir(folder.path)).find((name) => !OURS.test(name))
-    if (foreign !== undefined) {
+    const names = await readdir(folder.path)
+    const hasCluster = [folder.profile, folder.operator].every((path) => names.includes(basename(path)))
+    const foreign = names.find((name) => !OURS.test(name))
+    if (foreign !== undefined && !hasCluster) {
       throw new MakiError(
         'MAKI_USAGE',
         `${folder.path} holds something else (${foreign}), so no cluster is put there`,

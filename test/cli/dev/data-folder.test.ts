@@ -17,6 +17,13 @@ t.test('a data folder is private, and git leaves it out', async (t) => {
   t.equal(readFileSync(join(folder.path, '.gitignore'), 'utf8'), '*\n')
 })
 
+t.test('beside a cluster a second profile may lie', async (t) => {
+  const path = t.testdir({ 'profile.toml': '', operator: {}, 'ann.toml': '', ann: {} })
+  await makeDevFolder(devFolderAt(path))
+  const alone = t.testdir({ 'profile.toml': '', ann: {} })
+  await t.rejects(makeDevFolder(devFolderAt(alone)), { code: 'MAKI_USAGE', message: /ann/ }, 'a profile is no cluster')
+})
+
 t.test('a folder with something else in it is left alone', async (t) => {
   const path = t.testdir({ 'thesis.tex': 'five years of work' })
   await t.rejects(makeDevFolder(devFolderAt(path)), { code: 'MAKI_USAGE', message: /thesis\.tex/ })
