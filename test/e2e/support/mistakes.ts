@@ -107,10 +107,10 @@ export const MISTAKES: readonly Mistake[] = [
     says: ['a path and a redirect'],
   },
   {
-    name: 'functions, which come later',
+    name: 'a function whose component is missing',
     toml: `${SOUND}[[domain.functions]]\npath = "a.wasm"\n`,
-    code: 4,
-    says: ['later version', 'Remove [[domain.functions]]'],
+    code: 2,
+    says: ['makiatto.toml:5:', 'there is no such file', 'Build it first'],
   },
   // The site's folder.
   {
