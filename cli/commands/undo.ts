@@ -1,6 +1,5 @@
 import { Args, Flags } from '@oclif/core'
 import {
-  type Change,
   compileUndo,
   findWriterWithout,
   listUndoKeys,
@@ -24,6 +23,7 @@ import { formatValue } from '../output/value-words.ts'
 import { formatAgo } from '../output/when.ts'
 import { messageFlag } from '../program/arguments.ts'
 import { MakiCommand } from '../program/base.ts'
+import { requireBlobs } from '../release/require-blobs.ts'
 
 interface UndoResult {
   /** What was taken back. */
@@ -139,27 +139,6 @@ async function readOperation(replica: Replica, typed: string): Promise<Operation
     })
   }
   return operation
-}
-
-/** A release whose files are gone is refused before it is signed. */
-async function requireBlobs(client: ClusterClient, changes: readonly Change[]): Promise<void> {
-  const reached = await client.reach()
-  const releases = changes.filter((change) => change.kind === 'release.publish')
-  if (reached === undefined || releases.length === 0) return
-  const missing = new Set(
-    await reached.control.missingBlobs(
-      releases.map(({ manifest }) => manifest),
-      client.signal,
-    ),
-  )
-  const kept = new Set((await client.blobs?.missing([...missing])) ?? missing)
-  const gone = releases.find(({ manifest }) => kept.has(manifest))
-  if (gone === undefined) return
-  throw new MakiError(
-    'MAKI_BLOB_MISSING',
-    `the files of the release of ${gone.domain} that would come back are not at ${reached.machine.name} any more`,
-    { hint: `maki release list ${gone.domain} shows the others; maki sync publishes anew.` },
-  )
 }
 
 function firstWords(operation: Operation): string {

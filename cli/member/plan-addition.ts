@@ -86,7 +86,8 @@ export function planAddition(
   return { change: isSame ? undefined : change, domains: all, notes }
 }
 
-function checkName(name: string): void {
+/** Throws MAKI_INVALID for what is no name that people could tell apart and type. */
+export function checkName(name: string): void {
   const refuse = (why: string) =>
     new MakiError('MAKI_INVALID', `${JSON.stringify(name)} is not a name for a member: ${why}`, {
       hint: 'Write a short one, like ann or ci.',

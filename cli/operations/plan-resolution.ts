@@ -11,8 +11,8 @@ import {
 } from '../../core/index.ts'
 import { planRestore } from '../release/rollback.ts'
 
-/** One side of a conflict, with the project that wrote it. */
-export type ChosenSide = Side & { readonly via: string | undefined }
+/** One side of a conflict, with the project that wrote it; `purged` is a release that its owner took back for good. */
+export type ChosenSide = Side & { readonly via: string | undefined; readonly purged: boolean }
 
 /**
  * The changes that settle a conflict with the value of one side: they have seen all sides, so nothing competes with them.
@@ -32,6 +32,11 @@ export function planResolution(state: State, key: Key, side: ChosenSide): readon
   if (parts?.kind === 'purge')
     throw refuse('both sides say what may be served again', `maki release purge ${parts.domain}`)
   if (parts?.kind === 'release' && side.value !== undefined) {
+    if (side.purged)
+      throw refuse(
+        `release ${shortId(side.operation)} was purged and is never served again`,
+        `maki release list ${parts.domain} shows the others.`,
+      )
     const release = side.value as ReleaseValue
     return planRestore(state, parts.domain, release, release.rollbackOf ?? side.operation)
   }

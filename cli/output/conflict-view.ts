@@ -1,5 +1,13 @@
-import { type Conflict, type Key, type MemberKey, type OperationId, type Side, shortId } from '../../core/index.ts'
-import type { Replica } from '../../replication/index.ts'
+import {
+  type Conflict,
+  findKeyParts,
+  type Key,
+  type MemberKey,
+  type OperationId,
+  type Side,
+  shortId,
+} from '../../core/index.ts'
+import { isPurged, listPurges, type ReleaseHistory, type Replica } from '../../replication/index.ts'
 import { readMemberNames } from '../member/member-names.ts'
 import { type ChosenSide, describeWayOut } from '../operations/plan-resolution.ts'
 import { readWritten } from '../operations/written.ts'
@@ -33,7 +41,7 @@ export interface ConflictView {
 
 /** By key. */
 export async function viewConflicts(
-  replica: Pick<Replica, 'fold' | 'read'>,
+  replica: SideSource & Pick<Replica, 'fold'>,
   conflicts: readonly Conflict[],
 ): Promise<readonly ConflictView[]> {
   const names = await readMemberNames(replica)
@@ -59,16 +67,20 @@ export async function viewConflicts(
   return views
 }
 
+type SideSource = ReleaseHistory & Pick<Replica, 'read'>
+
 /** The sides with the projects that wrote them. */
 export async function chooseSides(
-  replica: Pick<Replica, 'read'>,
+  replica: SideSource,
   key: Key,
   sides: readonly Side[],
 ): Promise<readonly ChosenSide[]> {
+  const parts = findKeyParts(key)
+  const purges = parts?.kind === 'release' ? await listPurges(replica, parts.domain) : []
   return Promise.all(
     sides.map(async (side) => {
       const written = await readWritten(replica, [[key, side.operation]])
-      return { ...side, via: written.get(key)?.via }
+      return { ...side, via: written.get(key)?.via, purged: isPurged(replica, side.operation, purges) }
     }),
   )
 }

@@ -59,6 +59,9 @@ export function findTime(text: string, nowMs?: number): number | undefined {
   if (!/^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?$/.test(trimmed)) return undefined
   const iso = trimmed.replace(' ', 'T')
   const isZoned = iso.length === 10 || /(Z|[+-]\d{2}:?\d{2})$/.test(iso.slice(10))
+  // V8 takes a 31st of February for the 3rd of March.
+  const [year, month, day] = iso.slice(0, 10).split('-').map(Number) as [number, number, number]
+  if (new Date(Date.UTC(year, month - 1, day)).getUTCDate() !== day) return undefined
   const atMs = Date.parse(isZoned ? iso : `${iso}Z`)
   return Number.isFinite(atMs) ? atMs : undefined
 }

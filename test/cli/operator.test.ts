@@ -1,4 +1,4 @@
-import { globSync, readFileSync, statSync } from 'node:fs'
+import { existsSync, globSync, readFileSync, statSync } from 'node:fs'
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
@@ -246,6 +246,9 @@ t.test('with all operators lost, a new laptop with the recovery key and a profil
     code: 4,
     stderr: /does not hold the recovery key/,
   })
+  for (const name of ['', 'a\nb'])
+    t.match(await laptop([...recoverWith(file).slice(0, -1), name, '--yes']), { code: 2, stderr: /not a name/ })
+  t.notOk(existsSync(join(cluster.directory, 'new', 'fresh', 'operator.key')), 'what was refused has made no key')
   t.match(await laptop([...recoverWith(file), '--revoke', 'owner']), { code: 2, stderr: /--revoke owner --yes\n$/ })
   const done = await laptop([...recoverWith(file), '--revoke', 'owner'], 'y')
   t.match(done, {

@@ -13,6 +13,7 @@ import type { ClusterClient } from '../../client/cluster-client.ts'
 import { readKeyFile } from '../../client/identity.ts'
 import { ensureProfileKey } from '../../client/profile-key.ts'
 import { listMembers, type MemberRow, requireMember } from '../../member/members.ts'
+import { checkName } from '../../member/plan-addition.ts'
 import { requireRemoval } from '../../member/require-removal.ts'
 import type { Style } from '../../output/style.ts'
 import { plainLine } from '../../output/text.ts'
@@ -56,16 +57,17 @@ export default class ClusterRecover extends MakiCommand<RecoverResult> {
 
   override async run(): Promise<RecoverResult> {
     const { flags } = await this.parse(ClusterRecover)
+    checkName(flags.name)
     const recovery = await readKeyFile(flags['recovery-key'])
     await using client = await this.openClient({ ...flags, key: undefined })
-    const { signer: own, isNew } = await ensureProfileKey(client.profile, this.host.runtime)
-    if (isNew) this.note(`Made a key for this computer: ${own.key}`)
     const { machine } = await client.exchange()
     if (!client.local.isKnown) throw client.unreachableError()
+    requireRecoveryKey(client, recovery.key, flags['recovery-key'])
+    const { signer: own, isNew } = await ensureProfileKey(client.profile, this.host.runtime)
+    if (isNew) this.note(`Made a key for this computer: ${own.key}`)
     this.note(
       machine === undefined ? 'Read the cluster from the copy on this computer.' : `Read the cluster from ${machine}.`,
     )
-    requireRecoveryKey(client, recovery.key, flags['recovery-key'])
     const { replica } = client.local
     const rows = await listMembers(replica)
     const lost = [...new Set((flags.revoke ?? []).map((typed) => requireMember(rows, typed)))]

@@ -9,6 +9,7 @@ import { describeChange } from '../../output/describe-change.ts'
 import type { Style } from '../../output/style.ts'
 import { messageFlag } from '../../program/arguments.ts'
 import { MakiCommand } from '../../program/base.ts'
+import { requireBlobs } from '../../release/require-blobs.ts'
 
 interface ResolveResult {
   readonly key: Key
@@ -57,6 +58,7 @@ export default class ConflictsResolve extends MakiCommand<ResolveResult> {
     const side = sides.find(({ operation }) => operation === taken)
     if (side === undefined) throw new Error(`${taken} is no side of ${key}`)
     const changes = planResolution(client.state, key, side)
+    await requireBlobs(client, changes)
     const removal = sides.find(({ value }) => value === undefined)
     if (findKeyParts(key)?.kind === 'domain' && side.value !== undefined && removal !== undefined)
       this.note(`What else the removal took stays away; maki undo ${shortId(removal.operation)} brings it back.`)

@@ -108,7 +108,7 @@ t.test('points in time as people type them', async (t) => {
     ['2026-11-20T08:30:15+02:00', '2026-11-20T06:30:15.000Z'],
   ]
   for (const [text, iso] of cases) t.equal(new Date(parseWhen(text, now)).toISOString(), iso, text)
-  for (const text of ['', 'soon', '7', '7y', '2026-13-01', '2026-11-20T25:00', '-7d', '1e3m']) {
+  for (const text of ['', 'soon', '7', '7y', '2026-13-01', '2026-02-31', '2026-11-20T25:00', '-7d', '1e3m']) {
     t.throws(() => parseWhen(text, now), { code: 'MAKI_USAGE' }, text)
   }
 })
