@@ -193,24 +193,28 @@ export class Activation implements AsyncDisposable {
     const made = pursuit.release?.manifest
     if (made !== undefined && (await store.sizes([made]))[0] !== undefined) return undefined
     const hashes = manifestsOf(plan)
-    const sizes = await store.sizes(hashes)
-    const missing = hashes.filter((_, i) => sizes[i] === undefined)
-    if (missing.length > 0)
-      await this.#fetch(
-        pursuit,
-        missing.map((hash) => ({ hash })),
-      )
-    return await this.#merges.run(async () => {
+    for (;;) {
+      const sizes = await store.sizes(hashes)
+      const missing = hashes.filter((_, i) => sizes[i] === undefined)
+      if (missing.length > 0)
+        await this.#fetch(
+          pursuit,
+          missing.map((hash) => ({ hash })),
+        )
       try {
-        const { release, bytes } = await assembleMerge(plan, store)
-        await store.put(release.manifest, oneChunk(bytes))
-        pursuit.release = release
-        return undefined
+        return await this.#merges.run(async () => {
+          const { release, bytes } = await assembleMerge(plan, store)
+          await store.put(release.manifest, oneChunk(bytes))
+          pursuit.release = release
+          return undefined
+        })
       } catch (error) {
-        if (error instanceof MakiError && HOPELESS.has(error.code)) return error.message
-        throw error
+        if (!(error instanceof MakiError) || !HOPELESS.has(error.code)) throw error
+        // What the disk has damaged is set aside by this, and fetched again.
+        const right = await Promise.all(hashes.map((hash) => store.examine(hash)))
+        if (pursuit.abort.signal.aborted || right.every((isRight) => isRight)) return error.message
       }
-    })
+    }
   }
 
   async #fetch(pursuit: Pursuit, blobs: readonly WantedBlob[]): Promise<void> {

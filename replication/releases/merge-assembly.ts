@@ -3,7 +3,9 @@ import {
   type BlobReader,
   describeMerge,
   type Hostname,
+  hashBlob,
   keys,
+  MakiError,
   Manifest,
   type Merge,
   type MergedRelease,
@@ -42,13 +44,32 @@ export function manifestsOf({ base, sides }: MergePlan): BlobHash[] {
   return [...new Set([...(base === undefined ? [] : [base]), ...sides].map(({ manifest }) => manifest))]
 }
 
+/** The files of all sides and the base together, for they are in memory together: two sides and a base of the largest site. */
+const MAX_FILES_READ = 3_000_000
+
 /**
  * Computes a merge from the manifests, which have to be at hand. Throws MAKI_BLOB_MISSING, MAKI_INVALID for a manifest that
- * is none, MAKI_TOO_LARGE.
+ * is none or has other bytes here, MAKI_TOO_LARGE.
  */
-export async function assembleMerge(plan: MergePlan, blobs: Pick<BlobReader, 'read'>): Promise<ComputedMerge> {
+export async function assembleMerge(
+  plan: MergePlan,
+  blobs: Pick<BlobReader, 'read'>,
+  maxFilesRead = MAX_FILES_READ,
+): Promise<ComputedMerge> {
   const manifests = new Map<BlobHash, Manifest>()
-  for (const hash of manifestsOf(plan)) manifests.set(hash, Manifest.decode(await blobs.read(hash)))
+  let files = 0
+  for (const hash of manifestsOf(plan)) {
+    const bytes = await blobs.read(hash)
+    // A bit that the disk flipped may leave a manifest that unpacks, and this node would merge what no other does.
+    if (hashBlob(bytes) !== hash) throw new MakiError('MAKI_INVALID', `the manifest ${hash} has other bytes here`)
+    const manifest = Manifest.decode(bytes)
+    manifests.set(hash, manifest)
+    files += manifest.fileCount
+    if (files > maxFilesRead)
+      throw new MakiError('MAKI_TOO_LARGE', `the releases have more than ${maxFilesRead} files together`, {
+        hint: 'Publish the site again: the next release ends the merge.',
+      })
+  }
   const merge = mergeReleases(plan, manifests)
   return { plan, merge, ...describeMerge(plan, merge) }
 }

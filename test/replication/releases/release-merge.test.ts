@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
@@ -16,6 +16,7 @@ import {
   silentLog,
 } from '../../../core/index.ts'
 import { Activation, BlobStore, computeMerge } from '../../../replication/index.ts'
+import { assembleMerge, findMergePlan } from '../../../replication/releases/merge-assembly.ts'
 import { testSigner } from '../../support/histories.ts'
 import { chunksOf, createBlob } from '../blob-support.ts'
 import { cluster } from '../chain.ts'
@@ -244,4 +245,32 @@ t.test('a merge that cannot be made is told, and nothing else is served instead'
   while (node.activation.unservable().length === 0) await nextTurn()
   t.match(node.activation.unservable(), [{ domain, missing: 0, reason: /not valid/ }])
   t.equal(node.activation.active().get(domain)?.id, first.id)
+})
+
+t.test('a side whose list of files the disk has altered is fetched again, not merged as it is', async (t) => {
+  const { set, first, sides } = history('merge')
+  const node = await startNode(t)
+  await putAll(node.store, base, left, right)
+  // Another list of files that unpacks: what is served without anybody noticing, and on this node alone.
+  await writeFile(node.store.path(left.manifest.hash), base.manifest.bytes)
+  await node.take(set, first, ...sides)
+  for (let i = 0; i < 20_000 && !node.wants.includes(left.manifest.hash); i++) await nextTurn()
+  t.ok(node.wants.includes(left.manifest.hash), 'asked for')
+  t.notOk(
+    node.served.some((release) => release !== null && isMerge(release)),
+    'no merge is served before',
+  )
+  await putSite(node.store, left)
+  t.match(await read(node.store, await node.until(isMerge)), { 'index.html': 'left', 'new.html': 'right' })
+})
+
+t.test('sides with more files than fit in memory together are not merged', async (t) => {
+  const { set, first, sides } = history('merge')
+  const node = await startNode(t)
+  await putAll(node.store, base, left, right)
+  await node.take(set, first, ...sides)
+  const plan = await findMergePlan(node.replica, domain)
+  if (plan === undefined) throw new Error('there is nothing to merge')
+  await t.resolves(assembleMerge(plan, node.store, 11))
+  await t.rejects(assembleMerge(plan, node.store, 10), { code: 'MAKI_TOO_LARGE', message: /more than 10 files/ })
 })
