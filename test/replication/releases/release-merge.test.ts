@@ -271,6 +271,6 @@ t.test('sides with more files than fit in memory together are not merged', async
   await node.take(set, first, ...sides)
   const plan = await findMergePlan(node.replica, domain)
   if (plan === undefined) throw new Error('there is nothing to merge')
-  await t.resolves(assembleMerge(plan, node.store, 11))
-  await t.rejects(assembleMerge(plan, node.store, 10), { code: 'MAKI_TOO_LARGE', message: /more than 10 files/ })
+  await t.resolves(assembleMerge(plan, node.store, 12))
+  await t.rejects(assembleMerge(plan, node.store, 11), { code: 'MAKI_TOO_LARGE', message: /more than 11 files/ })
 })
