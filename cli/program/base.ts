@@ -1,5 +1,5 @@
 import { Command, Flags } from '@oclif/core'
-import { type Log, type OperationId, silentLog } from '../../core/index.ts'
+import { type Log, type OperationId, shortId, silentLog } from '../../core/index.ts'
 import { ClusterClient, type ExchangeReport } from '../client/cluster-client.ts'
 import { quoteForShell } from '../client/identity.ts'
 import { findProfilePath, loadProfile, type Profile } from '../config/index.ts'
@@ -145,7 +145,12 @@ export abstract class MakiCommand<Result = unknown> extends Command {
 
   /** Exchanges after something was written, and says where it waits when it has reached no node. */
   protected async send(client: ClusterClient, made: OperationId): Promise<ExchangeReport> {
-    const report = await client.exchange(made)
+    const report = await client.exchange(made).catch((error: unknown) => {
+      // Silence would say that nothing was done, and the next command hands it over.
+      if (this.host.signal.aborted)
+        this.caution(`interrupted, and written already: the next command hands it over (maki undo ${shortId(made)})`)
+      throw error
+    })
     if (report.machine === undefined) {
       this.note(`${whyNotAsked(client)}${countWaiting(report.waiting.length)} here for the next exchange (maki push).`)
     }
