@@ -52,7 +52,7 @@ import { Verdicts, type VoidOperation } from './verdicts.ts'
  */
 export class Fold {
   readonly #operations: OperationTable
-  readonly #ancestry = new Ancestry()
+  readonly #ancestry = new Ancestry((operation) => this.#operations.headsOf(operation))
   readonly #heads = new Set<number>()
   readonly #histories: Histories
   readonly #sides: Sides

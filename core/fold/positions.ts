@@ -10,6 +10,8 @@ const BITS = 5
 const WIDTH = 1 << BITS
 /** The top branch is as wide as it takes: 32 slots for 32,768 chains, a few hundred for as many as fit in memory. */
 const LEVELS = 3
+/** What an array takes beside its items, in words of 8 bytes. */
+const BRANCH_WORDS = 6
 
 export function positionAt(positions: Positions, index: number): number | undefined {
   let branch: Branch | undefined = positions
@@ -31,6 +33,36 @@ export function maxPositions(a: Positions, b: Positions): Positions {
   return maxIn(a, b, LEVELS - 1)
 }
 
+/** The map of the positions that are not below 0, by index. */
+export function buildPositions(positions: readonly number[]): Positions {
+  let branches: Branch[] = []
+  const known = positions.map((position) => (position < 0 ? undefined : position))
+  for (let at = 0; at < known.length; at += WIDTH) branches.push(known.slice(at, at + WIDTH))
+  for (let level = 1; level < LEVELS - 1; level++) {
+    const lower = branches
+    branches = []
+    for (let at = 0; at < lower.length; at += WIDTH) branches.push(lower.slice(at, at + WIDTH))
+  }
+  return branches.length === 0 ? undefined : branches
+}
+
+/** What a map takes in words of 8 bytes, without the branches that it shares with one of the others. */
+export function wordsBeside(positions: Positions, others: readonly Positions[]): number {
+  return wordsIn(positions, others, LEVELS - 1)
+}
+
+function wordsIn(branch: Branch | undefined, others: readonly (Branch | undefined)[], level: number): number {
+  if (branch === undefined || others.includes(branch)) return 0
+  let words = BRANCH_WORDS + branch.length
+  if (level === 0) return words
+  for (const [slot, below] of branch.entries())
+    if (below !== undefined) {
+      const beside = others.map((other) => other?.[slot] as Branch | undefined)
+      words += wordsIn(below as Branch, beside, level - 1)
+    }
+  return words
+}
+
 function slotOf(index: number, level: number): number {
   const slot = index >>> (level * BITS)
   return level === LEVELS - 1 ? slot : slot & (WIDTH - 1)
@@ -49,6 +81,7 @@ function maxIn(a: Branch | undefined, b: Branch | undefined, level: number): Bra
   if (a === undefined) return b
   const result: (Branch | number | undefined)[] = []
   let sameAsA = a.length >= b.length
+  let sameAsB = b.length >= a.length
   for (let slot = 0; slot < Math.max(a.length, b.length); slot++) {
     const left = a[slot]
     const right = b[slot]
@@ -57,9 +90,12 @@ function maxIn(a: Branch | undefined, b: Branch | undefined, level: number): Bra
         ? maxNumber(left as number | undefined, right as number | undefined)
         : maxIn(left as Branch | undefined, right as Branch | undefined, level - 1)
     if (greater !== left) sameAsA = false
+    if (greater !== right) sameAsB = false
     result.push(greater)
   }
-  return sameAsA ? a : result
+  if (sameAsA) return a
+  // Copied, as it takes less than what grew item by item.
+  return sameAsB ? b : result.slice()
 }
 
 function maxNumber(a: number | undefined, b: number | undefined): number | undefined {

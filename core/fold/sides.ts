@@ -81,11 +81,15 @@ export class Sides {
 
   /** The greatest counted operation that touches the key and is an ancestor of its whole frontier. */
   findBase(key: Key): OperationId | undefined {
-    const sides = this.#histories.frontier(key).map((touch) => this.#histories.by(touch))
+    let common = [...this.#histories.touching(key)]
+    // Side by side: many questions about one operation are cheaper than one about each of many.
+    for (const touch of this.#histories.frontier(key)) {
+      const side = this.#histories.by(touch)
+      common = common.filter((number) => this.#ancestry.isAncestor(number, side))
+    }
     let base: number | undefined
-    for (const number of this.#histories.touching(key)) {
-      if (base !== undefined && this.#operations.compare(number, base) < 0) continue
-      if (sides.every((side) => this.#ancestry.isAncestor(number, side))) base = number
+    for (const number of common) {
+      if (base === undefined || this.#operations.compare(number, base) > 0) base = number
     }
     return base === undefined ? undefined : this.#operations.idOf(base)
   }
