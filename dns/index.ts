@@ -1,5 +1,38 @@
-export { answer } from './answer.ts'
-export { type BuiltZone, buildZone, listReplaced, type ZoneFault } from './build-zone.ts'
+export { answer } from './answer/index.ts'
+export {
+  buildResponse,
+  type Edns,
+  finishResponse,
+  type Header,
+  limitOf,
+  type Query,
+  type Question,
+  type ReadQuery,
+  type Response,
+  readQuery,
+  type Transport,
+} from './message/index.ts'
+export {
+  canonicalRecordValue,
+  checkRrset,
+  formatRdata,
+  MAX_TTL,
+  parseExplicitType,
+  parseRdata,
+  type Rdata,
+  type Rrset,
+  type Soa,
+} from './rdata/index.ts'
+export {
+  type DnsCounters,
+  type DnsServer,
+  type DnsServerOptions,
+  type Reply,
+  respond,
+  startDnsServer,
+  TCP_LIMITS,
+  type TcpLimits,
+} from './server/index.ts'
 export {
   EXPLICIT_TYPES,
   type ExplicitType,
@@ -8,24 +41,15 @@ export {
   type Rcode,
   type RecordType,
   TYPE_CODES,
-} from './codes.ts'
-export { finishResponse, limitOf, type Transport } from './finish-response.ts'
+} from './wire/index.ts'
 export {
-  buildResponse,
-  type Edns,
-  type Header,
-  type Query,
-  type Question,
-  type ReadQuery,
-  type Response,
-  readQuery,
-} from './message.ts'
-export { DnsProjection } from './projection.ts'
-export { formatRdata, parseRdata, type Rdata, type Soa } from './rdata.ts'
-export { canonicalRecordValue, checkRrset, MAX_TTL, parseExplicitType } from './record-value.ts'
-export { type Reply, respond } from './respond.ts'
-export type { DnsCounters } from './responder.ts'
-export type { Rrset } from './rrset.ts'
-export { type DnsServer, type DnsServerOptions, startDnsServer } from './server.ts'
-export { TCP_LIMITS, type TcpLimits } from './tcp.ts'
-export { type Lookup, lookUp, type Zone, ZoneTable } from './zone-table.ts'
+  type BuiltZone,
+  buildZone,
+  DnsProjection,
+  type Lookup,
+  listReplaced,
+  lookUp,
+  type Zone,
+  type ZoneFault,
+  ZoneTable,
+} from './zone/index.ts'

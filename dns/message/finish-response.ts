@@ -1,0 +1,174 @@
+import type { Rrset } from '../rdata/index.ts'
+import { type NameKey, OPT, parentName, RCODES } from '../wire/index.ts'
+import { HEADER_OCTETS, RECURSION_DESIRED_BIT, type Response } from './message.ts'
+
+/** How a message came; it decides how long the answer may be. */
+export type Transport = 'udp' | 'tcp'
+
+/** RFC 1035 section 4.2.1: what every asker can receive. */
+const PLAIN_UDP_OCTETS = 512
+/** What passes every path on the internet unfragmented (DNS flag day 2020); also what we say that we can receive. */
+export const EDNS_UDP_OCTETS = 1232
+const TCP_OCTETS = 65_535
+const OPT_OCTETS = 11
+
+const QR_BIT = 0x8000
+const AA_BIT = 0x0400
+const TC_BIT = 0x0200
+/** Offsets that a compression pointer can name (RFC 1035 section 4.1.4). */
+const MAX_POINTER = 0x3fff
+
+/** How many octets a response may have: over UDP what the asker and the path can take. */
+export function limitOf(response: Pick<Response, 'edns'>, transport: Transport): number {
+  if (transport === 'tcp') return TCP_OCTETS
+  if (response.edns === undefined) return PLAIN_UDP_OCTETS
+  return Math.min(Math.max(response.edns.udpSize, PLAIN_UDP_OCTETS), EDNS_UDP_OCTETS)
+}
+
+/**
+ * The one place where a response becomes bytes: header, question as it was asked, records with compressed owner names,
+ * OPT when the query had one. Never longer than `limitOf`: additional records are left out where they do not fit; when
+ * an answer or authority does not, all records go and TC asks for TCP (RFC 2181 section 9).
+ */
+export function finishResponse(response: Response, transport: Transport): Uint8Array {
+  const limit = limitOf(response, transport)
+  const reserved = response.edns === undefined ? 0 : OPT_OCTETS
+  const writer = new Writer(Math.min(limit, largestSize(response)) - reserved)
+  const { question } = response
+  if (question !== undefined) writer.putQuestion(question.name, question.wireName, question.type, question.class)
+  const start = writer.position
+  let truncated = false
+  let answers = 0
+  let authorities = 0
+  let additionals = 0
+  if (putAll(writer, response.answers) && putAll(writer, response.authorities)) {
+    answers = countRecords(response.answers)
+    authorities = countRecords(response.authorities)
+    for (const rrset of response.additionals) {
+      if (writer.putRrset(rrset)) additionals += rrset.records.length
+    }
+  } else {
+    writer.rewind(start)
+    truncated = true
+  }
+  const rcode = RCODES[response.rcode]
+  const bytes = writer.finish(reserved)
+  bytes.writeUInt16BE(response.id, 0)
+  bytes.writeUInt16BE(
+    QR_BIT |
+      (response.opcode << 11) |
+      (response.authoritative ? AA_BIT : 0) |
+      (truncated ? TC_BIT : 0) |
+      (response.recursionDesired ? RECURSION_DESIRED_BIT : 0) |
+      (rcode & 0xf),
+    2,
+  )
+  bytes.writeUInt16BE(question === undefined ? 0 : 1, 4)
+  bytes.writeUInt16BE(answers, 6)
+  bytes.writeUInt16BE(authorities, 8)
+  bytes.writeUInt16BE(additionals + (reserved === 0 ? 0 : 1), 10)
+  if (response.edns !== undefined) writeOpt(bytes, bytes.length - OPT_OCTETS, rcode, response.edns.dnssecOk)
+  return bytes
+}
+
+/** RFC 6891 section 6.1.2; the DO bit is copied (RFC 3225 section 3). */
+function writeOpt(bytes: Buffer, offset: number, rcode: number, dnssecOk: boolean): void {
+  bytes.writeUInt8(0, offset)
+  bytes.writeUInt16BE(OPT, offset + 1)
+  bytes.writeUInt16BE(EDNS_UDP_OCTETS, offset + 3)
+  bytes.writeUInt8(rcode >> 4, offset + 5)
+  bytes.writeUInt8(0, offset + 6)
+  bytes.writeUInt16BE(dnssecOk ? 0x8000 : 0, offset + 7)
+  bytes.writeUInt16BE(0, offset + 9)
+}
+
+const putAll = (writer: Writer, rrsets: readonly Rrset[]): boolean => rrsets.every((rrset) => writer.putRrset(rrset))
+
+const countRecords = (rrsets: readonly Rrset[]): number => rrsets.reduce((sum, rrset) => sum + rrset.records.length, 0)
+
+/** As if nothing but repeated owner names were compressed. */
+function largestSize(response: Response): number {
+  let octets = HEADER_OCTETS + OPT_OCTETS
+  if (response.question !== undefined) octets += response.question.wireName.length + 4
+  for (const section of [response.answers, response.authorities, response.additionals]) {
+    // A set that starts beyond the reach of pointers repeats its name in every record.
+    for (const rrset of section) octets += rrset.octets + rrset.records.length * (rrset.name.length + 2)
+  }
+  return octets
+}
+
+/** Writes into a buffer of fixed size, all of an RRset or nothing. */
+class Writer {
+  readonly #bytes: Buffer
+  readonly #limit: number
+  readonly #names = new Map<NameKey, number>()
+  #position = HEADER_OCTETS
+
+  constructor(limit: number) {
+    this.#limit = limit
+    this.#bytes = Buffer.allocUnsafe(limit + OPT_OCTETS)
+  }
+
+  get position(): number {
+    return this.#position
+  }
+
+  putQuestion(name: NameKey, wireName: Uint8Array, type: number, klass: number): void {
+    let offset = this.#position
+    this.#bytes.set(wireName, offset)
+    for (let key: NameKey | undefined = name; key !== undefined && key !== ''; key = parentName(key)) {
+      this.#names.set(key, offset)
+      offset += 1 + (wireName[offset - HEADER_OCTETS] ?? 0)
+    }
+    this.#position += wireName.length
+    this.#position = this.#bytes.writeUInt16BE(type, this.#position)
+    this.#position = this.#bytes.writeUInt16BE(klass, this.#position)
+  }
+
+  /** False, and nothing written, when the whole set does not fit. */
+  putRrset(rrset: Rrset): boolean {
+    const start = this.#position
+    for (const record of rrset.records) {
+      if (!this.#putName(rrset.name) || this.#position + record.length > this.#limit) {
+        this.rewind(start)
+        return false
+      }
+      this.#bytes.set(record, this.#position)
+      this.#position += record.length
+    }
+    return true
+  }
+
+  rewind(position: number): void {
+    this.#position = position
+    for (const [name, offset] of this.#names) if (offset >= position) this.#names.delete(name)
+  }
+
+  /** The bytes so far, with `more` octets after them that the caller fills. */
+  finish(more: number): Buffer {
+    return this.#bytes.subarray(0, this.#position + more)
+  }
+
+  #putName(name: NameKey): boolean {
+    let rest: NameKey | undefined = name
+    while (rest !== undefined && rest !== '') {
+      const known = this.#names.get(rest)
+      if (known !== undefined) {
+        if (this.#position + 2 > this.#limit) return false
+        this.#position = this.#bytes.writeUInt16BE(0xc000 | known, this.#position)
+        return true
+      }
+      const parent: NameKey | undefined = parentName(rest)
+      const length = parent === undefined || parent === '' ? rest.length : rest.length - parent.length - 1
+      if (this.#position + 1 + length > this.#limit) return false
+      if (this.#position <= MAX_POINTER) this.#names.set(rest, this.#position)
+      this.#bytes.writeUInt8(length, this.#position)
+      this.#bytes.write(rest.slice(0, length), this.#position + 1, 'latin1')
+      this.#position += 1 + length
+      rest = parent
+    }
+    if (this.#position + 1 > this.#limit) return false
+    this.#position = this.#bytes.writeUInt8(0, this.#position)
+    return true
+  }
+}

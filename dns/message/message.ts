@@ -1,0 +1,152 @@
+import type { Rrset } from '../rdata/index.ts'
+import { findWireName, type NameKey, OPCODE_QUERY, OPT, type Rcode, skipWireName } from '../wire/index.ts'
+
+/** The question as it was asked, its spelling included. */
+export interface Question {
+  readonly name: NameKey
+  readonly wireName: Uint8Array
+  readonly type: number
+  readonly class: number
+}
+
+/** What the asker's OPT record says (RFC 6891 section 6.1). */
+export interface Edns {
+  readonly version: number
+  /** Octets that the asker can receive over UDP. */
+  readonly udpSize: number
+  readonly dnssecOk: boolean
+}
+
+/** What every response repeats of its query. */
+export interface Header {
+  readonly id: number
+  readonly opcode: number
+  readonly recursionDesired: boolean
+}
+
+/** A query with the one question that we answer. */
+export interface Query extends Header {
+  readonly question: Question
+  readonly edns: Edns | undefined
+}
+
+/** A response as data; `finishResponse` makes bytes of it. */
+export interface Response extends Header {
+  readonly rcode: Rcode
+  readonly authoritative: boolean
+  readonly question: Question | undefined
+  readonly answers: readonly Rrset[]
+  readonly authorities: readonly Rrset[]
+  /** Left out where they do not fit. */
+  readonly additionals: readonly Rrset[]
+  /** The asker's; a response has an OPT record exactly when its query had one. */
+  readonly edns: Edns | undefined
+}
+
+/** What came of reading a message. */
+export type ReadQuery =
+  | { readonly kind: 'query'; readonly query: Query }
+  /** It can be told what is wrong. */
+  | { readonly kind: 'fault'; readonly response: Response; readonly malformed: boolean }
+  /** No header, or not a query: whoever answers responses can be made to talk to itself for ever. */
+  | { readonly kind: 'drop'; readonly malformed: boolean }
+
+export const HEADER_OCTETS = 12
+const RESPONSE_BIT = 0x8000
+export const RECURSION_DESIRED_BIT = 0x0100
+
+/**
+ * Reads the bytes of one message in one pass over them, following no compression pointers. An opcode other than QUERY
+ * is NOTIMP (RFC 1035 section 4.1.1). FORMERR: another number of questions than one (RFC 9619), records where a query
+ * has none, a broken or second OPT (RFC 6891 section 6.1.1), bytes missing or left over.
+ */
+export function readQuery(bytes: Uint8Array): ReadQuery {
+  if (bytes.length < HEADER_OCTETS) return { kind: 'drop', malformed: true }
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const flags = view.getUint16(2)
+  if ((flags & RESPONSE_BIT) !== 0) return { kind: 'drop', malformed: false }
+  const header: Header = {
+    id: view.getUint16(0),
+    opcode: (flags >> 11) & 0xf,
+    recursionDesired: (flags & RECURSION_DESIRED_BIT) !== 0,
+  }
+  if (header.opcode !== OPCODE_QUERY) {
+    return { kind: 'fault', response: buildResponse({ ...header, rcode: 'NOTIMP' }), malformed: false }
+  }
+  const fault = (question?: Question, edns?: Edns): ReadQuery => ({
+    kind: 'fault',
+    response: buildResponse({ ...header, rcode: 'FORMERR', question, edns }),
+    malformed: true,
+  })
+  if (view.getUint16(4) !== 1) return fault()
+  const read = findQuestion(bytes, view)
+  if (read === undefined) return fault()
+  const { question } = read
+  const counts = { answers: view.getUint16(6), authorities: view.getUint16(8), additionals: view.getUint16(10) }
+  const body = findRecords(view, bytes, read.end, counts.answers + counts.authorities, counts.additionals)
+  if (body === undefined) return fault(question)
+  // An IXFR query names its serial in the authority section (RFC 1995 section 3); nothing else has a use for one.
+  if (counts.answers > 0 || counts.authorities > 1) return fault(question, body.edns)
+  return { kind: 'query', query: { ...header, question, edns: body.edns } }
+}
+
+/** A response without records; `parts` fill in the rest. */
+export function buildResponse(parts: Header & Pick<Response, 'rcode'> & Partial<Response>): Response {
+  return {
+    authoritative: false,
+    question: undefined,
+    answers: [],
+    authorities: [],
+    additionals: [],
+    edns: undefined,
+    ...parts,
+  }
+}
+
+function findQuestion(bytes: Uint8Array, view: DataView): { question: Question; end: number } | undefined {
+  const name = findWireName(bytes, HEADER_OCTETS)
+  if (name === undefined || name.end + 4 > bytes.length) return undefined
+  const question: Question = {
+    name: name.key,
+    wireName: bytes.slice(HEADER_OCTETS, name.end),
+    type: view.getUint16(name.end),
+    class: view.getUint16(name.end + 2),
+  }
+  return { question, end: name.end + 4 }
+}
+
+/** Walks all records and reads the OPT among the additional ones. Undefined when they do not end where the message does. */
+function findRecords(
+  view: DataView,
+  bytes: Uint8Array,
+  start: number,
+  before: number,
+  additionals: number,
+): { edns: Edns | undefined } | undefined {
+  let offset = start
+  let edns: Edns | undefined
+  for (let index = 0; index < before + additionals; index++) {
+    const fixed = skipWireName(bytes, offset)
+    if (fixed === undefined || fixed + 10 > bytes.length) return undefined
+    const end = fixed + 10 + view.getUint16(fixed + 8)
+    if (end > bytes.length) return undefined
+    if (view.getUint16(fixed) === OPT) {
+      const isRoot = fixed === offset + 1
+      if (index < before || edns !== undefined || !isRoot || !areOptions(view, fixed + 10, end)) return undefined
+      edns = {
+        version: view.getUint8(fixed + 5),
+        udpSize: view.getUint16(fixed + 2),
+        dnssecOk: (view.getUint8(fixed + 6) & 0x80) !== 0,
+      }
+    }
+    offset = end
+  }
+  return offset === bytes.length ? { edns } : undefined
+}
+
+/** Code, length, data, again and again, exactly to the end (RFC 6891 section 6.1.2). */
+function areOptions(view: DataView, start: number, end: number): boolean {
+  let offset = start
+  while (offset + 4 <= end) offset += 4 + view.getUint16(offset + 2)
+  return offset === end
+}

@@ -1,0 +1,91 @@
+import type { Log } from '../../core/index.ts'
+import type { Transport } from '../message/index.ts'
+import { HEADER_OCTETS } from '../message/index.ts'
+import { RCODES, type Rcode } from '../wire/index.ts'
+import type { ZoneTable } from '../zone/index.ts'
+import { respond } from './respond.ts'
+
+/** Counts since the start, for metrics. */
+export interface DnsCounters {
+  /** Messages that were answered, by transport. */
+  readonly queries: Readonly<Record<Transport, number>>
+  readonly rcodes: Readonly<Record<Rcode, number>>
+  /** Messages that break the format: answered with FORMERR where a header could be read, else dropped. */
+  readonly malformed: number
+  /** Messages that got no answer: responses, pieces without a header, datagrams that could not be answered. */
+  readonly dropped: number
+  /** Messages that our own code failed on: always a bug, answered with SERVFAIL. */
+  readonly failed: number
+  /** TCP connections that were closed for being too many, in all or from one client. */
+  readonly shed: number
+}
+
+type Writable<T> = { -readonly [Key in keyof T]: T[Key] extends number ? number : Record<keyof T[Key], number> }
+
+/** What all sockets of a server do with a message: answers from the table of the moment, counts, and never throws. */
+export class Responder {
+  readonly #table: () => ZoneTable
+  readonly #log: Log
+  readonly #counters: Writable<DnsCounters> = {
+    queries: { udp: 0, tcp: 0 },
+    rcodes: Object.fromEntries(Object.keys(RCODES).map((rcode) => [rcode, 0])) as Record<Rcode, number>,
+    malformed: 0,
+    dropped: 0,
+    failed: 0,
+    shed: 0,
+  }
+
+  constructor(table: () => ZoneTable, log: Log) {
+    this.#table = table
+    this.#log = log
+  }
+
+  get counters(): DnsCounters {
+    const { queries, rcodes, ...rest } = this.#counters
+    return { queries: { ...queries }, rcodes: { ...rcodes }, ...rest }
+  }
+
+  /** The bytes to send back; undefined when nothing may be sent. */
+  reply(message: Uint8Array, transport: Transport): Uint8Array | undefined {
+    const counters = this.#counters
+    try {
+      const reply = respond(message, this.#table(), transport)
+      if (reply.malformed) counters.malformed += 1
+      if (reply.kind === 'drop') {
+        counters.dropped += 1
+        return undefined
+      }
+      counters.queries[transport] += 1
+      counters.rcodes[reply.rcode] += 1
+      return reply.bytes
+    } catch (error) {
+      counters.failed += 1
+      // Whoever found the message that does it can send it a million times: the log gets the 1st, 2nd, 4th, 8th.
+      if (Number.isInteger(Math.log2(counters.failed))) this.#log.error('dns.failed', { times: counters.failed, error })
+      counters.rcodes.SERVFAIL += 1
+      return buildServerFailure(message)
+    }
+  }
+
+  countDropped(): void {
+    this.#counters.dropped += 1
+  }
+
+  countMalformed(): void {
+    this.#counters.malformed += 1
+  }
+
+  countShed(): void {
+    this.#counters.shed += 1
+  }
+}
+
+function buildServerFailure(message: Uint8Array): Uint8Array | undefined {
+  const flags = message[2]
+  if (message.length < HEADER_OCTETS || flags === undefined || (flags & 0x80) !== 0) return undefined
+  const bytes = new Uint8Array(HEADER_OCTETS)
+  bytes.set(message.subarray(0, 2))
+  bytes[2] = 0x80 | (flags & 0x79)
+  bytes[3] = RCODES.SERVFAIL
+  return bytes
+}

@@ -1,0 +1,91 @@
+import { once } from 'node:events'
+import { createServer, isIPv6, type Socket } from 'node:net'
+import type { Runtime } from '../../core/index.ts'
+import { type ConnectionLimits, TcpConnection } from './tcp-connection.ts'
+import type { Listener, ListenOptions } from './udp.ts'
+
+/** What one server grants its TCP clients. */
+export interface TcpLimits extends ConnectionLimits {
+  /** A connection beyond them takes the place of the one that asked least recently. */
+  readonly maxConnections: number
+  /** One client's connections beyond them are closed at once. An IPv6 client is its /64. */
+  readonly maxConnectionsPerClient: number
+}
+
+/** RFC 7766 section 6.2 asks for limits of this kind and leaves the numbers to us. */
+export const TCP_LIMITS: TcpLimits = {
+  idleMs: 10_000,
+  maxAgeMs: 300_000,
+  maxConnections: 1000,
+  maxConnectionsPerClient: 50,
+}
+
+interface TcpOptions extends ListenOptions {
+  readonly runtime: Pick<Runtime, 'after'>
+  readonly limits: TcpLimits
+}
+
+/** Answers connections. Rejects with the system's error when the address cannot be had. */
+export async function listenTcp(options: TcpOptions): Promise<Listener> {
+  const { host, port, reusePort, responder, runtime, limits, log } = options
+  /** Least recently active first. */
+  const connections = new Set<TcpConnection>()
+  const perClient = new Map<string, number>()
+
+  const accept = (socket: Socket) => {
+    const client = clientOf(socket.remoteAddress)
+    const count = perClient.get(client) ?? 0
+    if (count >= limits.maxConnectionsPerClient) {
+      responder.countShed()
+      socket.on('error', () => {})
+      socket.destroy()
+      return
+    }
+    const [quietest] = connections
+    if (connections.size >= limits.maxConnections && quietest !== undefined) {
+      responder.countShed()
+      connections.delete(quietest)
+      quietest.close()
+    }
+    perClient.set(client, count + 1)
+    const connection: TcpConnection = new TcpConnection(socket, responder, runtime, limits, {
+      onActivity: () => {
+        if (connections.delete(connection)) connections.add(connection)
+      },
+      onClose: () => {
+        connections.delete(connection)
+        const left = (perClient.get(client) ?? 1) - 1
+        if (left === 0) perClient.delete(client)
+        else perClient.set(client, left)
+      },
+    })
+    connections.add(connection)
+  }
+
+  const server = createServer({ allowHalfOpen: true }, accept)
+  const listening = once(server, 'listening')
+  server.listen({ host, port, reusePort })
+  await listening
+  server.on('error', (error) => log.warn('dns.tcp.error', { host, port, error }))
+  const address = server.address()
+  return {
+    port: typeof address === 'object' && address !== null ? address.port : port,
+    async close() {
+      const closed = once(server, 'close')
+      server.close()
+      for (const connection of connections) connection.close()
+      await closed
+    },
+  }
+}
+
+/** Whoever holds one IPv6 address holds its /64. A socket that is gone already has no address; those share a limit. */
+export function clientOf(remoteAddress: string | undefined): string {
+  const address = (remoteAddress ?? '').replace(/^::ffff:(?=[0-9.]+$)/, '')
+  if (!isIPv6(address)) return address
+  const [head = '', tail] = (address.split('%')[0] ?? '').split('::')
+  const left = head === '' ? [] : head.split(':')
+  const right = tail === undefined || tail === '' ? [] : tail.split(':')
+  const zeros = tail === undefined ? 0 : Math.max(0, 8 - left.length - right.length)
+  return [...left, ...Array<string>(zeros).fill('0'), ...right].slice(0, 4).join(':')
+}

@@ -1,0 +1,27 @@
+export {
+  ANY,
+  AXFR,
+  CLASS_IN,
+  DS,
+  EXPLICIT_TYPES,
+  type ExplicitType,
+  formatType,
+  IXFR,
+  isExplicitType,
+  META_TYPES,
+  OPCODE_QUERY,
+  OPT,
+  RCODES,
+  type Rcode,
+  type RecordType,
+  TYPE_CODES,
+} from './codes.ts'
+export {
+  findWireName,
+  MAX_LABEL_OCTETS,
+  MAX_NAME_OCTETS,
+  type NameKey,
+  nameOctets,
+  parentName,
+  skipWireName,
+} from './wire-name.ts'
