@@ -24,9 +24,9 @@ import {
 /**
  * The newest schema of changes that this code knows. A change that is added or gets a new field raises it, with an
  * upcaster in `migrations/`. Schema 2: seals, certificates, functions and transforms of a release, holds and purges, a
- * node's announced schema.
+ * node's announced schema. Schema 3: RRsets that hold the addresses of the nodes.
  */
-export const SCHEMA = 2
+export const SCHEMA = 3
 
 /** How far a removal reaches: `retire` lets what the removed wrote concurrently count, `revoke` cuts it (key stolen). */
 const removal = v.picklist(['retire', 'revoke'])
@@ -82,7 +82,12 @@ const changeSchema = v.variant('kind', [
     type: recordType,
     ttl,
     /** RDATA in presentation format (RFC 1035 section 5.1), names absolute with the final dot, sorted, no duplicates. */
-    values: v.pipe(v.array(text(200_000)), v.minLength(1), v.maxLength(1000)),
+    values: v.pipe(v.array(text(200_000)), v.maxLength(1000)),
+    /**
+     * The set (type A or AAAA) holds the address of the node that is best for who asks, and has no values of its own.
+     * Since schema 3.
+     */
+    geo: v.optional(v.literal(true)),
     ...via,
   }),
   v.strictObject({ kind: v.literal('record.remove'), domain: hostname, name: ownerName, type: recordType, ...via }),
@@ -162,10 +167,21 @@ const schemaByKind = new Map<unknown, (typeof changeSchema.options)[number]>(
 export function readChange(input: unknown): { change: Change } | { fault: string } {
   const kind = typeof input === 'object' && input !== null && 'kind' in input ? input.kind : undefined
   const result = v.safeParse(schemaByKind.get(kind) ?? changeSchema, input)
-  if (result.success) return { change: result.output }
+  if (result.success) {
+    const fault = findMemberFault(result.output)
+    return fault === undefined ? { change: result.output } : { fault }
+  }
   const issue = result.issues[0]
   const path = v.getDotPath(issue)
   return { fault: path === null ? issue.message : `${path}: ${issue.message}` }
+}
+
+/** What one member demands of another. */
+function findMemberFault(change: Change): string | undefined {
+  if (change.kind !== 'record.set') return undefined
+  const empty = change.values.length === 0
+  if (change.geo === true && !empty) return 'values: a geographic RRset has no values of its own'
+  return empty && change.geo !== true ? 'values: at least one is expected' : undefined
 }
 
 /** Kinds that schema 1 did not have. */
@@ -184,6 +200,7 @@ const SINCE_SCHEMA_2: ReadonlySet<ChangeKind> = new Set([
  * could ever know.
  */
 export function schemaOf(change: Change): number {
+  if (change.kind === 'record.set' && change.geo !== undefined) return 3
   if (SINCE_SCHEMA_2.has(change.kind)) return 2
   if (change.kind === 'release.publish' && (change.functions ?? change.transforms) !== undefined) return 2
   if (change.kind === 'node.join' && change.schema !== undefined) return 2

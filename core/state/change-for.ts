@@ -51,8 +51,8 @@ export function changeFor(key: Key, value: unknown, options: ChangeForOptions = 
     case 'record': {
       const { domain, name, type } = parts
       if (gone) return { kind: 'record.remove', domain, name, type, ...via }
-      const { ttl, values } = value as RecordValue
-      return { kind: 'record.set', domain, name, type, ttl, values, ...via }
+      const { ttl, values, geo } = value as RecordValue
+      return { kind: 'record.set', domain, name, type, ttl, values, ...(geo === undefined ? {} : { geo }), ...via }
     }
     case 'release':
       return gone ? undefined : { kind: 'release.publish', domain: parts.domain, ...(value as ReleaseValue), ...via }

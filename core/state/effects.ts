@@ -92,7 +92,8 @@ function applyChange(change: Change, by: Pick<Operation, 'author' | 'stamp'>, wr
       return
     case 'record.set': {
       const { name, type, ttl, values } = change
-      write.set(keys.record(change.domain, name, type), { name, type, ttl, values })
+      const geo = change.geo === undefined ? {} : { geo: change.geo }
+      write.set(keys.record(change.domain, name, type), { name, type, ttl, values, ...geo })
       return
     }
     case 'record.remove':

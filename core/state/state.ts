@@ -25,7 +25,10 @@ export interface RecordValue {
   readonly name: OwnerName
   readonly type: string
   readonly ttl: number
+  /** Presentation format; empty exactly where `geo` is set. */
   readonly values: readonly string[]
+  /** The set holds the address of the node that is best for who asks. */
+  readonly geo?: true
 }
 export type ReleaseValue = Omit<ChangeOf<'release.publish'>, 'kind' | 'domain' | 'via'>
 export type CertificateValue = Omit<ChangeOf<'certificate.set'>, 'kind'>

@@ -96,7 +96,9 @@ export function randomChange(random: Random, signers: readonly Signer[]): Change
       }
     }
     default:
-      return { kind: 'record.set', domain, name, type: 'A', ttl: 300, values: [`192.0.2.${random.integer(4)}`], ...via }
+      return random.integer(6) === 0
+        ? { kind: 'record.set', domain, name, type: 'A', ttl: 300, values: [], geo: true, ...via }
+        : { kind: 'record.set', domain, name, type: 'A', ttl: 300, values: [`192.0.2.${random.integer(4)}`], ...via }
   }
 }
 

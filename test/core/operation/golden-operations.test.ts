@@ -63,7 +63,10 @@ const samples: Record<ChangeKind, readonly Record<string, unknown>[]> = {
   'domain.remove': [{ domain }],
   'alias.set': [{ domain, host: 'www.example.com', via: 'blog' }],
   'alias.remove': [{ domain, host: 'www.example.com' }],
-  'record.set': [{ domain, name: '@', type: 'MX', ttl: 300, values: ['10 mail.example.com.'], via: 'blog' }],
+  'record.set': [
+    { domain, name: '@', type: 'MX', ttl: 300, values: ['10 mail.example.com.'], via: 'blog' },
+    { domain, name: 'cdn', type: 'A', ttl: 60, values: [], geo: true },
+  ],
   'record.remove': [{ domain, name: 'www', type: 'TYPE65280' }],
   'release.publish': [
     { ...release, commit: 'abcdef0123', via: 'blog' },

@@ -31,7 +31,7 @@ for (const seed of seeds(20)) {
     for (let step = 0; step < 20; step++) {
       state.apply({ entries: [randomRecord(random)], touches: [[keys.domain(apex), step]] })
       // A module that was just loaded has read nothing before.
-      const fresh = (await import(`../../dns/build-zone.ts?${seed}-${step}`)) as { buildZone: typeof buildZone }
+      const fresh = (await import(`../../../dns/zone/build-zone.ts?${seed}-${step}`)) as { buildZone: typeof buildZone }
       t.strictSame(describe(buildZone(state, apex, [])), describe(fresh.buildZone(state, apex, [])))
     }
   })
