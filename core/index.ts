@@ -2,6 +2,8 @@ export * from './emitter.ts'
 export { decodeMessage, encodeBase32, encodeCanonical, isCanonical, isEncodingOf } from './encoding/index.ts'
 export * from './errors.ts'
 export * from './fold/index.ts'
+export * from './geo/index.ts'
+export * from './health/index.ts'
 export * from './ids.ts'
 export {
   compareMembers,

@@ -1,4 +1,5 @@
-export { answer } from './answer/index.ts'
+export type { AliasAddresses } from './alias/index.ts'
+export { type AnswerContext, answer } from './answer/index.ts'
 export {
   buildResponse,
   type Edns,
@@ -24,15 +25,16 @@ export {
   type Soa,
 } from './rdata/index.ts'
 export {
+  type AnswersMessages,
   type DnsCounters,
   type DnsServer,
   type DnsServerOptions,
-  type Reply,
-  respond,
   startDnsServer,
   TCP_LIMITS,
   type TcpLimits,
 } from './server/index.ts'
+export { NameService, type NameServiceOptions, type PlaceFiles, type Reply, respond } from './service/index.ts'
+export { type Candidate, type Choice, type Located, type Locator, nowhere, Steering } from './steering/index.ts'
 export {
   EXPLICIT_TYPES,
   type ExplicitType,

@@ -60,10 +60,23 @@ export const daemonSchema = v.object({
   dns: section({
     addr: v.optional(listen, '[::]:53'),
     tls_addr: v.optional(listen, '[::]:853'),
+    /** An MMDB file that tells where clients are, instead of the one that comes along (GeoLite2-City, say). */
     geolite_path: v.optional(filled(4096)),
+    /** Where a newer MMDB file is fetched from; nothing is fetched without it. */
+    geo_mirror: v.optional(webAddress),
+    geo_refresh_days: v.optional(whole(1, 365), 21),
+    /** A TOML file that says of networks where they are. */
     geo_override: v.optional(filled(4096)),
     /** How many addresses an answer has. */
     answers: v.optional(whole(1, 8), 1),
+    /** Equal answers a second to one network before the rest is dropped or cut short; 0 for no limit. */
+    rate_limit: v.optional(whole(0, 1_000_000), 50),
+    /** What a query with the NSID option is told (RFC 5001); nothing when empty. */
+    nsid: v.optional(v.pipe(v.string(), v.maxLength(128)), ''),
+    /** What `version.bind` is answered with; REFUSED when empty. */
+    version: v.optional(v.pipe(v.string(), v.maxLength(255)), ''),
+    /** Who resolves the targets of ALIAS records; the resolvers of the system when empty. */
+    resolvers: v.optional(v.array(endpoint), []),
   }),
   web: section({
     http_addr: v.optional(listen, '[::]:80'),
@@ -102,6 +115,8 @@ export const daemonSchema = v.object({
     email: v.optional(v.string(), ''),
     directory: v.optional(webAddress),
     staging: v.optional(v.boolean(), false),
+    /** Issuer names for CAA records (RFC 8659), where the directory is not a well-known one. */
+    caa_identities: v.optional(v.array(filled(253)), []),
     /** Days before expiry. */
     renewal_threshold: v.optional(whole(1, 365), 30),
     check_interval: v.optional(seconds, 300),

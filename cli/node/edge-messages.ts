@@ -1,5 +1,5 @@
-import type { BlobHash, ErrorShape, Hostname, Release, StateDelta } from '../../core/index.ts'
-import type { DnsCounters } from '../../dns/index.ts'
+import type { BlobHash, ErrorShape, Hostname, MemberKey, NodeStanding, Release, StateDelta } from '../../core/index.ts'
+import type { AliasAddresses, DnsCounters, NameServiceOptions } from '../../dns/index.ts'
 import type { HttpCounters } from '../../edge/index.ts'
 
 /** What an edge worker is started with; crosses a process boundary, so plain data only. */
@@ -8,10 +8,16 @@ export interface EdgeOptions {
   /** Where the blobs of this node lie; workers read them themselves. */
   readonly blobsDirectory: string
   /** Undefined: this part does not run. */
-  readonly dns: { readonly host: string; readonly port: number } | undefined
+  readonly dns: DnsOptions | undefined
   readonly http: HttpOptions | undefined
   /** SO_REUSEPORT: several workers own the same ports. */
   readonly reusePort: boolean
+}
+
+/** Where DNS listens, and what it answers with. */
+export interface DnsOptions extends Omit<NameServiceOptions, 'log' | 'runtime'> {
+  readonly host: string
+  readonly port: number
 }
 
 export interface HttpOptions {
@@ -42,8 +48,15 @@ export type EdgeMessage =
   | { readonly type: 'listen'; readonly call: number; readonly options: EdgeOptions }
   | { readonly type: 'state'; readonly delta: StateDelta }
   | { readonly type: 'activate'; readonly call: number; readonly domain: Hostname; readonly release: Release | null }
+  | { readonly type: 'standings'; readonly standings: Standings }
+  | { readonly type: 'aliases'; readonly addresses: readonly AliasAddresses[] }
+  /** Files of `places` have changed. */
+  | { readonly type: 'reload-places' }
   | { readonly type: 'count'; readonly call: number }
   | { readonly type: 'stop' }
+
+/** `NodeStandings` as it crosses a process boundary. */
+export type Standings = readonly (readonly [MemberKey, NodeStanding])[]
 
 export type EdgeReport =
   | { readonly type: 'done'; readonly call: number; readonly result: EdgeResult }
@@ -66,6 +79,12 @@ export interface Edge extends AsyncDisposable {
    */
   activate(domain: Hostname, release: Release | null): Promise<void>
   counters(): Promise<EdgeCounters>
+  /** Replaces what is known of every node; in effect as `apply` is. */
+  setStandings(standings: Standings): void
+  /** Replaces what the targets of ALIAS records resolved to; in effect as `apply` is. */
+  setAliases(addresses: readonly AliasAddresses[]): void
+  /** Reads the files of `places` again; questions are answered from the old ones until that is done. */
+  reloadPlaces(): void
   /** Answers what is under way, then ends. */
   close(): Promise<void>
 }

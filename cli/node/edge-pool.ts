@@ -11,8 +11,9 @@ import {
   type StateDelta,
   StateTable,
 } from '../../core/index.ts'
+import type { AliasAddresses } from '../../dns/index.ts'
 import { addCounts } from './counts.ts'
-import type { Edge, EdgeAddresses, EdgeCounters, EdgeOptions } from './edge-messages.ts'
+import type { Edge, EdgeAddresses, EdgeCounters, EdgeMessage, EdgeOptions, Standings } from './edge-messages.ts'
 import { WORKER_MARK, WorkerHandle } from './worker-handle.ts'
 
 interface PoolOptions {
@@ -41,6 +42,8 @@ export class EdgePool implements Edge {
   readonly #state = new StateTable()
   readonly #active = new Map<Hostname, Release | null>()
   readonly #workers = new Set<WorkerHandle>()
+  /** The last of each kind that replaces the one before, for workers to come. */
+  readonly #said = new Map<EdgeMessage['type'], EdgeMessage>()
   /** Started by `prepare` and told nothing yet. */
   #idle: WorkerHandle[] = []
   readonly #retries = new Set<() => void>()
@@ -72,6 +75,23 @@ export class EdgePool implements Edge {
   apply(delta: StateDelta): void {
     this.#state.apply(delta)
     for (const worker of this.#workers) worker.send({ type: 'state', delta })
+  }
+
+  setStandings(standings: Standings): void {
+    this.#say({ type: 'standings', standings })
+  }
+
+  setAliases(addresses: readonly AliasAddresses[]): void {
+    this.#say({ type: 'aliases', addresses })
+  }
+
+  reloadPlaces(): void {
+    for (const worker of this.#workers) worker.send({ type: 'reload-places' })
+  }
+
+  #say(message: EdgeMessage): void {
+    this.#said.set(message.type, message)
+    for (const worker of this.#workers) worker.send(message)
   }
 
   async activate(domain: Hostname, release: Release | null): Promise<void> {
@@ -117,6 +137,7 @@ export class EdgePool implements Edge {
     const worker = this.#takeIdle() ?? this.#fork()
     const startedAt = runtime.monotonic()
     worker.send({ type: 'state', delta: this.#state.snapshot() })
+    for (const message of this.#said.values()) worker.send(message)
     this.#workers.add(worker)
     await Promise.all([...this.#active].map(([domain, release]) => this.#activateOn(worker, domain, release)))
     let addresses: EdgeAddresses

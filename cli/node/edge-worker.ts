@@ -8,11 +8,11 @@ import {
   type StateDelta,
   StateTable,
 } from '../../core/index.ts'
-import { DnsProjection, type DnsServer, startDnsServer } from '../../dns/index.ts'
+import { type AliasAddresses, type DnsServer, NameService, startDnsServer } from '../../dns/index.ts'
 import { findLocalDomain, type HttpServer, SiteProjection, startHttpServer } from '../../edge/index.ts'
 import { openBlobReader } from '../../replication/index.ts'
 import { connectionLimit } from './connection-limit.ts'
-import type { Edge, EdgeAddresses, EdgeCounters, EdgeOptions } from './edge-messages.ts'
+import type { Edge, EdgeAddresses, EdgeCounters, EdgeOptions, Standings } from './edge-messages.ts'
 
 /** A blob that is mended is mended by then; one that is not is told of again. */
 const TELL_AGAIN_MS = 10_000
@@ -20,7 +20,7 @@ const TELL_AGAIN_MS = 10_000
 /** The tables and sockets of one worker: a mirror of the state, the two projections, and what answers from them. */
 export class EdgeWorker implements Edge {
   readonly #state = new StateTable()
-  readonly #dns: DnsProjection
+  readonly #names: NameService | undefined
   readonly #sites: SiteProjection
   readonly #owned = new AsyncDisposableStack()
   #dnsServer: DnsServer | undefined
@@ -36,7 +36,7 @@ export class EdgeWorker implements Edge {
     this.#options = options
     this.#ports = { runtime: ports.runtime, log: ports.log }
     this.#onBlobFailed = ports.onBlobFailed ?? (() => {})
-    this.#dns = new DnsProjection(ports.log)
+    this.#names = options.dns && new NameService({ ...options.dns, ...this.#ports })
     this.#sites = new SiteProjection({ blobs: openBlobReader(options.blobsDirectory), log: ports.log })
   }
 
@@ -44,9 +44,9 @@ export class EdgeWorker implements Edge {
   async listen(at: EdgeOptions = this.#options): Promise<EdgeAddresses> {
     const { dns, http, node, blobsDirectory, reusePort } = at
     try {
-      if (dns !== undefined) {
-        const table = () => this.#dns.table
-        this.#dnsServer = this.#owned.use(await startDnsServer({ ...this.#ports, ...dns, reusePort, table }))
+      const service = this.#names
+      if (dns !== undefined && service !== undefined) {
+        this.#dnsServer = this.#owned.use(await startDnsServer({ ...this.#ports, ...dns, reusePort, service }))
       }
       if (http !== undefined) {
         const { localHosts, ...limits } = http
@@ -78,7 +78,7 @@ export class EdgeWorker implements Edge {
   apply(delta: StateDelta): void {
     this.#state.apply(delta)
     const scopes = changedScopes(delta)
-    this.#dns.refresh(this.#state, scopes)
+    this.#names?.refresh(this.#state, scopes)
     this.#sites.refresh(this.#state, scopes)
   }
 
@@ -88,6 +88,18 @@ export class EdgeWorker implements Edge {
 
   async counters(): Promise<EdgeCounters> {
     return { dns: this.#dnsServer?.counters, http: this.#httpServer?.counters }
+  }
+
+  setStandings(standings: Standings): void {
+    this.#names?.setStandings(new Map(standings))
+  }
+
+  setAliases(addresses: readonly AliasAddresses[]): void {
+    this.#names?.setAliases(addresses)
+  }
+
+  reloadPlaces(): void {
+    this.#names?.reloadPlaces()
   }
 
   /** Once in a while for each blob, however many visitors ask for it. */

@@ -27,6 +27,7 @@ import { admissionRules, collectAdmission } from './admission.ts'
 import { SchemaAnnouncement } from './announce-schema.ts'
 import { NodeBackend } from './backend.ts'
 import { BlobCare } from './blob-care.ts'
+import { buildDnsOptions } from './dns-options.ts'
 import type { Edge, EdgeAddresses, EdgeOptions } from './edge-messages.ts'
 import { EdgePool } from './edge-pool.ts'
 import { EdgeWorker } from './edge-worker.ts'
@@ -170,11 +171,12 @@ function createEdge(
   folders: NodeFolders,
   onBlobFailed: (hash: BlobHash) => void,
 ): Edge {
-  const { web, dns, node } = config
+  const { web, node } = config
+  const workers = web.workers ?? availableParallelism()
   const edge: EdgeOptions = {
     node: node.name,
     blobsDirectory: folders.data,
-    dns: parts.dns ? dns.addr : undefined,
+    dns: parts.dns ? buildDnsOptions(config, workers, runtime) : undefined,
     http: parts.http
       ? {
           ...web.http_addr,
@@ -185,7 +187,6 @@ function createEdge(
       : undefined,
     reusePort: false,
   }
-  const workers = web.workers ?? availableParallelism()
   if (workers === 0) return new EdgeWorker(edge, { runtime, log, onBlobFailed })
   return new EdgePool({ edge, workers, register: folders.workers, runtime, log, onBlobFailed }).prepare()
 }

@@ -43,6 +43,12 @@ async function handle(message: EdgeMessage): Promise<void> {
         await worker.activate(message.domain, message.release)
         return undefined
       })
+    case 'standings':
+      return worker.setStandings(message.standings)
+    case 'aliases':
+      return worker.setAliases(message.addresses)
+    case 'reload-places':
+      return worker.reloadPlaces()
     case 'count':
       return await settle(message.call, () => worker.counters())
     case 'stop':

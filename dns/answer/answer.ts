@@ -3,6 +3,7 @@ import type { Rrset } from '../rdata/index.ts'
 import type { NameKey } from '../wire/index.ts'
 import { ANY, AXFR, CLASS_IN, DS, IXFR, META_TYPES, OPT, type Rcode, TYPE_CODES } from '../wire/index.ts'
 import { type Lookup, lookUp, type Zone, type ZoneTable } from '../zone/index.ts'
+import type { AnswerContext } from './answer-context.ts'
 
 /** How many CNAMEs are followed; a loop ends here at the latest, and MAX_RRSET_OCTETS leaves room for as many. */
 const MAX_CHAIN = 8
@@ -21,7 +22,7 @@ const ADDRESS_TYPES = [TYPE_CODES.A, TYPE_CODES.AAAA] as const
  *   leaves them, or does not end, is given as far as it was followed.
  * - NXDOMAIN and NODATA carry the SOA of the zone where the answer was looked for (RFC 2308 section 2).
  */
-export function answer(query: Query, table: ZoneTable): Response {
+export function answer(query: Query, { table }: AnswerContext): Response {
   const { question } = query
   const refusal = findRefusal(query)
   if (refusal !== undefined) return buildResponse({ ...query, rcode: refusal })

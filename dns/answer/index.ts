@@ -1,1 +1,2 @@
 export { answer } from './answer.ts'
+export type { AnswerContext } from './answer-context.ts'

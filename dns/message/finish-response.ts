@@ -1,9 +1,7 @@
 import type { Rrset } from '../rdata/index.ts'
 import { type NameKey, OPT, parentName, RCODES } from '../wire/index.ts'
+import type { Transport } from './asker.ts'
 import { HEADER_OCTETS, RECURSION_DESIRED_BIT, type Response } from './message.ts'
-
-/** How a message came; it decides how long the answer may be. */
-export type Transport = 'udp' | 'tcp'
 
 /** RFC 1035 section 4.2.1: what every asker can receive. */
 const PLAIN_UDP_OCTETS = 512

@@ -1,6 +1,8 @@
-export { finishResponse, limitOf, type Transport } from './finish-response.ts'
+export type { Asker, ClientSubnet, Transport } from './asker.ts'
+export { finishResponse, limitOf } from './finish-response.ts'
 export {
   buildResponse,
+  type Cookie,
   type Edns,
   HEADER_OCTETS,
   type Header,

@@ -1,5 +1,6 @@
 import type { Rrset } from '../rdata/index.ts'
 import { findWireName, type NameKey, OPCODE_QUERY, OPT, type Rcode, skipWireName } from '../wire/index.ts'
+import type { ClientSubnet } from './asker.ts'
 
 /** The question as it was asked, its spelling included. */
 export interface Question {
@@ -15,6 +16,16 @@ export interface Edns {
   /** Octets that the asker can receive over UDP. */
   readonly udpSize: number
   readonly dnssecOk: boolean
+  readonly clientSubnet: ClientSubnet | undefined
+  readonly cookie: Cookie | undefined
+  /** Asks which server answers (RFC 5001). */
+  readonly nsid: boolean
+}
+
+/** The COOKIE option of a query (RFC 7873 section 4): 8 octets, and 8 to 32 that a server gave before. */
+export interface Cookie {
+  readonly client: Uint8Array
+  readonly server: Uint8Array | undefined
 }
 
 /** What every response repeats of its query. */
@@ -41,6 +52,12 @@ export interface Response extends Header {
   readonly additionals: readonly Rrset[]
   /** The asker's; a response has an OPT record exactly when its query had one. */
   readonly edns: Edns | undefined
+  /** SCOPE PREFIX-LENGTH (RFC 7871 section 7.2.1), told exactly when the query named a client subnet. */
+  readonly scopePrefix: number
+  /** The whole COOKIE option to send. */
+  readonly cookie: Uint8Array | undefined
+  /** The whole NSID option to send. */
+  readonly nsid: string | undefined
 }
 
 /** What came of reading a message. */
@@ -99,6 +116,9 @@ export function buildResponse(parts: Header & Pick<Response, 'rcode'> & Partial<
     authorities: [],
     additionals: [],
     edns: undefined,
+    scopePrefix: 0,
+    cookie: undefined,
+    nsid: undefined,
     ...parts,
   }
 }
@@ -137,6 +157,9 @@ function findRecords(
         version: view.getUint8(fixed + 5),
         udpSize: view.getUint16(fixed + 2),
         dnssecOk: (view.getUint8(fixed + 6) & 0x80) !== 0,
+        clientSubnet: undefined,
+        cookie: undefined,
+        nsid: false,
       }
     }
     offset = end

@@ -1,9 +1,7 @@
 import type { Log } from '../../core/index.ts'
-import type { Transport } from '../message/index.ts'
-import { HEADER_OCTETS } from '../message/index.ts'
+import { type Asker, HEADER_OCTETS, type Transport } from '../message/index.ts'
+import type { Reply } from '../service/index.ts'
 import { RCODES, type Rcode } from '../wire/index.ts'
-import type { ZoneTable } from '../zone/index.ts'
-import { respond } from './respond.ts'
 
 /** Counts since the start, for metrics. */
 export interface DnsCounters {
@@ -20,11 +18,16 @@ export interface DnsCounters {
   readonly shed: number
 }
 
+/** Whoever answers messages; it may throw, which is a bug. */
+export interface AnswersMessages {
+  reply(message: Uint8Array, asker: Asker): Reply
+}
+
 type Writable<T> = { -readonly [Key in keyof T]: T[Key] extends number ? number : Record<keyof T[Key], number> }
 
 /** What all sockets of a server do with a message: answers from the table of the moment, counts, and never throws. */
 export class Responder {
-  readonly #table: () => ZoneTable
+  readonly #service: AnswersMessages
   readonly #log: Log
   readonly #counters: Writable<DnsCounters> = {
     queries: { udp: 0, tcp: 0 },
@@ -35,8 +38,8 @@ export class Responder {
     shed: 0,
   }
 
-  constructor(table: () => ZoneTable, log: Log) {
-    this.#table = table
+  constructor(service: AnswersMessages, log: Log) {
+    this.#service = service
     this.#log = log
   }
 
@@ -46,16 +49,16 @@ export class Responder {
   }
 
   /** The bytes to send back; undefined when nothing may be sent. */
-  reply(message: Uint8Array, transport: Transport): Uint8Array | undefined {
+  reply(message: Uint8Array, asker: Asker): Uint8Array | undefined {
     const counters = this.#counters
     try {
-      const reply = respond(message, this.#table(), transport)
+      const reply = this.#service.reply(message, asker)
       if (reply.malformed) counters.malformed += 1
       if (reply.kind === 'drop') {
         counters.dropped += 1
         return undefined
       }
-      counters.queries[transport] += 1
+      counters.queries[asker.transport] += 1
       counters.rcodes[reply.rcode] += 1
       return reply.bytes
     } catch (error) {

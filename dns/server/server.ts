@@ -1,13 +1,12 @@
 import { asMakiError, type Log, MakiError, type Runtime } from '../../core/index.ts'
-import type { ZoneTable } from '../zone/index.ts'
-import { type DnsCounters, Responder } from './responder.ts'
+import { type AnswersMessages, type DnsCounters, Responder } from './responder.ts'
 import { listenTcp, TCP_LIMITS, type TcpLimits } from './tcp.ts'
 import { type Listener, type ListenOptions, listenUdp } from './udp.ts'
 
 /** Where to listen and what to answer from. */
 export interface DnsServerOptions {
-  /** Asked for every message: the table of the moment. */
-  readonly table: () => ZoneTable
+  /** Asked for every message. */
+  readonly service: AnswersMessages
   /** An address of this machine; `::` becomes `0.0.0.0` where there is no IPv6. */
   readonly host: string
   /** 0 chooses one that is free for both UDP and TCP. */
@@ -36,7 +35,7 @@ const PORT_ATTEMPTS = 50
  * MAKI_CONFIG when the address cannot be bound for another reason; nothing stays open then.
  */
 export async function startDnsServer(options: DnsServerOptions): Promise<DnsServer> {
-  const responder = new Responder(options.table, options.log)
+  const responder = new Responder(options.service, options.log)
   const { host, listeners } = await listenAnyFamily(options, responder)
   let closing: Promise<void> | undefined
   const close = async () => {

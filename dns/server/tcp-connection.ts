@@ -1,5 +1,7 @@
 import type { Socket } from 'node:net'
 import type { Cancel, Runtime } from '../../core/index.ts'
+import type { Asker } from '../message/index.ts'
+import { plainAddress } from './plain-address.ts'
 import type { Responder } from './responder.ts'
 
 /** The length in front of every message (RFC 1035 section 4.2.2). */
@@ -31,6 +33,7 @@ export class TcpConnection {
   readonly #limits: ConnectionLimits
   readonly #hooks: ConnectionHooks
   readonly #cancelAge: Cancel
+  readonly #asker: Asker
   #cancelIdle: Cancel = () => {}
   /** Grows by doubling, so that neither bytes that trickle in nor lengths that promise much cost much. */
   #buffer = Buffer.alloc(0)
@@ -50,6 +53,7 @@ export class TcpConnection {
     this.#runtime = runtime
     this.#limits = limits
     this.#hooks = hooks
+    this.#asker = { address: plainAddress(socket.remoteAddress ?? ''), transport: 'tcp' }
     this.#cancelAge = runtime.after(limits.maxAgeMs, () => this.close())
     this.#restartIdle()
     socket.setNoDelay(true)
@@ -101,7 +105,7 @@ export class TcpConnection {
   #answerOne(message: Uint8Array): void {
     this.#restartIdle()
     this.#hooks.onActivity()
-    const bytes = this.#responder.reply(message, 'tcp')
+    const bytes = this.#responder.reply(message, this.#asker)
     if (bytes === undefined) {
       this.close()
       return

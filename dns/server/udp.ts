@@ -2,6 +2,7 @@ import { createSocket, type RemoteInfo } from 'node:dgram'
 import { once } from 'node:events'
 import { isIPv6 } from 'node:net'
 import type { Log } from '../../core/index.ts'
+import { plainAddress } from './plain-address.ts'
 import type { Responder } from './responder.ts'
 
 /** Where a transport listens, and who answers what it receives. */
@@ -36,7 +37,7 @@ export async function listenUdp({ host, port, reusePort, responder, log }: Liste
   const onMessage = (message: Buffer, from: RemoteInfo) => {
     // Nobody can receive at port 0, and sending there throws.
     if (from.port === 0 || socket.getSendQueueSize() > MAX_SEND_QUEUE_BYTES) return responder.countDropped()
-    const bytes = responder.reply(message, 'udp')
+    const bytes = responder.reply(message, { address: plainAddress(from.address), transport: 'udp' })
     if (bytes === undefined) return
     socket.send(bytes, from.port, from.address, (error) => {
       if (error !== null) responder.countDropped()

@@ -14,7 +14,16 @@ t.test('a name is enough; everything else has the documented default', async (t)
     node: { name: 'vector', data_dir: '/var/makiatto', is_nameserver: false, control: '/run/makiatto/control.sock' },
     wireguard: { interface: 'wawa0', port: 51880, bootstrap: [] },
     replication: { bootstrap: [] },
-    dns: { addr: { host: '::', port: 53 }, tls_addr: { host: '::', port: 853 }, answers: 1 },
+    dns: {
+      addr: { host: '::', port: 53 },
+      tls_addr: { host: '::', port: 853 },
+      answers: 1,
+      geo_refresh_days: 21,
+      rate_limit: 50,
+      nsid: '',
+      version: '',
+      resolvers: [],
+    },
     web: {
       http_addr: { host: '::', port: 80 },
       https_addr: { host: '::', port: 443 },
@@ -38,7 +47,14 @@ t.test('a name is enough; everything else has the documented default', async (t)
       default_max_memory_mb: 64,
       max_memory_mb: 512,
     },
-    acme: { enabled: true, email: '', staging: false, renewal_threshold: 30, check_interval: 300 },
+    acme: {
+      enabled: true,
+      email: '',
+      staging: false,
+      caa_identities: [],
+      renewal_threshold: 30,
+      check_interval: 300,
+    },
     health: {
       enabled: true,
       check_interval: 10,

@@ -116,6 +116,16 @@ const kinds: Record<string, (edge: EdgeOptions, register: string) => Edge> = {
 kinds['in two worker processes that were started before'] = (edge, register) =>
   new EdgePool({ edge, workers: 2, register, runtime: systemRuntime, log: silentLog }).prepare()
 
+const NAMES = {
+  answers: 1,
+  authorities: ['letsencrypt.org'],
+  places: { databases: [], overrides: undefined },
+  cookieSecret: '00'.repeat(16),
+  rateLimit: 0,
+  nsid: undefined,
+  version: undefined,
+}
+
 for (const [kind, start] of Object.entries(kinds)) {
   t.test(`an edge ${kind}`, async (t) => {
     const directory = t.testdir()
@@ -124,7 +134,7 @@ for (const [kind, start] of Object.entries(kinds)) {
     const options: EdgeOptions = {
       node: 'one',
       blobsDirectory: directory,
-      dns: socket,
+      dns: { ...socket, ...NAMES },
       http: { ...socket, maxConcurrentRequests: 100, requestTimeoutMs: 10_000, localHosts: false },
       reusePort: false,
     }
@@ -173,7 +183,7 @@ t.test('a worker that is killed is replaced and knows everything', async (t) => 
   const socket = { host: '127.0.0.1', port: 0 }
   const http = { ...socket, maxConcurrentRequests: 100, requestTimeoutMs: 10_000, localHosts: false }
   const edge = new EdgePool({
-    edge: { node: 'one', blobsDirectory: directory, dns: socket, http, reusePort: true },
+    edge: { node: 'one', blobsDirectory: directory, dns: { ...socket, ...NAMES }, http, reusePort: true },
     workers: 2,
     register,
     runtime: systemRuntime,

@@ -1,8 +1,9 @@
 import { type Answer, type DecodedPacket, decode, encode, type Packet, type RecordType } from 'dns-packet'
 import t from 'tap'
-import { respond } from '../../../dns/server/respond.ts'
+import { respond } from '../../../dns/service/respond.ts'
 import { buildZone } from '../../../dns/zone/build-zone.ts'
 import { ZoneTable } from '../../../dns/zone/zone-table.ts'
+import { contextOf } from '../answering.ts'
 import { aliasSet, ClusterState, domainSet, host, nodeJoin, recordSet } from '../cluster-state.ts'
 
 const cluster = new ClusterState()
@@ -71,7 +72,7 @@ function ask(name: string, type: RecordType | `UNKNOWN_${number}` | 'ANY', optio
 }
 
 function send(message: Uint8Array, transport: 'udp' | 'tcp' = 'udp'): Got {
-  const reply = respond(message, table, transport)
+  const reply = respond(message, contextOf({ table, transport }))
   if (reply.kind === 'drop') throw new Error('the message was dropped')
   const bytes = Buffer.from(reply.bytes)
   return { ...(decode(bytes) as Got), bytes }
@@ -287,10 +288,9 @@ t.test('a broken message is told so, if it is a query at all', async (t) => {
   t.strictSame(
     respond(
       changed((bytes) => bytes.writeUInt16BE(0x8000, 2)),
-      table,
-      'udp',
+      contextOf({ table }),
     ),
     { kind: 'drop', malformed: false },
   )
-  t.strictSame(respond(query.subarray(0, 11), table, 'udp'), { kind: 'drop', malformed: true })
+  t.strictSame(respond(query.subarray(0, 11), contextOf({ table })), { kind: 'drop', malformed: true })
 })

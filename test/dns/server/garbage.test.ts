@@ -1,9 +1,10 @@
 import { decode, encode, type RecordType } from 'dns-packet'
 import t from 'tap'
-import { respond } from '../../../dns/server/respond.ts'
+import { respond } from '../../../dns/service/respond.ts'
 import { buildZone } from '../../../dns/zone/build-zone.ts'
 import { ZoneTable } from '../../../dns/zone/zone-table.ts'
 import { createRandom, type Random, seeds } from '../../support/seeds.ts'
+import { contextOf } from '../answering.ts'
 import { ClusterState, domainSet, host, nodeJoin, recordSet } from '../cluster-state.ts'
 
 /** With 20 seeds, 100,000 messages. */
@@ -74,7 +75,7 @@ for (const seed of seeds(20)) {
       const message = randomMessage(random)
       const at = `message ${i}: ${Buffer.from(message).toString('hex')}`
       const transport = random.pick(['udp', 'tcp'] as const)
-      const reply = respond(message, table, transport)
+      const reply = respond(message, contextOf({ table, transport }))
       const isQuery = message.length >= 12 && ((message[2] ?? 0) & 0x80) === 0
       const outcome = reply.kind === 'send' ? reply.rcode : 'drop'
       outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1)

@@ -2,6 +2,7 @@ import { type Cancel, type Runtime, silentLog } from '../../../core/index.ts'
 import { type DnsServer, type DnsServerOptions, startDnsServer } from '../../../dns/server/server.ts'
 import { buildZone } from '../../../dns/zone/build-zone.ts'
 import { ZoneTable } from '../../../dns/zone/zone-table.ts'
+import { serviceOf } from '../answering.ts'
 import { aliasSet, ClusterState, domainSet, host, nodeJoin, recordSet } from '../cluster-state.ts'
 
 /** The zone that the socket tests ask about. */
@@ -46,7 +47,7 @@ export class ManualTimers implements Pick<Runtime, 'after'> {
 export function serve(options: Partial<DnsServerOptions> = {}): Promise<DnsServer> {
   const table = servedTable()
   return startDnsServer({
-    table: () => table,
+    service: serviceOf(() => table),
     host: '127.0.0.1',
     port: 0,
     log: silentLog,

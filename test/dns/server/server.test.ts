@@ -6,12 +6,13 @@ import { type Log, silentLog } from '../../../core/index.ts'
 import { clientOf } from '../../../dns/server/tcp.ts'
 import { ZoneTable } from '../../../dns/zone/zone-table.ts'
 import { createRandom, seeds } from '../../support/seeds.ts'
+import { serviceOf } from '../answering.ts'
 import { encodeQuery, frame, TcpClient, UdpClient } from '../dns-client.ts'
 import { ManualTimers, serve, servedTable } from './served-zone.ts'
 
 t.test('UDP and TCP answer on one port, from the table of the moment', async (t) => {
   let table = ZoneTable.empty
-  await using server = await serve({ table: () => table })
+  await using server = await serve({ service: serviceOf(() => table) })
   const udp = new UdpClient(server.address.port)
   const tcp = await TcpClient.open(server.address.port)
   t.teardown(() => [udp.close(), tcp.close()])
@@ -42,7 +43,7 @@ t.test('a fault of our own is answered with SERVFAIL and logged at 1, 2, 4 times
   const table = () => {
     throw new Error('broken')
   }
-  await using server = await serve({ table, log })
+  await using server = await serve({ service: serviceOf(table), log })
   const udp = new UdpClient(server.address.port)
   t.teardown(() => udp.close())
   for (let id = 1; id <= 5; id++)

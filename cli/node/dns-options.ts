@@ -1,0 +1,41 @@
+import type { Runtime } from '../../core/index.ts'
+import type { DaemonConfig } from '../config/index.ts'
+import type { DnsOptions } from './edge-messages.ts'
+
+const COOKIE_SECRET_BYTES = 16
+
+/** What the workers' DNS is told, of `workers` that share the port. */
+export function buildDnsOptions(
+  { dns, acme }: DaemonConfig,
+  workers: number,
+  runtime: Pick<Runtime, 'randomBytes'>,
+): DnsOptions {
+  return {
+    ...dns.addr,
+    answers: dns.answers,
+    authorities: listAuthorities(acme),
+    places: { databases: dns.geolite_path === undefined ? [] : [dns.geolite_path], overrides: dns.geo_override },
+    cookieSecret: Buffer.from(runtime.randomBytes(COOKIE_SECRET_BYTES)).toString('hex'),
+    // The kernel spreads clients over the workers, and each counts what it sees.
+    rateLimit: dns.rate_limit === 0 ? 0 : Math.max(1, Math.ceil(dns.rate_limit / Math.max(1, workers))),
+    nsid: dns.nsid === '' ? undefined : dns.nsid,
+    version: dns.version === '' ? undefined : dns.version,
+  }
+}
+
+/** Issuer names of certificate authorities by the host of their directory. */
+const WELL_KNOWN: Readonly<Record<string, string>> = {
+  'acme-v02.api.letsencrypt.org': 'letsencrypt.org',
+  'acme-staging-v02.api.letsencrypt.org': 'letsencrypt.org',
+  'acme.zerossl.com': 'sectigo.com',
+  'dv.acme-v02.api.pki.goog': 'pki.goog',
+  'dv.acme-v02.test-api.pki.goog': 'pki.goog',
+  'api.buypass.com': 'buypass.com',
+  'acme.ssl.com': 'ssl.com',
+}
+
+function listAuthorities({ directory, caa_identities }: DaemonConfig['acme']): readonly string[] {
+  if (caa_identities.length > 0) return caa_identities
+  const host = directory === undefined ? undefined : URL.parse(directory)?.hostname
+  return [WELL_KNOWN[host ?? 'acme-v02.api.letsencrypt.org'] ?? 'letsencrypt.org']
+}

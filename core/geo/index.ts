@@ -1,0 +1,1 @@
+export { distanceKm, type Place } from './place.ts'

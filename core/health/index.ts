@@ -1,0 +1,1 @@
+export type { AddressFamily, NodeStanding, NodeStandings, Standing } from './standing.ts'

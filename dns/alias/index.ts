@@ -1,0 +1,1 @@
+export type { AliasAddresses, AliasTable } from './alias-addresses.ts'
