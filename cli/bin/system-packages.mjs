@@ -1,6 +1,6 @@
 // The Debian packages that tests need. Without dependencies, since the system's Node runs it.
 import { spawnSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 /** A package, the command or the file by which we know that it is there, and why it is wanted. */
@@ -13,6 +13,13 @@ const PACKAGES = [
   { name: 'git', command: 'git', reason: 'end-to-end tests work in a fresh clone' },
   { name: 'gcc', command: 'cc', reason: 'the layer that shows what a power cut leaves is written in C' },
   { name: 'libc6-dev', file: '/usr/include/stdio.h', reason: 'so is it compiled' },
+  { name: 'knot', command: 'knotd', reason: 'another name server is asked the same questions about the same zone' },
+  { name: 'bind9-utils', command: 'named-checkzone', reason: 'zones that we write are read by others' },
+  { name: 'unbound', command: 'unbound', reason: 'a real resolver finds its way to the nodes' },
+  { name: 'zonemaster-cli', command: 'zonemaster-cli', reason: 'what registries check of a delegation is checked' },
+  { name: 'dnsperf', command: 'dnsperf', reason: 'zones change while questions pour in' },
+  { name: 'iproute2', command: 'ip', reason: 'nodes get networks of their own' },
+  { name: 'nftables', command: 'nft', reason: 'and these are cut' },
 ]
 
 /** Installs what is missing when root on Debian or Ubuntu; elsewhere says which tests will be skipped, and why. */
@@ -28,11 +35,25 @@ export function installTestPackages() {
   }
   say(`Installing what tests need:\n${why}`)
   apt(['update', '-q'])
-  const result = apt(['install', '-y', '-q', '--no-install-recommends', ...names])
+  const result = withoutStarting(() => apt(['install', '-y', '-q', '--no-install-recommends', ...names]))
   const still = missing.filter((entry) => !isHere(entry))
   if (still.length === 0) return
   say(`${result.stderr}\nThese packages could not be installed: ${still.map((entry) => entry.name).join(', ')}.
 The tests that need them will be skipped. To try again, type: ${command}`)
+}
+
+/** Asked by Debian's packages whether a service may start (deb-systemd-invoke(1p)). */
+const POLICY = '/usr/sbin/policy-rc.d'
+
+/** A name server that is installed for tests must not begin to serve this machine. */
+function withoutStarting(install) {
+  if (existsSync(POLICY)) return install()
+  writeFileSync(POLICY, '#!/bin/sh\nexit 101\n', { mode: 0o755 })
+  try {
+    return install()
+  } finally {
+    rmSync(POLICY, { force: true })
+  }
 }
 
 /** Runs apt-get without questions, waiting for another one that runs. */
