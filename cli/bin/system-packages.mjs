@@ -14,6 +14,7 @@ const PACKAGES = [
   { name: 'gcc', command: 'cc', reason: 'the layer that shows what a power cut leaves is written in C' },
   { name: 'libc6-dev', file: '/usr/include/stdio.h', reason: 'so is it compiled' },
   { name: 'knot', command: 'knotd', reason: 'another name server is asked the same questions about the same zone' },
+  { name: 'knot-dnssecutils', command: 'kzonecheck', reason: 'a second opinion on zones that we write' },
   { name: 'bind9-utils', command: 'named-checkzone', reason: 'zones that we write are read by others' },
   { name: 'unbound', command: 'unbound', reason: 'a real resolver finds its way to the nodes' },
   { name: 'zonemaster-cli', command: 'zonemaster-cli', reason: 'what registries check of a delegation is checked' },
