@@ -1,15 +1,49 @@
 /** Numbers of the DNS protocol, as registered with IANA (RFC 6895). */
 
-/** Record types that this code can put into a zone. */
-export const TYPE_CODES = { A: 1, NS: 2, CNAME: 5, SOA: 6, MX: 15, TXT: 16, AAAA: 28, CAA: 257 } as const
-export type RecordType = keyof typeof TYPE_CODES
+/** Record types whose data this code knows, with their numbers. */
+export const TYPE_CODES = {
+  A: 1,
+  NS: 2,
+  CNAME: 5,
+  SOA: 6,
+  PTR: 12,
+  MX: 15,
+  TXT: 16,
+  AAAA: 28,
+  SRV: 33,
+  DS: 43,
+  SSHFP: 44,
+  TLSA: 52,
+  SVCB: 64,
+  HTTPS: 65,
+  CAA: 257,
+} as const
+export type KnownType = keyof typeof TYPE_CODES
+/** A type without a name here (RFC 3597 section 5): its data is octets. Never written for a type that has one. */
+export type UnknownType = `TYPE${number}`
+/** Every type that a record can have on the wire. */
+export type RecordType = KnownType | UnknownType
 
-/** The types that an owner can write as explicit records; the others are made by us only. */
-export const EXPLICIT_TYPES = ['A', 'AAAA', 'CNAME', 'MX', 'TXT'] as const satisfies readonly RecordType[]
-export type ExplicitType = (typeof EXPLICIT_TYPES)[number]
-
-export const isExplicitType = (type: string): type is ExplicitType =>
-  (EXPLICIT_TYPES as readonly string[]).includes(type)
+/** The types that an owner can write by name. ALIAS is ours: no record of that type is ever sent. */
+export const EXPLICIT_TYPES = [
+  'A',
+  'AAAA',
+  'ALIAS',
+  'CAA',
+  'CNAME',
+  'DS',
+  'HTTPS',
+  'MX',
+  'NS',
+  'PTR',
+  'SRV',
+  'SSHFP',
+  'SVCB',
+  'TLSA',
+  'TXT',
+] as const satisfies readonly (KnownType | 'ALIAS')[]
+/** What an owner can write: those, and every type without a name that is data (`isDataType`). */
+export type ExplicitType = (typeof EXPLICIT_TYPES)[number] | UnknownType
 
 /** Types that exist in questions or in the additional section only (RFC 6895 section 3.1). */
 export const OPT = 41
@@ -27,9 +61,13 @@ export const OPCODE_QUERY = 0
 export const RCODES = { NOERROR: 0, FORMERR: 1, SERVFAIL: 2, NXDOMAIN: 3, NOTIMP: 4, REFUSED: 5, BADVERS: 16 } as const
 export type Rcode = keyof typeof RCODES
 
-const names = new Map<number, RecordType>(
-  (Object.keys(TYPE_CODES) as RecordType[]).map((type) => [TYPE_CODES[type], type]),
+const names = new Map<number, KnownType>(
+  (Object.keys(TYPE_CODES) as KnownType[]).map((type) => [TYPE_CODES[type], type]),
 )
 
 /** `MX` for 15; `TYPE65280` for what has no name here (RFC 3597 section 5). */
-export const formatType = (code: number): string => names.get(code) ?? `TYPE${code}`
+export const formatType = (code: number): RecordType => names.get(code) ?? `TYPE${code}`
+
+/** 15 for `MX`, 65280 for `TYPE65280`. */
+export const typeCode = (type: RecordType): number =>
+  Object.hasOwn(TYPE_CODES, type) ? TYPE_CODES[type as KnownType] : Number(type.slice('TYPE'.length))

@@ -1,13 +1,14 @@
 export {
   ANY,
   AXFR,
+  CLASS_CH,
   CLASS_IN,
   DS,
   EXPLICIT_TYPES,
   type ExplicitType,
   formatType,
   IXFR,
-  isExplicitType,
+  type KnownType,
   META_TYPES,
   OPCODE_QUERY,
   OPT,
@@ -15,9 +16,15 @@ export {
   type Rcode,
   type RecordType,
   TYPE_CODES,
+  typeCode,
+  type UnknownType,
 } from './codes.ts'
+export { findTypeFault, isExplicitType, OTHER_TYPES } from './type-registry.ts'
+export { ipOctets } from './ip-octets.ts'
+export { type SipDigest, SipHash } from './sip-hash.ts'
 export {
   findWireName,
+  encodeWireName,
   MAX_LABEL_OCTETS,
   MAX_NAME_OCTETS,
   type NameKey,

@@ -1,0 +1,51 @@
+/**
+ * The 4 octets of an IPv4 address or the 16 of an IPv6 one, from text that the system wrote or `net.isIP` accepted.
+ * Undefined for what is neither; a zone (`%eth0`) is left out.
+ */
+export function ipOctets(address: string): Uint8Array | undefined {
+  if (!address.includes(':')) return ipv4Octets(address)
+  const [plain = ''] = address.split('%', 1)
+  const [head = '', tail, extra] = plain.split('::')
+  if (extra !== undefined) return undefined
+  const left = pieces(head)
+  const right = tail === undefined ? [] : pieces(tail)
+  if (left === undefined || right === undefined) return undefined
+  const missing = 16 - left.length - right.length
+  if (tail === undefined ? missing !== 0 : missing < 2) return undefined
+  return Uint8Array.from([...left, ...new Array<number>(missing).fill(0), ...right])
+}
+
+function ipv4Octets(address: string): Uint8Array | undefined {
+  const octets = new Uint8Array(4)
+  let index = 0
+  let value = -1
+  for (let i = 0; i <= address.length; i++) {
+    const code = i === address.length ? 0x2e : address.charCodeAt(i)
+    if (code === 0x2e) {
+      if (value < 0 || index > 3) return undefined
+      octets[index++] = value
+      value = -1
+    } else if (code >= 0x30 && code <= 0x39) {
+      value = Math.max(value, 0) * 10 + code - 0x30
+      if (value > 255) return undefined
+    } else return undefined
+  }
+  return index === 4 ? octets : undefined
+}
+
+/** The octets of `2001:db8`, whose last piece may be `192.0.2.1`. */
+function pieces(text: string): number[] | undefined {
+  if (text === '') return []
+  const octets: number[] = []
+  for (const piece of text.split(':')) {
+    if (piece.includes('.')) {
+      const last = ipv4Octets(piece)
+      if (last === undefined) return undefined
+      octets.push(...last)
+    } else if (/^[0-9a-fA-F]{1,4}$/.test(piece)) {
+      const value = Number.parseInt(piece, 16)
+      octets.push(value >> 8, value & 0xff)
+    } else return undefined
+  }
+  return octets
+}
