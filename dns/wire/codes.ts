@@ -42,7 +42,7 @@ export const EXPLICIT_TYPES = [
   'TLSA',
   'TXT',
 ] as const satisfies readonly (KnownType | 'ALIAS')[]
-/** What an owner can write: those, and every type without a name that is data (`isDataType`). */
+/** What an owner can write: those, and every type without a name that no rule keeps (`isExplicitType`). */
 export type ExplicitType = (typeof EXPLICIT_TYPES)[number] | UnknownType
 
 /** Types that exist in questions or in the additional section only (RFC 6895 section 3.1). */
@@ -55,6 +55,8 @@ export const ANY = 255
 export const META_TYPES = { first: 128, last: 255 } as const
 
 export const CLASS_IN = 1
+/** Where a server tells about itself: `version.bind` (RFC 4892). */
+export const CLASS_CH = 3
 export const OPCODE_QUERY = 0
 
 /** Response codes; those above 15 need EDNS (RFC 6891 section 6.1.3). */

@@ -19,12 +19,12 @@ export {
   typeCode,
   type UnknownType,
 } from './codes.ts'
-export { findTypeFault, isExplicitType, OTHER_TYPES } from './type-registry.ts'
 export { ipOctets } from './ip-octets.ts'
 export { type SipDigest, SipHash } from './sip-hash.ts'
+export { findTypeFault, isExplicitType, OTHER_TYPES } from './type-registry.ts'
 export {
-  findWireName,
   encodeWireName,
+  findWireName,
   MAX_LABEL_OCTETS,
   MAX_NAME_OCTETS,
   type NameKey,

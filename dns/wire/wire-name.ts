@@ -16,6 +16,9 @@ export interface WireName {
   readonly end: number
 }
 
+const DOT = 0x2e
+const BACKSLASH = 0x5c
+
 const PLAIN: readonly (string | undefined)[] = Array.from({ length: 256 }, (_, octet) => {
   const character = String.fromCharCode(octet)
   return /[A-Za-z0-9_*-]/.test(character) ? character.toLowerCase() : undefined
@@ -43,6 +46,26 @@ export function findWireName(bytes: Uint8Array, start: number): WireName | undef
   }
 }
 
+/** The octets of a name, uncompressed: what `findWireName` reads, in lower case. The name is not too long. */
+export function encodeWireName(key: NameKey): Uint8Array {
+  if (key === '') return Uint8Array.of(0)
+  const bytes = new Uint8Array(key.length + 2)
+  let start = 0
+  let end = 1
+  for (let i = 0; i <= key.length; i++) {
+    const character = key.charCodeAt(i)
+    if (i === key.length || character === DOT) {
+      bytes[start] = end - start - 1
+      start = end
+      end += 1
+    } else if (character === BACKSLASH) {
+      bytes[end++] = Number(key.slice(i + 1, i + 4))
+      i += 3
+    } else bytes[end++] = character
+  }
+  return bytes.subarray(0, end)
+}
+
 /** Where a name ends that may be compressed; the pointer is not followed. Undefined when it runs over the end. */
 export function skipWireName(bytes: Uint8Array, start: number): number | undefined {
   let offset = start
@@ -56,8 +79,9 @@ export function skipWireName(bytes: Uint8Array, start: number): number | undefin
   }
 }
 
-/** Octets that a name without escapes takes up uncompressed. */
-export const nameOctets = (key: NameKey): number => (key === '' ? 1 : key.length + 2)
+/** Octets that a name takes up uncompressed. */
+export const nameOctets = (key: NameKey): number =>
+  key === '' ? 1 : key.includes('\\') ? encodeWireName(key).length : key.length + 2
 
 /** The name without its first label; undefined for the root. */
 export function parentName(key: NameKey): NameKey | undefined {
