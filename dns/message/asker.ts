@@ -15,4 +15,6 @@ export interface ClientSubnet {
   readonly sourcePrefix: number
   /** 4 or 16 octets. */
   readonly address: Uint8Array
+  /** FAMILY 0 was sent, which has no address: the other fields read as 0.0.0.0/0. */
+  readonly withoutFamily?: boolean
 }

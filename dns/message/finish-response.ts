@@ -1,6 +1,7 @@
 import type { Rrset } from '../rdata/index.ts'
 import { type NameKey, OPT, parentName, RCODES } from '../wire/index.ts'
-import type { Transport } from './asker.ts'
+import type { ClientSubnet, Transport } from './asker.ts'
+import { EDNS_OPTIONS, FAMILY_CODES, OPTION_HEADER_OCTETS, prefixOctets, SUBNET_FIXED_OCTETS } from './edns-options.ts'
 import { HEADER_OCTETS, RECURSION_DESIRED_BIT, type Response } from './message.ts'
 
 /** RFC 1035 section 4.2.1: what every asker can receive. */
@@ -9,6 +10,8 @@ const PLAIN_UDP_OCTETS = 512
 export const EDNS_UDP_OCTETS = 1232
 const TCP_OCTETS = 65_535
 const OPT_OCTETS = 11
+/** As the configuration allows it. */
+const MAX_NSID_OCTETS = 128
 
 const QR_BIT = 0x8000
 const AA_BIT = 0x0400
@@ -24,14 +27,16 @@ export function limitOf(response: Pick<Response, 'edns'>, transport: Transport):
 }
 
 /**
- * The one place where a response becomes bytes: header, question as it was asked, records with compressed owner names,
- * OPT when the query had one. Never longer than `limitOf`: additional records are left out where they do not fit; when
- * an answer or authority does not, all records go and TC asks for TCP (RFC 2181 section 9).
+ * The one place where a response becomes bytes: header, question as it was asked, records with compressed owner names
+ * (names inside their data are not: only the types of RFC 1035 could, RFC 3597 section 4), OPT and its options when the
+ * query had one. Never longer than `limitOf`: additional records are left out where they do not fit; when an answer or
+ * authority does not, all records go and TC asks for TCP (RFC 2181 section 9).
  */
 export function finishResponse(response: Response, transport: Transport): Uint8Array {
   const limit = limitOf(response, transport)
-  const reserved = response.edns === undefined ? 0 : OPT_OCTETS
-  const writer = new Writer(Math.min(limit, largestSize(response)) - reserved)
+  const options = listOptions(response)
+  const reserved = response.edns === undefined ? 0 : OPT_OCTETS + options.length
+  const writer = new Writer(Math.min(limit - reserved, largestSize(response)), reserved)
   const { question } = response
   if (question !== undefined) writer.putQuestion(question.name, question.wireName, question.type, question.class)
   const start = writer.position
@@ -65,19 +70,59 @@ export function finishResponse(response: Response, transport: Transport): Uint8A
   bytes.writeUInt16BE(answers, 6)
   bytes.writeUInt16BE(authorities, 8)
   bytes.writeUInt16BE(additionals + (reserved === 0 ? 0 : 1), 10)
-  if (response.edns !== undefined) writeOpt(bytes, bytes.length - OPT_OCTETS, rcode, response.edns.dnssecOk)
+  if (response.edns !== undefined) writeOpt(bytes, bytes.length - reserved, rcode, response.edns.dnssecOk, options)
   return bytes
 }
 
+/** With no records, which asks a client to come over TCP: as small as an answer can be. */
+export function cutResponse(response: Response): Uint8Array {
+  const { answers, authorities, additionals, nsid, ...head } = response
+  const bytes = finishResponse({ ...head, answers: [], authorities: [], additionals: [], nsid: undefined }, 'udp')
+  bytes[2] = (bytes[2] as number) | (TC_BIT >> 8)
+  return bytes
+}
+
+const NO_OCTETS = Buffer.alloc(0)
+
+/** The options of the OPT record, as it carries them. All together leave room for the longest question in 512 octets. */
+function listOptions({ edns, scopePrefix, cookie, nsid }: Response): Uint8Array {
+  if (edns === undefined || (edns.clientSubnet === undefined && cookie === undefined && nsid === undefined)) {
+    return NO_OCTETS
+  }
+  const options: Uint8Array[] = []
+  const put = (code: number, data: Uint8Array) => {
+    const header = Buffer.alloc(OPTION_HEADER_OCTETS)
+    header.writeUInt16BE(code, 0)
+    header.writeUInt16BE(data.length, 2)
+    options.push(header, data)
+  }
+  if (edns.clientSubnet !== undefined) put(EDNS_OPTIONS.CLIENT_SUBNET, subnetOption(edns.clientSubnet, scopePrefix))
+  if (cookie !== undefined) put(EDNS_OPTIONS.COOKIE, cookie)
+  if (nsid !== undefined) put(EDNS_OPTIONS.NSID, Buffer.from(nsid).subarray(0, MAX_NSID_OCTETS))
+  return Buffer.concat(options)
+}
+
+/** As it was asked, with how far the answer holds (RFC 7871 section 7.2.1); who asked not to be looked at hears 0. */
+function subnetOption({ family, sourcePrefix, address, withoutFamily }: ClientSubnet, scopePrefix: number): Uint8Array {
+  const octets = prefixOctets(sourcePrefix)
+  const data = Buffer.alloc(SUBNET_FIXED_OCTETS + octets)
+  data.writeUInt16BE(withoutFamily === true ? 0 : FAMILY_CODES[family], 0)
+  data.writeUInt8(sourcePrefix, 2)
+  data.writeUInt8(sourcePrefix === 0 ? 0 : Math.min(scopePrefix, address.length * 8), 3)
+  data.set(address.subarray(0, octets), SUBNET_FIXED_OCTETS)
+  return data
+}
+
 /** RFC 6891 section 6.1.2; the DO bit is copied (RFC 3225 section 3). */
-function writeOpt(bytes: Buffer, offset: number, rcode: number, dnssecOk: boolean): void {
+function writeOpt(bytes: Buffer, offset: number, rcode: number, dnssecOk: boolean, options: Uint8Array): void {
   bytes.writeUInt8(0, offset)
   bytes.writeUInt16BE(OPT, offset + 1)
   bytes.writeUInt16BE(EDNS_UDP_OCTETS, offset + 3)
   bytes.writeUInt8(rcode >> 4, offset + 5)
   bytes.writeUInt8(0, offset + 6)
   bytes.writeUInt16BE(dnssecOk ? 0x8000 : 0, offset + 7)
-  bytes.writeUInt16BE(0, offset + 9)
+  bytes.writeUInt16BE(options.length, offset + 9)
+  bytes.set(options, offset + OPT_OCTETS)
 }
 
 const putAll = (writer: Writer, rrsets: readonly Rrset[]): boolean => rrsets.every((rrset) => writer.putRrset(rrset))
@@ -86,7 +131,7 @@ const countRecords = (rrsets: readonly Rrset[]): number => rrsets.reduce((sum, r
 
 /** As if nothing but repeated owner names were compressed. */
 function largestSize(response: Response): number {
-  let octets = HEADER_OCTETS + OPT_OCTETS
+  let octets = HEADER_OCTETS
   if (response.question !== undefined) octets += response.question.wireName.length + 4
   for (const section of [response.answers, response.authorities, response.additionals]) {
     // A set that starts beyond the reach of pointers repeats its name in every record.
@@ -102,9 +147,10 @@ class Writer {
   readonly #names = new Map<NameKey, number>()
   #position = HEADER_OCTETS
 
-  constructor(limit: number) {
+  /** `limit` octets, and room for `more` after them. */
+  constructor(limit: number, more: number) {
     this.#limit = limit
-    this.#bytes = Buffer.allocUnsafe(limit + OPT_OCTETS)
+    this.#bytes = Buffer.allocUnsafe(limit + more)
   }
 
   get position(): number {

@@ -1,8 +1,8 @@
 export type { Asker, ClientSubnet, Transport } from './asker.ts'
-export { finishResponse, limitOf } from './finish-response.ts'
+export type { Cookie } from './edns-options.ts'
+export { cutResponse, finishResponse, limitOf } from './finish-response.ts'
 export {
   buildResponse,
-  type Cookie,
   type Edns,
   HEADER_OCTETS,
   type Header,
@@ -12,3 +12,4 @@ export {
   type Response,
   readQuery,
 } from './message.ts'
+export { type CookieStanding, type JudgedCookie, ServerCookies } from './server-cookie.ts'

@@ -1,6 +1,6 @@
 import type { Rrset } from '../rdata/index.ts'
 import { findWireName, type NameKey, OPCODE_QUERY, OPT, type Rcode, skipWireName } from '../wire/index.ts'
-import type { ClientSubnet } from './asker.ts'
+import { type EdnsOptions, NO_OPTIONS, readEdnsOptions } from './edns-options.ts'
 
 /** The question as it was asked, its spelling included. */
 export interface Question {
@@ -11,21 +11,11 @@ export interface Question {
 }
 
 /** What the asker's OPT record says (RFC 6891 section 6.1). */
-export interface Edns {
+export interface Edns extends EdnsOptions {
   readonly version: number
   /** Octets that the asker can receive over UDP. */
   readonly udpSize: number
   readonly dnssecOk: boolean
-  readonly clientSubnet: ClientSubnet | undefined
-  readonly cookie: Cookie | undefined
-  /** Asks which server answers (RFC 5001). */
-  readonly nsid: boolean
-}
-
-/** The COOKIE option of a query (RFC 7873 section 4): 8 octets, and 8 to 32 that a server gave before. */
-export interface Cookie {
-  readonly client: Uint8Array
-  readonly server: Uint8Array | undefined
 }
 
 /** What every response repeats of its query. */
@@ -75,7 +65,8 @@ export const RECURSION_DESIRED_BIT = 0x0100
 /**
  * Reads the bytes of one message in one pass over them, following no compression pointers. An opcode other than QUERY
  * is NOTIMP (RFC 1035 section 4.1.1). FORMERR: another number of questions than one (RFC 9619), records where a query
- * has none, a broken or second OPT (RFC 6891 section 6.1.1), bytes missing or left over.
+ * has none, a broken or second OPT (RFC 6891 section 6.1.1) or option,
+ * bytes missing or left over. Neither the header's Z, AD and CD nor flags of EDNS but DO are looked at.
  */
 export function readQuery(bytes: Uint8Array): ReadQuery {
   if (bytes.length < HEADER_OCTETS) return { kind: 'drop', malformed: true }
@@ -100,8 +91,8 @@ export function readQuery(bytes: Uint8Array): ReadQuery {
   if (read === undefined) return fault()
   const { question } = read
   const counts = { answers: view.getUint16(6), authorities: view.getUint16(8), additionals: view.getUint16(10) }
-  const body = findRecords(view, bytes, read.end, counts.answers + counts.authorities, counts.additionals)
-  if (body === undefined) return fault(question)
+  const body = readBody(view, bytes, read.end, counts.answers + counts.authorities, counts.additionals)
+  if (!body.isWhole) return fault(question, body.edns)
   // An IXFR query names its serial in the authority section (RFC 1995 section 3); nothing else has a use for one.
   if (counts.answers > 0 || counts.authorities > 1) return fault(question, body.edns)
   return { kind: 'query', query: { ...header, question, edns: body.edns } }
@@ -135,41 +126,37 @@ function findQuestion(bytes: Uint8Array, view: DataView): { question: Question; 
   return { question, end: name.end + 4 }
 }
 
-/** Walks all records and reads the OPT among the additional ones. Undefined when they do not end where the message does. */
-function findRecords(
-  view: DataView,
-  bytes: Uint8Array,
-  start: number,
-  before: number,
-  additionals: number,
-): { edns: Edns | undefined } | undefined {
+/** What the records after the question say. */
+interface Body {
+  /** Of the first OPT, also when something else is wrong: a query with OPT is answered with OPT (RFC 6891 section 7). */
+  readonly edns: Edns | undefined
+  readonly isWhole: boolean
+}
+
+/** Walks all records and reads the OPT among the additional ones; whole are they when they end where the message does. */
+function readBody(view: DataView, bytes: Uint8Array, start: number, before: number, additionals: number): Body {
   let offset = start
   let edns: Edns | undefined
   for (let index = 0; index < before + additionals; index++) {
     const fixed = skipWireName(bytes, offset)
-    if (fixed === undefined || fixed + 10 > bytes.length) return undefined
+    if (fixed === undefined || fixed + 10 > bytes.length) return { edns, isWhole: false }
     const end = fixed + 10 + view.getUint16(fixed + 8)
-    if (end > bytes.length) return undefined
+    if (end > bytes.length) return { edns, isWhole: false }
     if (view.getUint16(fixed) === OPT) {
       const isRoot = fixed === offset + 1
-      if (index < before || edns !== undefined || !isRoot || !areOptions(view, fixed + 10, end)) return undefined
+      if (index < before || edns !== undefined || !isRoot) return { edns, isWhole: false }
+      const version = view.getUint8(fixed + 5)
+      // What a later version puts there is not ours to judge: it is told BADVERS.
+      const options = version > 0 ? NO_OPTIONS : readEdnsOptions(bytes, fixed + 10, end)
       edns = {
-        version: view.getUint8(fixed + 5),
+        version,
         udpSize: view.getUint16(fixed + 2),
         dnssecOk: (view.getUint8(fixed + 6) & 0x80) !== 0,
-        clientSubnet: undefined,
-        cookie: undefined,
-        nsid: false,
+        ...(options ?? NO_OPTIONS),
       }
+      if (options === undefined) return { edns, isWhole: false }
     }
     offset = end
   }
-  return offset === bytes.length ? { edns } : undefined
-}
-
-/** Code, length, data, again and again, exactly to the end (RFC 6891 section 6.1.2). */
-function areOptions(view: DataView, start: number, end: number): boolean {
-  let offset = start
-  while (offset + 4 <= end) offset += 4 + view.getUint16(offset + 2)
-  return offset === end
+  return { edns, isWhole: offset === bytes.length }
 }
