@@ -1,4 +1,17 @@
-export type { AliasAddresses } from './alias/index.ts'
+export {
+  ALIAS_TTL,
+  type AliasAddresses,
+  type AliasCounts,
+  type AliasEntry,
+  type AliasLookup,
+  type AliasOutcome,
+  AliasResolver,
+  type AliasResolverOptions,
+  AliasTargets,
+  type FamilyOutcome,
+  isPublicAddress,
+  MAX_ALIAS_ADDRESSES,
+} from './alias/index.ts'
 export { type AnswerContext, answer } from './answer/index.ts'
 export {
   buildResponse,

@@ -63,6 +63,23 @@ export interface ClusterStatus {
   readonly exposed: readonly SealedThing[]
   /** What the store of this node lost, until it has compared with another node; absent when it is whole. */
   readonly damaged?: { readonly readable: number; readonly lost: number; readonly gone?: true }
+  /** What the targets of ALIAS records resolve to at this node; absent where it answers no DNS. */
+  readonly aliases?: readonly AliasStatus[]
+}
+
+/** The target of an ALIAS record, as the node that answers knows it. */
+export interface AliasStatus {
+  /** Without the final dot. */
+  readonly target: string
+  /** What is answered. */
+  readonly ipv4: readonly string[]
+  readonly ipv6: readonly string[]
+  /** When that was resolved, ISO 8601; null before the first time. */
+  readonly since: string | null
+  /** Why it is not looked up well now, and since when; what was resolved last is answered meanwhile. */
+  readonly failing: { readonly since: string; readonly reason: string } | null
+  /** Addresses of the target that are not public, and so are not answered. */
+  readonly refused: readonly string[]
 }
 
 export interface ConflictSummary {

@@ -1,11 +1,12 @@
 import { isIP } from 'node:net'
 import * as v from 'valibot'
 import { parseClusterId, parseNodeName } from '../../core/index.ts'
-import { parseEndpoint, parseListenAddress } from './listen-address.ts'
+import { parseEndpoint, parseListenAddress, parseResolver } from './listen-address.ts'
 import { filled, ip, parsedBy, port, whole, within } from './values.ts'
 
 const listen = parsedBy(parseListenAddress)
 const endpoint = parsedBy(parseEndpoint)
+const resolver = parsedBy(parseResolver)
 const webAddress = v.pipe(
   v.string(),
   v.check((text) => URL.parse(text) !== null, 'an address is expected, like "https://…"'),
@@ -76,7 +77,7 @@ export const daemonSchema = v.object({
     /** What `version.bind` is answered with; REFUSED when empty. */
     version: v.optional(v.pipe(v.string(), v.maxLength(255)), ''),
     /** Who resolves the targets of ALIAS records; the resolvers of the system when empty. */
-    resolvers: v.optional(v.array(endpoint), []),
+    resolvers: v.optional(v.array(resolver), []),
   }),
   web: section({
     http_addr: v.optional(listen, '[::]:80'),

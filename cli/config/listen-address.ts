@@ -24,6 +24,14 @@ export function parseEndpoint(text: string): ListenAddress {
   return { host, port }
 }
 
+/** `9.9.9.9`, `[2620:fe::fe]:53`, `127.0.0.1:5353`: a DNS resolver, at port 53 unless it says otherwise. Throws MAKI_INVALID. */
+export function parseResolver(text: string): ListenAddress {
+  if (isIP(text) !== 0) return { host: text, port: 53 }
+  const { host, port } = splitHostPort(text, 1)
+  if (isIP(host) === 0) throw refuse(text, 'its host is not an IP address')
+  return { host, port }
+}
+
 export const formatListenAddress = ({ host, port }: ListenAddress): string =>
   host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
 

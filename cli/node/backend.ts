@@ -26,6 +26,7 @@ import { describeStandings } from '../operations/standings.ts'
 import type { BlobCare } from './blob-care.ts'
 import type { Edge } from './edge-messages.ts'
 import { formatMetrics } from './metrics.ts'
+import type { NodeAliases } from './node-aliases.ts'
 import type { NodeSeals } from './node-seals.ts'
 import { foldUntil } from './past.ts'
 import type { Presence } from './presence.ts'
@@ -42,6 +43,8 @@ export interface BackendPorts {
   readonly seals: NodeSeals
   readonly activation: Activation
   readonly care: BlobCare
+  /** Undefined where this node answers no DNS. */
+  readonly aliases: NodeAliases | undefined
   readonly self: MemberKey
 }
 
@@ -72,7 +75,7 @@ export class NodeBackend implements ControlBackend {
   }
 
   async status(): Promise<ClusterStatus> {
-    const { shared, presence, self } = this.#ports
+    const { shared, presence, aliases, self } = this.#ports
     const { replica } = shared
     return {
       cluster: { id: replica.cluster, name: findCluster(replica.state)?.name ?? '' },
@@ -80,6 +83,7 @@ export class NodeBackend implements ControlBackend {
       nodes: presence.nodes(),
       ...describeStandings(replica),
       ...(replica.damaged === undefined ? {} : { damaged: replica.damaged }),
+      ...(aliases === undefined ? {} : { aliases: aliases.status() }),
     }
   }
 
@@ -118,7 +122,7 @@ export class NodeBackend implements ControlBackend {
   }
 
   async metrics(): Promise<string> {
-    const { shared, edge, gossip, presence, fetcher, care, activation } = this.#ports
+    const { shared, edge, gossip, presence, fetcher, care, activation, aliases } = this.#ports
     return formatMetrics({
       operations: shared.replica.count,
       nodesUp: presence.nodes().filter(({ up }) => up).length,
@@ -128,6 +132,7 @@ export class NodeBackend implements ControlBackend {
       damagedBlobs: care.damaged,
       unservable: activation.unservable().length,
       gossip: { ...gossip.counters },
+      aliases: aliases?.counts,
       seals: { ...this.seals.keeper.counts, ...this.seals.certificates.counts },
     })
   }

@@ -1,4 +1,4 @@
-import type { DnsCounters } from '../../dns/index.ts'
+import type { AliasCounts, DnsCounters } from '../../dns/index.ts'
 import type { HttpCounters } from '../../edge/index.ts'
 
 export interface NodeCounts {
@@ -12,6 +12,7 @@ export interface NodeCounts {
   readonly damagedBlobs: number
   readonly unservable: number
   readonly gossip: Readonly<Record<string, unknown>>
+  readonly aliases: AliasCounts | undefined
   /** Of seals and the certificates that they hold. */
   readonly seals: {
     readonly epochsHeld: number
@@ -40,6 +41,18 @@ export function formatMetrics(counts: NodeCounts): string {
     metric('dns_responses_total', 'counter', 'DNS answers, by response code.', byLabel('rcode', dns.rcodes))
     metric('dns_malformed_total', 'counter', 'DNS messages that break the format.', [[{}, dns.malformed]])
     metric('dns_dropped_total', 'counter', 'DNS messages that got no answer.', [[{}, dns.dropped]])
+  }
+  const { aliases } = counts
+  if (aliases !== undefined) {
+    metric('alias_targets', 'gauge', 'Targets of ALIAS records, by how their last lookup went.', [
+      [{ state: 'resolved' }, aliases.targets - aliases.failing - aliases.waiting],
+      [{ state: 'failing' }, aliases.failing],
+      [{ state: 'waiting' }, aliases.waiting],
+    ])
+    metric('alias_lookups_total', 'counter', 'Lookups of targets of ALIAS records, by outcome.', [
+      [{ outcome: 'succeeded' }, aliases.succeeded],
+      [{ outcome: 'failed' }, aliases.failed],
+    ])
   }
   if (http !== undefined) {
     const classes = http.responses.map((value, digit): Sample => [{ status: `${digit}xx` }, value]).slice(1)

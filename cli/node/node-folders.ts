@@ -19,6 +19,8 @@ export interface NodeFolders {
   readonly collection: string
   readonly scrub: string
   readonly incarnation: string
+  /** What the targets of ALIAS records resolved to. */
+  readonly aliases: string
   /** Operations that a new node starts from. */
   readonly seed: string
   /** Process ids of edge workers. */
@@ -38,6 +40,7 @@ export async function makeNodeFolders(data: string): Promise<NodeFolders> {
     collection: join(data, 'collection.json'),
     scrub: join(data, 'scrub.json'),
     incarnation: join(data, 'incarnation'),
+    aliases: join(data, 'aliases.json'),
     seed: join(data, 'bootstrap.operations'),
     workers: join(data, 'workers'),
   }

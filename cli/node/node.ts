@@ -24,6 +24,7 @@ import {
 } from '../../replication/index.ts'
 import { type DaemonConfig, formatListenAddress, type ListenAddress } from '../config/index.ts'
 import { admissionRules, collectAdmission } from './admission.ts'
+import { createAliasLookup } from './alias-lookup.ts'
 import { SchemaAnnouncement } from './announce-schema.ts'
 import { NodeBackend } from './backend.ts'
 import { BlobCare } from './blob-care.ts'
@@ -32,6 +33,7 @@ import type { Edge, EdgeAddresses, EdgeOptions } from './edge-messages.ts'
 import { EdgePool } from './edge-pool.ts'
 import { EdgeWorker } from './edge-worker.ts'
 import { nextIncarnation } from './incarnation.ts'
+import { NodeAliases } from './node-aliases.ts'
 import { makeNodeFolders, type NodeFolders } from './node-folders.ts'
 import { readNodeKey } from './node-key.ts'
 import { NodeSeals } from './node-seals.ts'
@@ -98,6 +100,18 @@ export async function startNode(options: NodeOptions): Promise<Node> {
     }),
   )
   await releases.begin(replica)
+  const aliases = options.parts.dns
+    ? starting.use(
+        await NodeAliases.start({
+          replica,
+          edge,
+          lookup: createAliasLookup(config.dns.resolvers),
+          file: folders.aliases,
+          runtime,
+          log,
+        }),
+      )
+    : undefined
 
   const listening = await edge.listen()
   // Visitors are answered; what other nodes are told comes after.
@@ -151,6 +165,7 @@ export async function startNode(options: NodeOptions): Promise<Node> {
     activation,
     care,
     seals,
+    aliases,
     self,
   })
   const control = starting.use(await startControlServer({ backend, socketPath: config.node.control, log, runtime }))

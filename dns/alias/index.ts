@@ -1,1 +1,16 @@
 export type { AliasAddresses, AliasTable } from './alias-addresses.ts'
+export {
+  ALIAS_TTL,
+  type AliasEntry,
+  type AliasFailure,
+  type AliasOutcome,
+  aliasAddressesOf,
+  type FamilyOutcome,
+  GONE_AFTER_MS,
+  MAX_ALIAS_ADDRESSES,
+  settleAlias,
+  unresolvedAlias,
+} from './alias-entry.ts'
+export { type AliasCounts, type AliasLookup, AliasResolver, type AliasResolverOptions } from './alias-resolver.ts'
+export { AliasTargets } from './alias-targets.ts'
+export { isPublicAddress } from './public-address.ts'
