@@ -47,7 +47,16 @@ export {
   type TcpLimits,
 } from './server/index.ts'
 export { NameService, type NameServiceOptions, type PlaceFiles, type Reply, respond } from './service/index.ts'
-export { type Candidate, type Choice, type Located, type Locator, nowhere, Steering } from './steering/index.ts'
+export {
+  type Candidate,
+  type Choice,
+  type Located,
+  type Locator,
+  nowhere,
+  type PassedOver,
+  type Readiness,
+  Steering,
+} from './steering/index.ts'
 export {
   EXPLICIT_TYPES,
   type ExplicitType,

@@ -1,1 +1,1 @@
-export { distanceKm, type Place } from './place.ts'
+export { chordSquared, distanceKm, isPlace, type Place, type UnitVector, unitVector } from './place.ts'

@@ -1,2 +1,3 @@
 export { type Located, type Locator, nowhere } from './locator.ts'
-export { type Candidate, type Choice, Steering } from './steering.ts'
+export { type Readiness, TIERS } from './readiness.ts'
+export { type Candidate, type Choice, type PassedOver, Steering } from './steering.ts'
