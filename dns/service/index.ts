@@ -1,2 +1,3 @@
+export { anonymous, type Identity } from './identity.ts'
 export { NameService, type NameServiceOptions, type PlaceFiles } from './name-service.ts'
-export { type Reply, respond } from './respond.ts'
+export { type Reply, type ReplyBytes, respond, type Unproven } from './respond.ts'

@@ -8,10 +8,11 @@ import {
   scopeKind,
 } from '../../core/index.ts'
 import type { AliasAddresses, AliasTable } from '../alias/index.ts'
-import type { Asker } from '../message/index.ts'
+import { type Asker, ServerCookies } from '../message/index.ts'
 import { type Locator, nowhere, Steering } from '../steering/index.ts'
 import type { NameKey } from '../wire/index.ts'
 import { DnsProjection, type ZoneTable } from '../zone/index.ts'
+import type { Identity } from './identity.ts'
 import { type Reply, respond } from './respond.ts'
 
 /** What a name service is made with. */
@@ -49,13 +50,20 @@ export class NameService {
   readonly #projection: DnsProjection
   readonly #locator: Locator = nowhere
   readonly #answers: number
+  readonly #identity: Identity
   #steering = Steering.empty
   #standings: NodeStandings = new Map()
   #aliases: AliasTable = new Map<NameKey, AliasAddresses>()
 
-  constructor({ log, answers }: NameServiceOptions) {
+  constructor({ log, answers, runtime, cookieSecret, nsid, version }: NameServiceOptions) {
     this.#projection = new DnsProjection(log)
     this.#answers = answers
+    this.#identity = {
+      cookies: new ServerCookies(cookieSecret),
+      nsid,
+      version,
+      nowSeconds: () => Math.floor(runtime.now() / 1000),
+    }
   }
 
   get table(): ZoneTable {
@@ -83,12 +91,13 @@ export class NameService {
 
   /** Throws only by a mistake of ours. */
   reply(message: Uint8Array, asker: Asker): Reply {
-    return respond(message, {
+    const context = {
       table: this.#projection.table,
       steering: this.#steering,
       aliases: this.#aliases,
       locator: this.#locator,
       asker,
-    })
+    }
+    return respond(message, context, this.#identity)
   }
 }

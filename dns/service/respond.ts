@@ -1,27 +1,64 @@
 import { type AnswerContext, answer } from '../answer/index.ts'
-import { finishResponse, type Response, readQuery } from '../message/index.ts'
+import { cutResponse, finishResponse, type Response, readQuery } from '../message/index.ts'
 import type { Rcode } from '../wire/index.ts'
+import { accountOf } from './account.ts'
+import { anonymous, findChaosResponse, type Identity } from './identity.ts'
 
 /** What to do about a message. */
 export type Reply =
-  | { readonly kind: 'send'; readonly bytes: Uint8Array; readonly rcode: Rcode; readonly malformed: boolean }
+  | (ReplyBytes & {
+      readonly kind: 'send'
+      readonly malformed: boolean
+      /** Present unless the asker has shown that it receives what is sent to its address: over TCP, or with a cookie. */
+      readonly unproven?: Unproven
+    })
   | { readonly kind: 'drop'; readonly malformed: boolean }
 
+/** A message to send. */
+export interface ReplyBytes {
+  readonly bytes: Uint8Array
+  readonly rcode: Rcode
+}
+
+/** How to limit what is sent to an address that may be forged. */
+export interface Unproven {
+  /** Equal for equal answers. */
+  readonly account: string
+  /**
+   * What tells an honest asker how to get its answer all the same, and is of no use to others: BADCOOKIE with a cookie to
+   * who knows cookies (RFC 7873 section 5.2.4), else TC.
+   */
+  readonly cut: () => ReplyBytes
+}
+
 /** From the bytes of a message to those of its answer: what every transport does with what it receives. Pure. */
-export function respond(message: Uint8Array, context: AnswerContext): Reply {
+export function respond(message: Uint8Array, context: AnswerContext, identity: Identity = anonymous): Reply {
   const read = readQuery(message)
   switch (read.kind) {
     case 'drop':
       return read
     case 'fault':
-      return send(read.response, context, read.malformed)
+      return send(read.response, context, identity, read.malformed)
     case 'query':
-      return send(answer(read.query, context), context, false)
+      return send(findChaosResponse(read.query, identity) ?? answer(read.query, context), context, identity, false)
     default:
       return read satisfies never
   }
 }
 
-function send(response: Response, { asker }: AnswerContext, malformed: boolean): Reply {
-  return { kind: 'send', bytes: finishResponse(response, asker.transport), rcode: response.rcode, malformed }
+function send(found: Response, { asker, table }: AnswerContext, identity: Identity, malformed: boolean): Reply {
+  const { edns } = found
+  const cookie = edns?.cookie && identity.cookies?.judge(edns.cookie, asker.address, identity.nowSeconds())
+  const nsid = edns?.nsid === true ? identity.nsid : undefined
+  const response =
+    cookie === undefined && nsid === undefined ? found : { ...found, cookie: cookie?.option, nsid: nsid ?? found.nsid }
+  const { rcode } = response
+  const reply = { kind: 'send', bytes: finishResponse(response, asker.transport), rcode, malformed } as const
+  if (asker.transport !== 'udp' || cookie?.standing === 'valid') return reply
+  const cut = (): ReplyBytes => {
+    if (cookie === undefined) return { bytes: cutResponse(response), rcode }
+    const refused = { ...response, rcode: 'BADCOOKIE', answers: [], authorities: [], additionals: [] } as const
+    return { bytes: finishResponse({ ...refused, authoritative: false, nsid: undefined }, 'udp'), rcode: 'BADCOOKIE' }
+  }
+  return { ...reply, unproven: { account: accountOf(response, table), cut } }
 }

@@ -60,7 +60,16 @@ export const CLASS_CH = 3
 export const OPCODE_QUERY = 0
 
 /** Response codes; those above 15 need EDNS (RFC 6891 section 6.1.3). */
-export const RCODES = { NOERROR: 0, FORMERR: 1, SERVFAIL: 2, NXDOMAIN: 3, NOTIMP: 4, REFUSED: 5, BADVERS: 16 } as const
+export const RCODES = {
+  NOERROR: 0,
+  FORMERR: 1,
+  SERVFAIL: 2,
+  NXDOMAIN: 3,
+  NOTIMP: 4,
+  REFUSED: 5,
+  BADVERS: 16,
+  BADCOOKIE: 23,
+} as const
 export type Rcode = keyof typeof RCODES
 
 const names = new Map<number, KnownType>(
