@@ -1,7 +1,8 @@
-import type { Log } from '../../core/index.ts'
+import type { Log, Runtime } from '../../core/index.ts'
 import { type Asker, HEADER_OCTETS, type Transport } from '../message/index.ts'
-import type { Reply } from '../service/index.ts'
+import type { Reply, ReplyBytes } from '../service/index.ts'
 import { RCODES, type Rcode } from '../wire/index.ts'
+import type { RateLimit } from './rate-limit.ts'
 
 /** Counts since the start, for metrics. */
 export interface DnsCounters {
@@ -16,6 +17,8 @@ export interface DnsCounters {
   readonly failed: number
   /** TCP connections that were closed for being too many, in all or from one client. */
   readonly shed: number
+  /** Answers over the limit for one network, by what became of them; those that were cut count as answers, too. */
+  readonly limited: Readonly<Record<'cut' | 'dropped', number>>
 }
 
 /** Whoever answers messages; it may throw, which is a bug. */
@@ -29,6 +32,8 @@ type Writable<T> = { -readonly [Key in keyof T]: T[Key] extends number ? number 
 export class Responder {
   readonly #service: AnswersMessages
   readonly #log: Log
+  readonly #limit: RateLimit | undefined
+  readonly #runtime: Pick<Runtime, 'monotonic'>
   readonly #counters: Writable<DnsCounters> = {
     queries: { udp: 0, tcp: 0 },
     rcodes: Object.fromEntries(Object.keys(RCODES).map((rcode) => [rcode, 0])) as Record<Rcode, number>,
@@ -36,16 +41,22 @@ export class Responder {
     dropped: 0,
     failed: 0,
     shed: 0,
+    limited: { cut: 0, dropped: 0 },
   }
 
-  constructor(service: AnswersMessages, log: Log) {
+  constructor(
+    service: AnswersMessages,
+    ports: { readonly log: Log; readonly limit: RateLimit | undefined; readonly runtime: Pick<Runtime, 'monotonic'> },
+  ) {
     this.#service = service
-    this.#log = log
+    this.#log = ports.log
+    this.#limit = ports.limit
+    this.#runtime = ports.runtime
   }
 
   get counters(): DnsCounters {
-    const { queries, rcodes, ...rest } = this.#counters
-    return { queries: { ...queries }, rcodes: { ...rcodes }, ...rest }
+    const { queries, rcodes, limited, ...rest } = this.#counters
+    return { queries: { ...queries }, rcodes: { ...rcodes }, limited: { ...limited }, ...rest }
   }
 
   /** The bytes to send back; undefined when nothing may be sent. */
@@ -58,15 +69,36 @@ export class Responder {
         counters.dropped += 1
         return undefined
       }
+      const allowed = this.#hold(reply, asker)
+      if (allowed === undefined) return undefined
       counters.queries[asker.transport] += 1
-      counters.rcodes[reply.rcode] += 1
-      return reply.bytes
+      counters.rcodes[allowed.rcode] += 1
+      return allowed.bytes
     } catch (error) {
       counters.failed += 1
       // Whoever found the message that does it can send it a million times: the log gets the 1st, 2nd, 4th, 8th.
       if (Number.isInteger(Math.log2(counters.failed))) this.#log.error('dns.failed', { times: counters.failed, error })
       counters.rcodes.SERVFAIL += 1
       return buildServerFailure(message)
+    }
+  }
+
+  /** The reply, less of it, or nothing, by how much of its kind went to that network lately. */
+  #hold(reply: Reply & { readonly kind: 'send' }, { address }: Asker): ReplyBytes | undefined {
+    const { unproven } = reply
+    if (unproven === undefined || this.#limit === undefined) return reply
+    const verdict = this.#limit.take(address, unproven.account, this.#runtime.monotonic())
+    switch (verdict) {
+      case 'send':
+        return reply
+      case 'cut':
+        this.#counters.limited.cut += 1
+        return unproven.cut()
+      case 'drop':
+        this.#counters.limited.dropped += 1
+        return undefined
+      default:
+        return verdict satisfies never
     }
   }
 

@@ -1,4 +1,5 @@
 import { asMakiError, type Log, MakiError, type Runtime } from '../../core/index.ts'
+import { RateLimit } from './rate-limit.ts'
 import { type AnswersMessages, type DnsCounters, Responder } from './responder.ts'
 import { listenTcp, TCP_LIMITS, type TcpLimits } from './tcp.ts'
 import { type Listener, type ListenOptions, listenUdp } from './udp.ts'
@@ -14,8 +15,10 @@ export interface DnsServerOptions {
   readonly log: Log
   /** Several processes on one port, among which the kernel spreads the questions. */
   readonly reusePort?: boolean
-  readonly runtime: Pick<Runtime, 'after'>
+  readonly runtime: Pick<Runtime, 'after' | 'monotonic' | 'randomBytes'>
   readonly limits?: Partial<TcpLimits>
+  /** Equal answers a second to one network over UDP (`RateLimit`); 0 or undefined for no limit. */
+  readonly rateLimit?: number
 }
 
 /** A running server; it owns its sockets and connections. */
@@ -29,13 +32,16 @@ export interface DnsServer extends AsyncDisposable {
 
 /** How often a port that UDP got and TCP did not is given back for another one. */
 const PORT_ATTEMPTS = 50
+const RATE_LIMIT_KEY_OCTETS = 16
 
 /**
  * Answers DNS over UDP and TCP (RFC 7766) on one port. Throws MAKI_PORT_IN_USE, which names port and protocol, or
  * MAKI_CONFIG when the address cannot be bound for another reason; nothing stays open then.
  */
 export async function startDnsServer(options: DnsServerOptions): Promise<DnsServer> {
-  const responder = new Responder(options.service, options.log)
+  const { service, log, runtime, rateLimit = 0 } = options
+  const limit = rateLimit === 0 ? undefined : new RateLimit(rateLimit, runtime.randomBytes(RATE_LIMIT_KEY_OCTETS))
+  const responder = new Responder(service, { log, limit, runtime })
   const { host, listeners } = await listenAnyFamily(options, responder)
   let closing: Promise<void> | undefined
   const close = async () => {

@@ -23,13 +23,22 @@ export function servedTable(): ZoneTable {
 }
 
 /** Timers that fire when the test says so. */
-export class ManualTimers implements Pick<Runtime, 'after'> {
+export class ManualTimers implements Pick<Runtime, 'after' | 'monotonic' | 'randomBytes'> {
+  nowMs = 0
   readonly #timers = new Set<{ delayMs: number; call: () => void }>()
 
   after(delayMs: number, call: () => void): Cancel {
     const timer = { delayMs, call }
     this.#timers.add(timer)
     return () => this.#timers.delete(timer)
+  }
+
+  monotonic(): number {
+    return this.nowMs
+  }
+
+  randomBytes(length: number): Uint8Array {
+    return new Uint8Array(length).fill(7)
   }
 
   get pending(): number {
