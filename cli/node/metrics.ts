@@ -41,6 +41,12 @@ export function formatMetrics(counts: NodeCounts): string {
     metric('dns_responses_total', 'counter', 'DNS answers, by response code.', byLabel('rcode', dns.rcodes))
     metric('dns_malformed_total', 'counter', 'DNS messages that break the format.', [[{}, dns.malformed]])
     metric('dns_dropped_total', 'counter', 'DNS messages that got no answer.', [[{}, dns.dropped]])
+    metric('dns_rate_limited_total', 'counter', 'DNS answers over the limit for one network, by what became of them.', [
+      [{ action: 'cut' }, dns.limited.cut],
+      [{ action: 'dropped' }, dns.limited.dropped],
+    ])
+    metric('dns_failed_total', 'counter', 'DNS messages that our own code failed on.', [[{}, dns.failed]])
+    metric('dns_connections_shed_total', 'counter', 'DNS connections closed for being too many.', [[{}, dns.shed]])
   }
   const { aliases } = counts
   if (aliases !== undefined) {
