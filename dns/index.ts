@@ -14,6 +14,16 @@ export {
 } from './alias/index.ts'
 export { type AnswerContext, answer } from './answer/index.ts'
 export {
+  formatMasterFile,
+  MAX_MASTER_FILE_BYTES,
+  type MasterFault,
+  type MasterFile,
+  type MasterRecord,
+  type MasterSet,
+  parseMasterFile,
+  type SetAside,
+} from './master-file/index.ts'
+export {
   buildResponse,
   type Edns,
   finishResponse,
