@@ -7,8 +7,8 @@ export function ipOctets(address: string): Uint8Array | undefined {
   const [plain = ''] = address.split('%', 1)
   const [head = '', tail, extra] = plain.split('::')
   if (extra !== undefined) return undefined
-  const left = pieces(head)
-  const right = tail === undefined ? [] : pieces(tail)
+  const left = pieces(head, tail === undefined)
+  const right = tail === undefined ? [] : pieces(tail, true)
   if (left === undefined || right === undefined) return undefined
   const missing = 16 - left.length - right.length
   if (tail === undefined ? missing !== 0 : missing < 2) return undefined
@@ -33,13 +33,14 @@ function ipv4Octets(address: string): Uint8Array | undefined {
   return index === 4 ? octets : undefined
 }
 
-/** The octets of `2001:db8`, whose last piece may be `192.0.2.1`. */
-function pieces(text: string): number[] | undefined {
+/** The octets of `2001:db8`; the last piece of an address may be `192.0.2.1`. */
+function pieces(text: string, endsAddress: boolean): number[] | undefined {
   if (text === '') return []
   const octets: number[] = []
-  for (const piece of text.split(':')) {
+  const all = text.split(':')
+  for (const [index, piece] of all.entries()) {
     if (piece.includes('.')) {
-      const last = ipv4Octets(piece)
+      const last = endsAddress && index === all.length - 1 ? ipv4Octets(piece) : undefined
       if (last === undefined) return undefined
       octets.push(...last)
     } else if (/^[0-9a-fA-F]{1,4}$/.test(piece)) {
