@@ -7,12 +7,15 @@ const TIMEOUT_MS = 3_000
 const TRIES = 2
 
 /** Asks the given resolvers for A and AAAA, the ones of the system where none is given. */
-export function createAliasLookup(resolvers: readonly ListenAddress[]): AliasLookup {
+export function createAliasLookup(
+  resolvers: readonly ListenAddress[],
+  { timeoutMs = TIMEOUT_MS }: { readonly timeoutMs?: number } = {},
+): AliasLookup {
   const servers = resolvers.map(formatListenAddress)
   return {
     async lookUp(target): Promise<AliasOutcome> {
       // A new one for each: another source port, and the resolvers of the system as they are now.
-      const resolver = new dns.Resolver({ timeout: TIMEOUT_MS, tries: TRIES })
+      const resolver = new dns.Resolver({ timeout: timeoutMs, tries: TRIES })
       if (servers.length > 0) resolver.setServers(servers)
       const [ipv4, ipv6] = await Promise.all([
         read(resolver.resolve4(target, { ttl: true })),
