@@ -37,10 +37,17 @@ export {
   type Transport,
 } from './message/index.ts'
 export {
+  type AliasData,
   canonicalRecordValue,
+  checkAlone,
   checkRrset,
+  decodeRdata,
+  encodeRdata,
+  findConflict,
+  formatAlias,
   formatRdata,
   MAX_TTL,
+  parseAlias,
   parseExplicitType,
   parseRdata,
   type Rdata,
@@ -71,10 +78,12 @@ export {
   EXPLICIT_TYPES,
   type ExplicitType,
   formatType,
+  isExplicitType,
   RCODES,
   type Rcode,
   type RecordType,
   TYPE_CODES,
+  typeCode,
 } from './wire/index.ts'
 export {
   type BuiltZone,

@@ -1,6 +1,7 @@
 import type { NameKey } from '../wire/index.ts'
-import { CLASS_IN, type RecordType, TYPE_CODES } from '../wire/index.ts'
-import { encodeRdata, type Rdata } from './rdata.ts'
+import { CLASS_IN, type RecordType, typeCode } from '../wire/index.ts'
+import { encodeRdata } from './rdata.ts'
+import type { Rdata } from './types.ts'
 
 /** All records of one owner name and type (RFC 2181 section 5), encoded once. Immutable. */
 export interface Rrset {
@@ -26,7 +27,7 @@ const POINTER_OCTETS = 2
 
 /** Equal data counts once (RFC 2181 section 5). Undefined when the set is larger than MAX_RRSET_OCTETS. */
 export function buildRrset(name: NameKey, type: RecordType, ttl: number, rdata: readonly Rdata[]): Rrset | undefined {
-  const code = TYPE_CODES[type]
+  const code = typeCode(type)
   const kept: Rdata[] = []
   const records: Uint8Array[] = []
   const seen = new Set<string>()

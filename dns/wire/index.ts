@@ -31,4 +31,5 @@ export {
   nameOctets,
   parentName,
   skipWireName,
+  spellOctet,
 } from './wire-name.ts'

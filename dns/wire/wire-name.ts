@@ -19,10 +19,14 @@ export interface WireName {
 const DOT = 0x2e
 const BACKSLASH = 0x5c
 
-const PLAIN: readonly (string | undefined)[] = Array.from({ length: 256 }, (_, octet) => {
+/** Every octet as keys spell it. */
+const SPELLED: readonly string[] = Array.from({ length: 256 }, (_, octet) => {
   const character = String.fromCharCode(octet)
-  return /[A-Za-z0-9_*-]/.test(character) ? character.toLowerCase() : undefined
+  return /[A-Za-z0-9_*-]/.test(character) ? character.toLowerCase() : `\\${String(octet).padStart(3, '0')}`
 })
+
+/** An octet of a label as keys spell it. */
+export const spellOctet = (octet: number): string => SPELLED[octet & 0xff] as string
 
 /**
  * Reads an uncompressed name, the form that every name before the first answer has. Undefined when it runs over the
@@ -39,8 +43,7 @@ export function findWireName(bytes: Uint8Array, start: number): WireName | undef
     if (length === 0) return { key, end: offset }
     if (key !== '') key += '.'
     for (let i = offset; i < offset + length; i++) {
-      const octet = bytes[i] as number
-      key += PLAIN[octet] ?? `\\${String(octet).padStart(3, '0')}`
+      key += SPELLED[bytes[i] as number]
     }
     offset += length
   }
