@@ -30,7 +30,7 @@ export function limitOf(response: Pick<Response, 'edns'>, transport: Transport):
  * The one place where a response becomes bytes: header, question as it was asked, records with compressed owner names
  * (names inside their data are not: only the types of RFC 1035 could, RFC 3597 section 4), OPT and its options when the
  * query had one. Never longer than `limitOf`: additional records are left out where they do not fit; when an answer or
- * authority does not, all records go and TC asks for TCP (RFC 2181 section 9).
+ * authority does not, all records go and TC asks for TCP (RFC 2181 section 9); and so does TC when glue is left out.
  */
 export function finishResponse(response: Response, transport: Transport): Uint8Array {
   const limit = limitOf(response, transport)
@@ -47,6 +47,10 @@ export function finishResponse(response: Response, transport: Transport): Uint8A
   if (putAll(writer, response.answers) && putAll(writer, response.authorities)) {
     answers = countRecords(response.answers)
     authorities = countRecords(response.authorities)
+    for (const rrset of response.glue) {
+      if (writer.putRrset(rrset)) additionals += rrset.records.length
+      else truncated = true
+    }
     for (const rrset of response.additionals) {
       if (writer.putRrset(rrset)) additionals += rrset.records.length
     }
@@ -76,8 +80,11 @@ export function finishResponse(response: Response, transport: Transport): Uint8A
 
 /** With no records, which asks a client to come over TCP: as small as an answer can be. */
 export function cutResponse(response: Response): Uint8Array {
-  const { answers, authorities, additionals, nsid, ...head } = response
-  const bytes = finishResponse({ ...head, answers: [], authorities: [], additionals: [], nsid: undefined }, 'udp')
+  const { answers, authorities, glue, additionals, nsid, ...head } = response
+  const bytes = finishResponse(
+    { ...head, answers: [], authorities: [], glue: [], additionals: [], nsid: undefined },
+    'udp',
+  )
   bytes[2] = (bytes[2] as number) | (TC_BIT >> 8)
   return bytes
 }
@@ -133,7 +140,7 @@ const countRecords = (rrsets: readonly Rrset[]): number => rrsets.reduce((sum, r
 function largestSize(response: Response): number {
   let octets = HEADER_OCTETS
   if (response.question !== undefined) octets += response.question.wireName.length + 4
-  for (const section of [response.answers, response.authorities, response.additionals]) {
+  for (const section of [response.answers, response.authorities, response.glue, response.additionals]) {
     // A set that starts beyond the reach of pointers repeats its name in every record.
     for (const rrset of section) octets += rrset.octets + rrset.records.length * (rrset.name.length + 2)
   }

@@ -6,6 +6,7 @@ export {
   type Edns,
   HEADER_OCTETS,
   type Header,
+  type Provenance,
   type Query,
   type Question,
   type ReadQuery,

@@ -1,3 +1,4 @@
+import type { Hostname } from '../../core/index.ts'
 import type { Rrset } from '../rdata/index.ts'
 import { findWireName, type NameKey, OPCODE_QUERY, OPT, type Rcode, skipWireName } from '../wire/index.ts'
 import { type EdnsOptions, NO_OPTIONS, readEdnsOptions } from './edns-options.ts'
@@ -38,8 +39,12 @@ export interface Response extends Header {
   readonly question: Question | undefined
   readonly answers: readonly Rrset[]
   readonly authorities: readonly Rrset[]
+  /** Addresses that a referral is of no use without: TC is set where they do not fit (RFC 9471). */
+  readonly glue: readonly Rrset[]
   /** Left out where they do not fit. */
   readonly additionals: readonly Rrset[]
+  /** Where the sets of answers and authorities come from; what is not in it belongs to the zone of its name. */
+  readonly provenance: ReadonlyMap<Rrset, Provenance>
   /** The asker's; a response has an OPT record exactly when its query had one. */
   readonly edns: Edns | undefined
   /** SCOPE PREFIX-LENGTH (RFC 7871 section 7.2.1), told exactly when the query named a client subnet. */
@@ -48,6 +53,14 @@ export interface Response extends Header {
   readonly cookie: Uint8Array | undefined
   /** The whole NSID option to send. */
   readonly nsid: string | undefined
+}
+
+/** Where a set comes from, as who signs it has to know (RFC 4035 sections 3.1.3.3 and 5.3.4). */
+export interface Provenance {
+  /** The zone's. */
+  readonly apex: Hostname
+  /** The set's name in the zone: other than its own where a wildcard was put in its place, then `*.` and what exists. */
+  readonly owner: NameKey
 }
 
 /** What came of reading a message. */
@@ -98,6 +111,8 @@ export function readQuery(bytes: Uint8Array): ReadQuery {
   return { kind: 'query', query: { ...header, question, edns: body.edns } }
 }
 
+const NO_PROVENANCE: Response['provenance'] = new Map()
+
 /** A response without records; `parts` fill in the rest. */
 export function buildResponse(parts: Header & Pick<Response, 'rcode'> & Partial<Response>): Response {
   return {
@@ -105,7 +120,9 @@ export function buildResponse(parts: Header & Pick<Response, 'rcode'> & Partial<
     question: undefined,
     answers: [],
     authorities: [],
+    glue: [],
     additionals: [],
+    provenance: NO_PROVENANCE,
     edns: undefined,
     scopePrefix: 0,
     cookie: undefined,
