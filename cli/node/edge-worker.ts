@@ -11,6 +11,7 @@ import {
 import { type AliasAddresses, type DnsServer, NameService, startDnsServer } from '../../dns/index.ts'
 import { findLocalDomain, type HttpServer, SiteProjection, startHttpServer } from '../../edge/index.ts'
 import { openBlobReader } from '../../replication/index.ts'
+import { readPlaceRules } from '../config/index.ts'
 import { connectionLimit } from './connection-limit.ts'
 import type { Edge, EdgeAddresses, EdgeCounters, EdgeOptions, Standings } from './edge-messages.ts'
 
@@ -36,7 +37,7 @@ export class EdgeWorker implements Edge {
     this.#options = options
     this.#ports = { runtime: ports.runtime, log: ports.log }
     this.#onBlobFailed = ports.onBlobFailed ?? (() => {})
-    this.#names = options.dns && new NameService({ ...options.dns, ...this.#ports })
+    this.#names = options.dns && new NameService({ ...options.dns, ...this.#ports, readRules: readPlaceRules })
     this.#sites = new SiteProjection({ blobs: openBlobReader(options.blobsDirectory), log: ports.log })
   }
 
@@ -46,6 +47,7 @@ export class EdgeWorker implements Edge {
     try {
       const service = this.#names
       if (dns !== undefined && service !== undefined) {
+        await service.loadPlaces()
         this.#dnsServer = this.#owned.use(await startDnsServer({ ...this.#ports, ...dns, reusePort, service }))
       }
       if (http !== undefined) {
@@ -78,7 +80,11 @@ export class EdgeWorker implements Edge {
   apply(delta: StateDelta): void {
     this.#state.apply(delta)
     const scopes = changedScopes(delta)
-    this.#names?.refresh(this.#state, scopes)
+    this.#names?.refresh(
+      this.#state,
+      scopes,
+      delta.entries.map(([key]) => key),
+    )
     this.#sites.refresh(this.#state, scopes)
   }
 
@@ -99,7 +105,7 @@ export class EdgeWorker implements Edge {
   }
 
   reloadPlaces(): void {
-    this.#names?.reloadPlaces()
+    void this.#names?.loadPlaces()
   }
 
   /** Once in a while for each blob, however many visitors ask for it. */
@@ -112,6 +118,7 @@ export class EdgeWorker implements Edge {
 
   close(): Promise<void> {
     this.#forget()
+    this.#names?.close()
     return this.#owned.disposeAsync()
   }
 

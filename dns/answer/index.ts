@@ -1,2 +1,3 @@
 export { answer } from './answer.ts'
 export type { AnswerContext } from './answer-context.ts'
+export type { Step } from './resolve.ts'

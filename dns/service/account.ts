@@ -12,6 +12,6 @@ export function accountOf({ question, rcode, answers }: Response, table: ZoneTab
   if (question.class === CLASS_CH) return 'CH'
   const zone = table.find(question.name)
   if (zone === undefined) return rcode
-  const isOwn = rcode === 'NOERROR' && answers.length > 0 && zone.names.has(question.name)
+  const isOwn = rcode === 'NOERROR' && answers.length > 0 && zone.findName(question.name) !== undefined
   return isOwn ? `${question.name} ${question.type}` : `${rcode}${answers.length > 0 ? '+' : ''} ${zone.apex}`
 }

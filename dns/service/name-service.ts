@@ -1,4 +1,6 @@
 import {
+  type Cancel,
+  type Key,
   type Log,
   listNodes,
   type NodeStandings,
@@ -9,7 +11,14 @@ import {
 } from '../../core/index.ts'
 import type { AliasAddresses, AliasTable } from '../alias/index.ts'
 import { type Asker, ServerCookies } from '../message/index.ts'
-import { type Locator, nowhere, Steering } from '../steering/index.ts'
+import {
+  type DatabaseInfo,
+  type Locator,
+  type PlaceFiles,
+  type PlaceRule,
+  Places,
+  Steering,
+} from '../steering/index.ts'
 import type { NameKey } from '../wire/index.ts'
 import { DnsProjection, type ZoneTable } from '../zone/index.ts'
 import type { Identity } from './identity.ts'
@@ -24,6 +33,8 @@ export interface NameServiceOptions {
   /** Issuer names of the certificate authorities that may issue (RFC 8659). */
   readonly authorities: readonly string[]
   readonly places: PlaceFiles
+  /** Reads the rules of `places`; throws for a file with faults. */
+  readonly readRules: (file: string) => Promise<readonly PlaceRule[]>
   /** What DNS cookies are made with (RFC 9018): 16 bytes in hexadecimal. */
   readonly cookieSecret: string
   /** Equal answers a second to one network; 0 for no limit. */
@@ -34,13 +45,8 @@ export interface NameServiceOptions {
   readonly version: string | undefined
 }
 
-/** Where it is written where clients are. */
-export interface PlaceFiles {
-  /** MMDB files; the first that can be read is taken. */
-  readonly databases: readonly string[]
-  /** A TOML file that is believed before them. */
-  readonly overrides: string | undefined
-}
+/** Zones are built for so long at a time, and questions are answered for as long before it goes on. */
+const BUILDING_MS = 5
 
 /**
  * All that a name server answers from: zones, the nodes that can be chosen, the places of clients, the addresses of ALIAS
@@ -48,16 +54,24 @@ export interface PlaceFiles {
  */
 export class NameService {
   readonly #projection: DnsProjection
-  readonly #locator: Locator = nowhere
+  readonly #runtime: Runtime
+  #cancelBuilding: Cancel | undefined
+  #isClosed = false
+  readonly #places: Places
+  #locator: Locator
   readonly #answers: number
   readonly #identity: Identity
   #steering = Steering.empty
   #standings: NodeStandings = new Map()
   #aliases: AliasTable = new Map<NameKey, AliasAddresses>()
 
-  constructor({ log, answers, runtime, cookieSecret, nsid, version }: NameServiceOptions) {
-    this.#projection = new DnsProjection(log)
+  constructor(options: NameServiceOptions) {
+    const { log, answers, authorities, places, readRules, runtime, cookieSecret, nsid, version } = options
+    this.#projection = new DnsProjection(log, authorities)
+    this.#runtime = runtime
     this.#answers = answers
+    this.#places = new Places({ files: places, readRules, log })
+    this.#locator = this.#places.locatorFor([])
     this.#identity = {
       cookies: new ServerCookies(cookieSecret),
       nsid,
@@ -70,11 +84,35 @@ export class NameService {
     return this.#projection.table
   }
 
-  /** `scopes` are those that changed since the last call (`changedScopes`). */
-  refresh(state: State, scopes: ReadonlySet<Scope>): void {
-    this.#projection.refresh(state, scopes)
+  /**
+   * `scopes` are those that changed since the last call (`changedScopes`), `keys` the keys that did; what `state` says
+   * later is believed too.
+   */
+  refresh(state: State, scopes: ReadonlySet<Scope>, keys?: Iterable<Key>): void {
+    this.#projection.refresh(state, scopes, keys)
     const nodesChanged = [...scopes].some((scope) => ['node', 'node-name'].includes(scopeKind(scope)))
-    if (nodesChanged) this.#steering = new Steering(listNodes(state), this.#standings, this.#answers)
+    if (nodesChanged) {
+      this.#steering = new Steering(listNodes(state), this.#standings, this.#answers)
+      this.#locator = this.#places.locatorFor(this.#steering.nodes)
+    }
+    this.#buildLater()
+  }
+
+  /** Builds in the background what nobody asks for, so that first questions need not wait and faults are told of. */
+  #buildLater(): void {
+    if (this.#projection.waiting === 0 || this.#cancelBuilding !== undefined || this.#isClosed) return
+    this.#cancelBuilding = this.#runtime.after(BUILDING_MS, () => {
+      this.#cancelBuilding = undefined
+      const startMs = this.#runtime.monotonic()
+      this.#projection.buildSome(() => this.#runtime.monotonic() - startMs >= BUILDING_MS)
+      this.#buildLater()
+    })
+  }
+
+  /** Ends what goes on in the background; questions are answered as before. */
+  close(): void {
+    this.#isClosed = true
+    this.#cancelBuilding?.()
   }
 
   setStandings(standings: NodeStandings): void {
@@ -86,8 +124,16 @@ export class NameService {
     this.#aliases = new Map(addresses.map((entry) => [entry.target, entry]))
   }
 
-  /** Reads anew where clients are; until that is done the old tables serve. */
-  reloadPlaces(): void {}
+  /** The database that says where clients are; undefined before `loadPlaces`, and where none could be read. */
+  get database(): DatabaseInfo | undefined {
+    return this.#places.database
+  }
+
+  /** Reads where clients are, at the start and anew; until that is done the old tables serve. Never rejects. */
+  async loadPlaces(): Promise<void> {
+    await this.#places.load()
+    this.#locator = this.#places.locatorFor(this.#steering.nodes)
+  }
 
   /** Throws only by a mistake of ours. */
   reply(message: Uint8Array, asker: Asker): Reply {

@@ -57,7 +57,14 @@ function send(found: Response, { asker, table }: AnswerContext, identity: Identi
   if (asker.transport !== 'udp' || cookie?.standing === 'valid') return reply
   const cut = (): ReplyBytes => {
     if (cookie === undefined) return { bytes: cutResponse(response), rcode }
-    const refused = { ...response, rcode: 'BADCOOKIE', answers: [], authorities: [], additionals: [] } as const
+    const refused = {
+      ...response,
+      rcode: 'BADCOOKIE',
+      answers: [],
+      authorities: [],
+      glue: [],
+      additionals: [],
+    } as const
     return { bytes: finishResponse({ ...refused, authoritative: false, nsid: undefined }, 'udp'), rcode: 'BADCOOKIE' }
   }
   return { ...reply, unproven: { account: accountOf(response, table), cut } }

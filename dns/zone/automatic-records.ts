@@ -1,7 +1,7 @@
 import { isIPv4, isIPv6 } from 'node:net'
-import { type DomainView, type Hostname, isWithin, type NodeView } from '../../core/index.ts'
+import { type AddressFamily, type Hostname, isWithin, type NodeView } from '../../core/index.ts'
 import { parseRdata, type Rdata, type Soa } from '../rdata/index.ts'
-import type { RecordType } from '../wire/index.ts'
+import type { KnownType, RecordType } from '../wire/index.ts'
 import { MAX_NAME_OCTETS, type NameKey, nameOctets } from '../wire/index.ts'
 
 /** TTL of the records that we make, seconds: how long a resolver may send visitors to a node that is gone. */
@@ -13,7 +13,16 @@ const SOA_TIMES = { refresh: 86_400, retry: 10_800, expire: 3_600_000, minimum: 
 /** RFC 2308 section 3: the lesser of the SOA's minimum and its TTL. */
 export const NEGATIVE_TTL = Math.min(TTL, SOA_TIMES.minimum)
 
-const CERTIFICATE_AUTHORITY = 'letsencrypt.org'
+/** What all zones have in common: the nodes that serve them, and who may issue certificates for them. */
+export interface ZoneSetting {
+  /** As `listNodes` gives them. */
+  readonly nodes: readonly NodeView[]
+  /** Issuer names of the certificate authorities that may issue (RFC 8659 section 4.2). */
+  readonly authorities: readonly string[]
+}
+
+/** Where nobody says which authority issues. */
+export const DEFAULT_AUTHORITIES: readonly string[] = ['letsencrypt.org']
 
 /** One RRset of ours before it is encoded; its TTL is `TTL`. */
 export interface AutomaticRrset {
@@ -23,35 +32,53 @@ export interface AutomaticRrset {
 }
 
 /**
- * What a zone holds without anybody writing it: SOA, NS with the servers' addresses, CAA, and the addresses of the
- * nodes at the apex and at every alias inside the zone. At most one set a name and type, none empty.
+ * The records that a zone holds without anybody writing them: NS with the servers' addresses, and CAA. The SOA and the
+ * sets of the nodes' addresses come to them. At most one set a name and type, none empty.
  */
-export function buildAutomatic(
-  domain: Pick<DomainView, 'apex' | 'aliases'>,
-  nodes: readonly NodeView[],
-  serial: number,
-): readonly AutomaticRrset[] {
-  const { apex } = domain
+export function buildAutomatic(apex: Hostname, { nodes, authorities }: ZoneSetting): readonly AutomaticRrset[] {
   const sets = new Map<string, { name: NameKey; type: RecordType; rdata: Rdata[] }>()
-  const add = (name: NameKey, data: Rdata) => {
+  const add = (name: NameKey, data: Rdata & { readonly type: KnownType }) => {
     const key = `${name} ${data.type}`
     const set = sets.get(key)
     if (set === undefined) sets.set(key, { name, type: data.type, rdata: [data] })
     else set.rdata.push(data)
   }
-  add(apex, buildSoa(apex, nodes, serial))
   for (const node of listServers(nodes, apex)) {
     const server = serverName(node, apex)
     add(apex, { type: 'NS', server })
     for (const data of addressesOf(node)) add(server, data)
   }
-  add(apex, { type: 'CAA', flags: 0, tag: 'issue', value: CERTIFICATE_AUTHORITY })
-  const addresses = [...listAddresses(nodes, 'A'), ...listAddresses(nodes, 'AAAA')]
-  for (const host of new Set([apex, ...domain.aliases])) {
-    if (!isWithin(host, apex)) continue
-    for (const data of addresses) add(host, data)
+  for (const value of authorities) {
+    for (const tag of ['issue', 'issuewild']) add(apex, { type: 'CAA', flags: 0, tag, value })
   }
   return [...sets.values()]
+}
+
+/** The hosts inside the zone that answer with the addresses of the nodes. */
+export const listNodeHosts = (apex: Hostname, aliases: readonly Hostname[]): ReadonlySet<Hostname> =>
+  new Set([apex, ...aliases.filter((host) => isWithin(host, apex) && nameOctets(host) <= MAX_NAME_OCTETS)])
+
+/** Which families any node has an address of. */
+export function familiesOf(nodes: readonly NodeView[]): Readonly<Record<AddressFamily, boolean>> {
+  const types = new Set(nodes.flatMap((node) => addressesOf(node).map(({ type }) => type)))
+  return { ipv4: types.has('A'), ipv6: types.has('AAAA') }
+}
+
+/** True when zones look the same with either: places, drains and schemas of nodes are not in them. */
+export function isSameSetting(a: ZoneSetting, b: ZoneSetting): boolean {
+  return (
+    a.authorities.join(' ') === b.authorities.join(' ') &&
+    a.nodes.length === b.nodes.length &&
+    a.nodes.every((node, i) => {
+      const other = b.nodes[i]
+      return (
+        node.name === other?.name &&
+        node.nameserver === other.nameserver &&
+        node.ipv4 === other.ipv4 &&
+        node.ipv6 === other.ipv6
+      )
+    })
+  )
 }
 
 /** The first name server by name is the primary; without any it is `ns.<apex>`, which does not exist. */
@@ -72,28 +99,19 @@ const listServers = (nodes: readonly NodeView[], apex: Hostname) =>
 
 const serverName = (node: NodeView, apex: Hostname): NameKey => `${node.name}.ns.${apex}`
 
-/**
- * Each distinct address of one family once, in the order of the nodes: of nodes that are not drained, and of all where
- * that leaves none. So the set is empty only when no node has such an address at all.
- */
-function listAddresses(nodes: readonly NodeView[], family: 'A' | 'AAAA'): readonly Rdata[] {
-  const of = (some: readonly NodeView[]) => some.flatMap(addressesOf).filter((data) => data.type === family)
-  const open = of(nodes.filter((node) => !node.drained))
-  const found = open.length > 0 ? open : of(nodes)
-  return [...new Map(found.map((data) => ['address' in data ? data.address : '', data])).values()]
-}
+type Address = Extract<Rdata, { readonly type: 'A' | 'AAAA' }>
 
-/** A change of a node rebuilds every zone, and each asks for the same addresses several times. */
-const knownAddresses = new WeakMap<NodeView, readonly Rdata[]>()
+/** A change of a node rebuilds every zone. */
+const knownAddresses = new WeakMap<NodeView, readonly Address[]>()
 
-function addressesOf(node: NodeView): readonly Rdata[] {
+function addressesOf(node: NodeView): readonly Address[] {
   const known = knownAddresses.get(node)
   if (known !== undefined) return known
   const { ipv4, ipv6 } = node
   const addresses = [
-    ...(ipv4 !== null && isIPv4(ipv4) ? [parseRdata('A', ipv4)] : []),
+    ...(ipv4 !== null && isIPv4(ipv4) ? [{ type: 'A', address: ipv4 } as const] : []),
     // Node counts an address with a zone (`fe80::1%eth0`) as one; no record can hold it.
-    ...(ipv6 !== null && isIPv6(ipv6) && !ipv6.includes('%') ? [parseRdata('AAAA', ipv6)] : []),
+    ...(ipv6 !== null && isIPv6(ipv6) && !ipv6.includes('%') ? [parseRdata('AAAA', ipv6) as Address] : []),
   ]
   knownAddresses.set(node, addresses)
   return addresses

@@ -1,45 +1,45 @@
 import {
+  type AddressFamily,
   absoluteName,
-  compareOperations,
   type DomainView,
-  type Entry,
   findCluster,
-  findDomain,
   type Hostname,
-  isWithin,
+  hostOwner,
   keys,
   listNodes,
-  MakiError,
   type NodeView,
   type RecordValue,
   type State,
 } from '../../core/index.ts'
+import { buildLargestRrset } from '../rdata/index.ts'
+import { type NameKey, parentName, type RecordType, TYPE_CODES } from '../wire/index.ts'
 import {
-  buildLargestRrset,
-  buildRrset,
-  MAX_RRSET_OCTETS,
-  MAX_TTL,
-  parseRdata,
-  type Rdata,
-  type Rrset,
-} from '../rdata/index.ts'
-import { isExplicitType, MAX_NAME_OCTETS, type NameKey, nameOctets, type RecordType } from '../wire/index.ts'
-import { type AutomaticRrset, buildAutomatic, buildSoa, NEGATIVE_TTL, TTL } from './automatic-records.ts'
-import { assembleZone, type Zone } from './zone-table.ts'
+  buildAutomatic,
+  buildSoa,
+  DEFAULT_AUTHORITIES,
+  familiesOf,
+  listNodeHosts,
+  NEGATIVE_TTL,
+  TTL,
+  type ZoneSetting,
+} from './automatic-records.ts'
+import type { ZoneFault } from './read-name.ts'
+import { Zone } from './zone.ts'
+import { entriesOf, readContent, type ZoneContent } from './zone-content.ts'
+import { EMPTY_NAME, type ZoneName } from './zone-names.ts'
+import { buildFixedSet, buildNodeSets, type ZoneSet } from './zone-set.ts'
 
-/** A record that could not become part of the zone, and why; the rest of the zone is as if it were not there. */
-export interface ZoneFault {
-  readonly name: NameKey
-  readonly type: string
-  readonly fault: string
-}
-
-/** A zone with what could not go into it. */
+/** A zone with what could not go into it, and what it was built from. */
 export interface BuiltZone {
   readonly zone: Zone
   readonly faults: readonly ZoneFault[]
-  /** The hosts that the zone's domain holds, inside the zone or not. */
+  /** The hosts that the zone's domain holds, inside the zone or not. Sorted. */
   readonly aliases: readonly Hostname[]
+  readonly content: ZoneContent
+  readonly setting: ZoneSetting
+  readonly families: Readonly<Record<AddressFamily, boolean>>
+  /** The sets of ours without the SOA, which alone changes with the serial. */
+  readonly automatic: ReadonlyMap<NameKey, ZoneName>
 }
 
 /**
@@ -50,32 +50,41 @@ export function buildZone(
   state: State,
   apex: Hostname,
   nodes: readonly NodeView[] = listNodes(state),
+  authorities: readonly string[] = DEFAULT_AUTHORITIES,
 ): BuiltZone | undefined {
-  const domain = findDomain(state, apex)
-  if (domain === undefined) return undefined
-  const faults: ZoneFault[] = []
-  const explicit = readExplicit(domain, faults)
+  if (state.get(keys.domain(apex)) === undefined) return undefined
+  return composeZone(state, readContent(state, apex), { nodes, authorities })
+}
+
+/**
+ * The zone of what was written and of what is ours. `before` is the zone as it was built last: where nothing but the
+ * serial is new, no set but the SOA is made.
+ */
+export function composeZone(state: State, content: ZoneContent, setting: ZoneSetting, before?: BuiltZone): BuiltZone {
+  const { apex, hosts } = content
+  const aliases = [...hosts].filter((host) => hostOwner(state, host) === apex).sort()
+  const isSame =
+    before !== undefined &&
+    before.content === content &&
+    before.setting === setting &&
+    before.aliases.join() === aliases.join()
+  const { automatic, faults } = isSame ? before : buildOurs(content, setting, aliases)
+  const families = isSame ? before.families : familiesOf(setting.nodes)
   const serial = buildSerial(state, apex)
-  const ours = buildAutomatic(domain, nodes, serial)
-  const rrsets: Rrset[] = [...explicit.values()].flatMap((types) => [...types.values()])
-  for (const set of ours) {
-    if (nameOctets(set.name) > MAX_NAME_OCTETS) {
-      faults.push({ name: set.name, type: set.type, fault: 'the name is too long' })
-      continue
-    }
-    if (isReplaced(set, explicit.get(set.name))) continue
-    const rrset = buildLargestRrset(set.name, set.type, TTL, set.rdata)
-    if (rrset.rdata.length < set.rdata.length) {
-      const fault = `only ${rrset.rdata.length} of ${set.rdata.length} values fit into an answer`
-      faults.push({ name: set.name, type: set.type, fault })
-    }
-    rrsets.push(rrset)
-  }
-  if (!ours.some((set) => set.type === 'NS')) {
-    faults.push({ name: apex, type: 'NS', fault: 'no node with an address is a name server' })
-  }
-  const negativeSoa = buildLargestRrset(apex, 'SOA', NEGATIVE_TTL, [buildSoa(apex, nodes, serial)])
-  return { zone: assembleZone(apex, serial, negativeSoa, rrsets), faults, aliases: domain.aliases }
+  const soa = buildSoa(apex, setting.nodes, serial)
+  const top = automatic.get(apex) ?? EMPTY_NAME
+  const soaSet = buildFixedSet(buildLargestRrset(apex, 'SOA', TTL, [soa]))
+  const zone = new Zone({
+    apex,
+    serial,
+    written: content.names,
+    automatic: new Map(automatic).set(apex, { ...top, sets: [soaSet, ...top.sets] }),
+    negativeSoa: buildLargestRrset(apex, 'SOA', NEGATIVE_TTL, [soa]),
+    hasCuts: content.cuts > 0,
+    families,
+    findEntries: (name) => entriesOf(content, name),
+  })
+  return { zone, faults, aliases, content, setting, families, automatic }
 }
 
 /** RFC 1982 compares serials modulo 2^32; ours starts at the cluster's birth and grows by one an operation. */
@@ -88,107 +97,70 @@ function buildSerial(state: State, apex: Hostname): number {
  * The types of our automatic records that an explicit record takes the place of; for the command that writes it.
  */
 export function listReplaced(
-  domain: Pick<DomainView, 'apex' | 'aliases'>,
+  { apex, aliases }: Pick<DomainView, 'apex' | 'aliases'>,
   nodes: readonly NodeView[],
   record: Pick<RecordValue, 'name' | 'type'>,
 ): readonly RecordType[] {
-  const name = absoluteName(record.name, domain.apex)
-  return buildAutomatic(domain, nodes, 0)
-    .filter((set) => set.name === name && (record.type === set.type || record.type === 'CNAME'))
-    .map((set) => set.type)
-}
-
-type ByType = Map<string, Rrset>
-
-/** An explicit record replaces ours at that name and type, an explicit CNAME everything of ours at its name. */
-function isReplaced(set: AutomaticRrset, explicit: ByType | undefined): boolean {
-  return explicit !== undefined && (explicit.has(set.type) || explicit.has('CNAME'))
-}
-
-function readExplicit(domain: DomainView, faults: ZoneFault[]): Map<NameKey, ByType> {
-  const byName = new Map<NameKey, ByType>()
-  for (const entry of settleAliases(domain, faults)) {
-    const { name, type } = entry.value
-    const owner = absoluteName(name, domain.apex)
-    const read = readOnce(entry.value, owner, domain.apex)
-    if ('fault' in read) {
-      faults.push({ name: owner, type, fault: read.fault })
-      continue
-    }
-    const types = byName.get(owner) ?? new Map<string, Rrset>()
-    byName.set(owner, types.set(type, read))
+  const name = absoluteName(record.name, apex)
+  const types: RecordType[] = buildAutomatic(apex, { nodes, authorities: DEFAULT_AUTHORITIES })
+    .filter((set) => set.name === name)
+    .map(({ type }) => type)
+  if ((listNodeHosts(apex, aliases) as ReadonlySet<string>).has(name)) {
+    const families = familiesOf(nodes)
+    if (families.ipv4) types.push('A')
+    if (families.ipv6) types.push('AAAA')
   }
-  return byName
+  return types.filter((type) => isReplacedBy(type, record.type))
 }
 
-/**
- * A merge can leave a CNAME beside other records of its name, which no zone may have (RFC 1034 section 3.6.2). Then
- * the greatest operation decides, as it does for a key: the CNAME stays alone when it is the last word, else it goes.
- */
-function settleAliases(domain: DomainView, faults: ZoneFault[]): readonly Entry<RecordValue>[] {
-  const byName = Map.groupBy(domain.records, (entry) => entry.value.name)
-  const kept: Entry<RecordValue>[] = []
-  for (const [name, entries] of byName) {
-    const drop = (entry: Entry<RecordValue>, fault: string) =>
-      faults.push({ name: absoluteName(name, domain.apex), type: entry.value.type, fault })
-    const alias = entries.find((entry) => entry.value.type === 'CNAME')
-    const others = entries.filter((entry) => entry !== alias)
-    if (alias === undefined) kept.push(...others)
-    else if (name === '@') {
-      drop(alias, 'the apex cannot be a CNAME')
-      kept.push(...others)
-    } else if (others.some((other) => compareEntries(other, alias) > 0)) {
-      drop(alias, 'a CNAME stands alone, and a newer record has the name')
-      kept.push(...others)
-    } else {
-      for (const other of others) drop(other, 'a newer CNAME has the name')
-      kept.push(alias)
-    }
+function isReplacedBy(type: RecordType, written: string): boolean {
+  if (written === 'CNAME' || written === type) return true
+  return written === 'ALIAS' && (type === 'A' || type === 'AAAA')
+}
+
+function buildOurs(
+  content: ZoneContent,
+  setting: ZoneSetting,
+  aliases: readonly Hostname[],
+): Pick<BuiltZone, 'automatic' | 'faults'> {
+  const { apex, names } = content
+  const faults = [...content.refused.values()].flatMap(({ faults }) => faults).sort(byName)
+  const sets = new Map<NameKey, ZoneSet[]>([[apex, []]])
+  /** An explicit record replaces ours at that name and type, an explicit CNAME everything of ours at its name. */
+  const add = (set: ZoneSet) => {
+    const written = names.get(set.name)?.sets ?? []
+    if (written.some(({ type }) => type === set.type || type === TYPE_CODES.CNAME)) return
+    const known = sets.get(set.name)
+    if (known === undefined) sets.set(set.name, [set])
+    else known.push(set)
   }
-  return kept
-}
-
-const compareEntries = (a: Entry, b: Entry): number =>
-  compareOperations({ stamp: a.stamp, id: a.operation }, { stamp: b.stamp, id: b.operation })
-
-type ReadRecord = Rrset | { readonly fault: string }
-
-/**
- * Values of the state are never written to and live as long as they are in it, so each is read once: a zone of 10,000
- * records is rebuilt for a change of one. Owner and apex are
- * compared because a caller may use one value for two.
- */
-const alreadyRead = new WeakMap<
-  RecordValue,
-  { readonly owner: NameKey; readonly apex: Hostname; readonly read: ReadRecord }
->()
-
-function readOnce(record: RecordValue, owner: NameKey, apex: Hostname): ReadRecord {
-  const known = alreadyRead.get(record)
-  if (known?.owner === owner && known.apex === apex) return known.read
-  const read = readRecord(record, owner, apex)
-  alreadyRead.set(record, { owner, apex, read })
-  return read
-}
-
-function readRecord(record: RecordValue, owner: NameKey, apex: Hostname): ReadRecord {
-  const { type, values } = record
-  if (!isExplicitType(type)) return { fault: 'records of this type are not answered yet' }
-  if (!isWithin(owner, apex) || nameOctets(owner) > MAX_NAME_OCTETS) return { fault: 'the name is too long' }
-  if (record.ttl < 0 || record.ttl > MAX_TTL) return { fault: 'the TTL is out of bounds' }
-  if (type === 'CNAME' && values.length > 1) return { fault: 'a CNAME has one target only' }
-  const rdata: Rdata[] = []
-  for (const value of values) {
-    try {
-      rdata.push(parseRdata(type, value, apex))
-    } catch (error) {
-      if (error instanceof MakiError) return { fault: error.message }
-      throw error
+  const records = buildAutomatic(apex, setting)
+  for (const { name, type, rdata } of records) {
+    const rrset = buildLargestRrset(name, type, TTL, rdata)
+    if (rrset.rdata.length < rdata.length) {
+      faults.push({ name, type, fault: `only ${rrset.rdata.length} of ${rdata.length} values fit into an answer` })
     }
+    add(buildFixedSet(rrset))
   }
-  return (
-    buildRrset(owner, type, record.ttl, rdata) ?? {
-      fault: `its values have more than ${MAX_RRSET_OCTETS} bytes in all`,
-    }
-  )
+  if (!records.some(({ type }) => type === 'NS')) {
+    faults.push({ name: apex, type: 'NS', fault: 'no node with an address is a name server' })
+  }
+  for (const host of listNodeHosts(apex, aliases)) for (const set of buildNodeSets(host, TTL)) add(set)
+  const automatic = new Map<NameKey, ZoneName>()
+  for (const [name, ours] of sets) {
+    const written = names.get(name) ?? EMPTY_NAME
+    automatic.set(name, { ...written, sets: [...written.sets, ...ours] })
+  }
+  for (const name of sets.keys()) addNamesAbove(name, content, automatic)
+  return { automatic, faults }
 }
+
+function addNamesAbove(name: NameKey, { apex, names }: ZoneContent, automatic: Map<NameKey, ZoneName>): void {
+  if (name === apex) return
+  for (let above = parentName(name); above !== undefined && above !== apex; above = parentName(above)) {
+    if (automatic.has(above) || names.get(above) !== undefined) return
+    automatic.set(above, EMPTY_NAME)
+  }
+}
+
+const byName = (a: ZoneFault, b: ZoneFault): number => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0)

@@ -1,39 +1,44 @@
 import {
   type Hostname,
   hostOwner,
+  type Key,
   type Log,
   listNodes,
-  type NodeView,
   type Scope,
   type State,
+  StateTable,
   scopeKind,
 } from '../../core/index.ts'
-import { type BuiltZone, buildZone } from './build-zone.ts'
-import { type Zone, ZoneTable } from './zone-table.ts'
+import { DEFAULT_AUTHORITIES, isSameSetting, type ZoneSetting } from './automatic-records.ts'
+import type { BuiltZone } from './build-zone.ts'
+import { type ChangedKeys, ProjectedZone } from './projected-zone.ts'
+import { ZoneTable } from './zone-table.ts'
 
 /** Scopes that every zone depends on: who the nodes are, and when the cluster was born. */
 const SHARED_KINDS: ReadonlySet<string> = new Set(['node', 'node-name', 'cluster'])
 
-interface Built {
-  readonly aliases: readonly Hostname[]
-  readonly faults: string
-}
-
 /**
- * Keeps the zone table in step with the state: rebuilds the zones that a change touches and swaps the table whole. A
- * reader takes `table` once for each question and never sees half a change.
+ * Keeps the zone table in step with the state, and swaps it whole: a reader takes `table` once for each question and
+ * never sees half a change. A zone that a change touches is built when it is asked for next, or by `buildSome`, from
+ * the state of then; at a cost that follows what changed in it.
  */
 export class DnsProjection {
   readonly #log: Log
-  readonly #built = new Map<Hostname, Built>()
+  readonly #zones = new Map<Hostname, ProjectedZone>()
   /** The zone that each alias was built into, to rebuild it when another domain takes the alias. */
   readonly #aliasZones = new Map<string, Hostname>()
-  #nodes: readonly NodeView[] | undefined
+  /** Zones that nobody has asked for since they changed. */
+  readonly #unread = new Set<Hostname>()
+  readonly #authorities: readonly string[]
+  #state: State = new StateTable()
+  #setting: ZoneSetting
   #table = ZoneTable.empty
   #builds = 0
 
-  constructor(log: Log) {
+  constructor(log: Log, authorities: readonly string[] = DEFAULT_AUTHORITIES) {
     this.#log = log
+    this.#authorities = authorities
+    this.#setting = { nodes: [], authorities }
   }
 
   get table(): ZoneTable {
@@ -45,67 +50,125 @@ export class DnsProjection {
     return this.#builds
   }
 
-  /** `scopes` are those that changed since the last call (`changedScopes`). */
-  refresh(state: State, scopes: ReadonlySet<Scope>): void {
+  /** How many zones `buildSome` has yet to build. */
+  get waiting(): number {
+    return this.#unread.size
+  }
+
+  /**
+   * `scopes` are those that changed since the last call (`changedScopes`), `keys` all keys that did: without them the
+   * zones of these scopes are read anew as a whole. `state` is kept, and read when zones are built.
+   */
+  refresh(state: State, scopes: ReadonlySet<Scope>, keys?: Iterable<Key>): void {
+    this.#state = state
     const shared = [...scopes].some((scope) => SHARED_KINDS.has(scopeKind(scope)))
-    if (shared) this.#nodes = undefined
-    const apexes = shared ? this.#everyApex(state) : this.#touchedApexes(state, scopes)
-    if (apexes.size === 0) return
-    this.#nodes ??= listNodes(state)
-    const changes: [Hostname, Zone | undefined][] = []
-    for (const apex of apexes) {
-      const built = this.#build(state, apex, this.#nodes)
-      if (built === 'failed') continue
-      this.#remember(apex, built)
-      changes.push([apex, built?.zone])
+    if (shared) this.#readSetting()
+    const changed = keys === undefined ? undefined : this.#groupKeys(keys)
+    const touched = shared ? this.#everyApex() : this.#touchedApexes(scopes)
+    const changes: [Hostname, ProjectedZone | undefined][] = []
+    for (const apex of touched) {
+      const source = this.#change(apex, scopes.has(`domain/${apex}`) ? keysOf(changed, apex) : NO_KEYS)
+      changes.push([apex, source])
     }
+    if (changes.length === 0) return
     this.#table = this.#table.with(changes)
-    this.#log.debug('zones.rebuilt', { rebuilt: changes.length, zones: this.#table.size })
+    this.#log.debug('zones.changed', { changed: changes.length, zones: this.#table.size })
   }
 
-  /** A zone that cannot be built is our mistake, and stays as it was: the others must not suffer from it. */
-  #build(state: State, apex: Hostname, nodes: readonly NodeView[]): BuiltZone | undefined | 'failed' {
-    this.#builds += 1
-    try {
-      return buildZone(state, apex, nodes)
-    } catch (error) {
-      this.#log.error('zone.build-failed', { apex, error })
-      return 'failed'
+  /** Builds zones that wait until `isEnough`; true when more wait. */
+  buildSome(isEnough: () => boolean): boolean {
+    for (const apex of this.#unread) {
+      this.#unread.delete(apex)
+      this.#zones.get(apex)?.read()
+      if (isEnough()) break
     }
+    return this.#unread.size > 0
   }
 
-  #everyApex(state: State): Set<Hostname> {
-    return new Set([...(state.ids('domain') as readonly Hostname[]), ...this.#built.keys()])
+  /** What changes of nodes leave no trace in zones, such as places and drains, keeps the setting as it was. */
+  #readSetting(): void {
+    const setting = { nodes: listNodes(this.#state), authorities: this.#authorities }
+    if (!isSameSetting(setting, this.#setting)) this.#setting = setting
   }
 
-  #touchedApexes(state: State, scopes: ReadonlySet<Scope>): Set<Hostname> {
+  #change(apex: Hostname, keys: ChangedKeys): ProjectedZone | undefined {
+    if (this.#state.get(`domain/${apex}`) === undefined) {
+      this.#zones.delete(apex)
+      this.#unread.delete(apex)
+      return undefined
+    }
+    const source = this.#zones.get(apex)?.changed(keys) ?? ProjectedZone.of(apex, this.#builder)
+    this.#zones.set(apex, source)
+    this.#unread.add(apex)
+    return source
+  }
+
+  readonly #builder = {
+    state: () => this.#state,
+    setting: () => this.#setting,
+    built: (zone: BuiltZone, before: BuiltZone | undefined) => this.#remember(zone, before),
+    failed: (apex: Hostname, error: unknown) => this.#log.error('zone.build-failed', { apex, error }),
+  }
+
+  #remember({ zone, aliases, faults }: BuiltZone, before: BuiltZone | undefined): void {
+    const { apex } = zone
+    this.#builds += 1
+    this.#unread.delete(apex)
+    for (const alias of before?.aliases ?? []) {
+      if (this.#aliasZones.get(alias) === apex) this.#aliasZones.delete(alias)
+    }
+    for (const alias of aliases) this.#aliasZones.set(alias, apex)
+    if (faults === before?.faults || JSON.stringify(faults) === JSON.stringify(before?.faults ?? [])) return
+    for (const fault of faults) this.#log.warn('zone.fault', { apex, ...fault })
+  }
+
+  #everyApex(): Set<Hostname> {
+    return new Set([...(this.#state.ids('domain') as readonly Hostname[]), ...this.#zones.keys()])
+  }
+
+  #touchedApexes(scopes: ReadonlySet<Scope>): Set<Hostname> {
     const apexes = new Set<Hostname>()
     for (const scope of scopes) {
       const kind = scopeKind(scope)
       const id = scope.slice(kind.length + 1) as Hostname
       if (id.length === 0) continue
       // A host name counts for every domain around it, most of which nobody has.
-      if (kind === 'domain' && (this.#built.has(id) || state.get(scope) !== undefined)) apexes.add(id)
+      if (kind === 'domain' && (this.#zones.has(id) || this.#state.get(scope) !== undefined)) apexes.add(id)
       if (kind === 'host') {
-        for (const apex of [this.#aliasZones.get(id), hostOwner(state, id)]) if (apex !== undefined) apexes.add(apex)
+        for (const apex of [this.#aliasZones.get(id), hostOwner(this.#state, id)]) {
+          if (apex !== undefined && this.#isOurs(apex)) apexes.add(apex)
+        }
       }
     }
     return apexes
   }
 
-  #remember(apex: Hostname, built: BuiltZone | undefined): void {
-    const before = this.#built.get(apex)
-    for (const alias of before?.aliases ?? []) {
-      if (this.#aliasZones.get(alias) === apex) this.#aliasZones.delete(alias)
-    }
-    if (built === undefined) {
-      this.#built.delete(apex)
-      return
-    }
-    for (const alias of built.aliases) this.#aliasZones.set(alias, apex)
-    const faults = JSON.stringify(built.faults)
-    this.#built.set(apex, { aliases: built.aliases, faults })
-    if (faults === (before?.faults ?? '[]')) return
-    for (const fault of built.faults) this.#log.warn('zone.fault', { apex, ...fault })
+  #isOurs(apex: Hostname): boolean {
+    return this.#zones.has(apex) || this.#state.get(`domain/${apex}`) !== undefined
   }
+
+  /** By zone, of those zones that can make use of them. */
+  #groupKeys(keys: Iterable<Key>): Map<string, Set<Key>> {
+    const groups = new Map<string, Set<Key>>()
+    for (const key of keys) {
+      const apex = domainOf(key)
+      if (apex === undefined || !this.#zones.has(apex as Hostname)) continue
+      const group = groups.get(apex)
+      if (group === undefined) groups.set(apex, new Set([key]))
+      else group.add(key)
+    }
+    return groups
+  }
+}
+
+const NO_KEYS: ReadonlySet<Key> = new Set()
+
+/** A domain whose scope alone was touched has had none of its keys changed. */
+const keysOf = (groups: ReadonlyMap<string, ReadonlySet<Key>> | undefined, apex: Hostname): ChangedKeys =>
+  groups === undefined ? undefined : (groups.get(apex) ?? NO_KEYS)
+
+function domainOf(key: Key): string | undefined {
+  if (!key.startsWith('domain/')) return undefined
+  const end = key.indexOf('/', 'domain/'.length)
+  return key.slice('domain/'.length, end === -1 ? undefined : end)
 }

@@ -1,3 +1,4 @@
+import { listNodes } from '../../core/index.ts'
 import {
   type AnswerContext,
   nowhere,
@@ -7,13 +8,20 @@ import {
   type Transport,
   ZoneTable,
 } from '../../dns/index.ts'
+import { ClusterState, nodeJoin } from './cluster-state.ts'
 
-/** A context in which every asker stands nowhere and nothing was chosen, unless the test says so. */
+const cluster = new ClusterState()
+cluster.commit(nodeJoin(1, 'tokyo'), nodeJoin(2, 'berlin'))
+
+/** The nodes 1 and 2 of `nodeJoin`, both in every answer. */
+export const twoNodes = new Steering(listNodes(cluster.state), new Map(), 2)
+
+/** A context in which every asker stands nowhere and is told of two nodes, unless the test says so. */
 export function contextOf(parts: Partial<AnswerContext> & { transport?: Transport } = {}): AnswerContext {
   const { transport = 'udp', ...rest } = parts
   return {
     table: ZoneTable.empty,
-    steering: Steering.empty,
+    steering: twoNodes,
     aliases: new Map(),
     locator: nowhere,
     asker: { address: '127.0.0.1', transport },

@@ -1,5 +1,13 @@
 import { Args } from '@oclif/core'
-import { absoluteName, type DomainView, listDomains, parseOwnerName, type State } from '../../../core/index.ts'
+import {
+  absoluteName,
+  type DomainView,
+  listDomains,
+  listNodes,
+  type NodeView,
+  parseOwnerName,
+  type State,
+} from '../../../core/index.ts'
 import { buildZone, formatRdata, formatType } from '../../../dns/index.ts'
 import type { Style } from '../../output/style.ts'
 import { formatTable } from '../../output/table.ts'
@@ -73,15 +81,21 @@ function listRows(state: State, domain: DomainView): RecordRow[] {
     })
   }
   const rows = [...explicit.values()]
-  for (const [name, types] of buildZone(state, domain.apex)?.zone.names ?? []) {
-    for (const [code, { ttl, rdata }] of types) {
-      const type = formatType(code)
-      if (explicit.has(`${name} ${type}`)) continue
-      rows.push({ domain: domain.apex, name, type, ttl, values: rdata.map(formatRdata), source: 'automatic' })
-    }
+  const nodes = listNodes(state)
+  for (const set of buildZone(state, domain.apex, nodes)?.zone.sets() ?? []) {
+    const { name, ttl } = set
+    const type = formatType(set.type)
+    if (set.kind === 'alias' || explicit.has(`${name} ${type}`)) continue
+    const values = set.kind === 'fixed' ? set.rrset.rdata.map(formatRdata) : listAddresses(nodes, set.family)
+    rows.push({ domain: domain.apex, name, type, ttl, values, source: 'automatic' })
   }
   return rows.sort((a, b) => compareNames(a.name, b.name) || (a.type < b.type ? -1 : 1))
 }
+
+/** Those that an answer is chosen from, each once. */
+const listAddresses = (nodes: readonly NodeView[], family: 'ipv4' | 'ipv6'): readonly string[] => [
+  ...new Set(nodes.flatMap((node) => node[family] ?? [])),
+]
 
 /** By label from the right: a zone's names stand together (RFC 4034 section 6.1). */
 function compareNames(a: string, b: string): number {

@@ -1,4 +1,6 @@
 import t from 'tap'
+import type { NodeSet } from '../../../dns/zone/zone-set.ts'
+import { twoNodes } from '../answering.ts'
 import { serve, servedTable } from './served-zone.ts'
 import { askWith, dumpWith, listRecords, type Tool } from './server-conformance.ts'
 
@@ -8,19 +10,23 @@ t.teardown(() => server.close())
 const { address } = server
 const [zone] = servedTable().zones()
 if (zone === undefined) throw new Error('there is no zone to ask for')
+const addressesOf = ({ family }: NodeSet): string[] => twoNodes.nodes.flatMap((node) => node[family] ?? [])
 
 for (const tool of ['dig', 'kdig'] satisfies Tool[]) {
   const ask = (...question: string[]) => askWith(tool, address, ...question)
 
   t.test(`${tool} reads every record as we write it`, async (t) => {
-    t.strictSame(await dumpWith(tool, address, zone), listRecords(zone))
+    t.strictSame(await dumpWith(tool, address, zone), listRecords(zone, addressesOf))
   })
 
   t.test(`${tool}: answers and their flags`, async (t) => {
     for (const transport of ['+notcp', '+tcp']) {
       const got = await ask(transport, '+norec', 'www.example.com', 'A')
       t.match(got, { status: 'NOERROR', flags: ['qr', 'aa'], edns: tool === 'dig' })
-      t.strictSame(got.answer, ['www.example.com. 300 IN A 192.0.2.2', 'www.example.com. 300 IN A 192.0.2.1'])
+      t.strictSame(got.answer.toSorted(), [
+        'www.example.com. 300 IN A 192.0.2.1',
+        'www.example.com. 300 IN A 192.0.2.2',
+      ])
       t.strictSame((await ask(transport, '+rec', 'www.example.com', 'A')).flags, ['qr', 'aa', 'rd'])
     }
     const chain = await ask('alias.example.com', 'AAAA')

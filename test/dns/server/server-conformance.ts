@@ -2,7 +2,8 @@ import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { formatRdata } from '../../../dns/rdata/rdata.ts'
 import { formatType } from '../../../dns/wire/codes.ts'
-import type { Zone } from '../../../dns/zone/zone-table.ts'
+import type { Zone } from '../../../dns/zone/zone.ts'
+import type { NodeSet } from '../../../dns/zone/zone-set.ts'
 
 const run = promisify(execFile)
 
@@ -68,9 +69,13 @@ const normalizeRecord = (line: string): string => {
 
 /** Every record of the zone as the tool prints it when it asks for each name and type over TCP. */
 export async function dumpWith(tool: Tool, target: Target, zone: Zone): Promise<string[]> {
-  const questions = [...zone.names].flatMap(([name, types]) =>
-    [...types.keys()].map((type) => ['+tcp', '+noall', '+answer', `${name}.`, formatType(type)]),
-  )
+  const questions = [...zone.sets()].map(({ name, type }) => [
+    '+tcp',
+    '+noall',
+    '+answer',
+    `${name}.`,
+    formatType(type),
+  ])
   const outputs = await Promise.all(questions.map((question) => runTool(tool, target, question)))
   return outputs
     .flatMap((output) => output.split('\n'))
@@ -79,12 +84,12 @@ export async function dumpWith(tool: Tool, target: Target, zone: Zone): Promise<
     .sort()
 }
 
-export function listRecords(zone: Zone): string[] {
+/** The records that a zone has for everybody, and those of `chosen`, which the nodes fill. */
+export function listRecords(zone: Zone, chosen: (set: NodeSet) => readonly string[]): string[] {
   const lines: string[] = []
-  for (const types of zone.names.values()) {
-    for (const { name, ttl, type, rdata } of types.values()) {
-      for (const data of rdata) lines.push(`${name}. ${ttl} IN ${formatType(type)} ${formatRdata(data)}`)
-    }
+  for (const set of zone.sets()) {
+    const data = set.kind === 'fixed' ? set.rrset.rdata.map(formatRdata) : set.kind === 'nodes' ? chosen(set) : []
+    for (const one of data) lines.push(`${set.name}. ${set.ttl} IN ${formatType(set.type)} ${one}`)
   }
   return lines.sort()
 }

@@ -1,0 +1,73 @@
+import { isWithin } from '../../core/index.ts'
+import type { Rdata, Rrset } from '../rdata/index.ts'
+import { type NameKey, TYPE_CODES } from '../wire/index.ts'
+import type { FixedSet, Zone } from '../zone/index.ts'
+import { findOwn, makeSet, type Resolving } from './resolve.ts'
+
+/** Whoever needs more asks for it: an answer never costs more look-ups than this, however many servers a set names. */
+const MAX_TARGETS = 32
+
+const ADDRESS_TYPES = [TYPE_CODES.A, TYPE_CODES.AAAA] as const
+
+/** Addresses of the hosts that the last set of the answer names, where they are ours to tell (RFC 1034 section 3.7). */
+export function listAdditionals(resolving: Resolving, answers: readonly Rrset[]): readonly Rrset[] {
+  const last = answers.at(-1)
+  if (last === undefined) return []
+  return listTargets(last).flatMap((target) => ADDRESS_TYPES.flatMap((type) => findOwn(resolving, target, type) ?? []))
+}
+
+/**
+ * The addresses that go with a referral: of servers at or below the cut what the zone has there, without which nobody
+ * would find them (RFC 9471); of others in our zones what these answer.
+ */
+export function listGlue(
+  resolving: Resolving,
+  zone: Zone,
+  cut: FixedSet,
+): { readonly glue: readonly Rrset[]; readonly additionals: readonly Rrset[] } {
+  const glue: Rrset[] = []
+  const additionals: Rrset[] = []
+  for (const target of listTargets(cut.rrset)) {
+    for (const type of ADDRESS_TYPES) {
+      const own = findOwn(resolving, target, type)
+      if (own !== undefined) {
+        additionals.push(own)
+        continue
+      }
+      const set = isWithin(target, zone.apex) ? zone.findSet(target, type) : undefined
+      const made = set && makeSet(resolving, set, target)
+      if (made?.kind !== 'records') continue
+      if (isWithin(target, cut.name)) glue.push(made.rrset)
+      else additionals.push(made.rrset)
+    }
+  }
+  return { glue, additionals }
+}
+
+/** Each target once, in the order of the records. */
+function listTargets({ name, rdata }: Rrset): readonly NameKey[] {
+  const targets = new Set<NameKey>()
+  for (const data of rdata) {
+    const target = targetOf(data, name)
+    if (target !== undefined) targets.add(target)
+    if (targets.size === MAX_TARGETS) break
+  }
+  return [...targets]
+}
+
+function targetOf(data: Rdata, owner: NameKey): NameKey | undefined {
+  switch (data.type) {
+    case 'NS':
+      return data.server
+    case 'MX':
+      return data.exchange
+    case 'SRV':
+      return data.target
+    case 'SVCB':
+    case 'HTTPS':
+      // RFC 9460 section 2.5.2: in service mode the root stands for the owner itself.
+      return data.target === '' && data.priority > 0 ? owner : data.target
+    default:
+      return undefined
+  }
+}
