@@ -1,4 +1,4 @@
-import { changedScopes, type Log, type Runtime } from '../../core/index.ts'
+import type { Log, Runtime, StateDelta } from '../../core/index.ts'
 import { type AliasCounts, type AliasLookup, AliasResolver, AliasTargets } from '../../dns/index.ts'
 import type { AliasStatus } from '../../edge/index.ts'
 import type { Replica } from '../../replication/index.ts'
@@ -42,10 +42,11 @@ export class NodeAliases implements AsyncDisposable {
       onEntries: (entries) => file.save(entries),
     })
     const targets = new AliasTargets()
-    if (targets.refresh(replica.state, changedScopes(replica.snapshot()))) this.#resolver.watch(targets.list())
-    this.#unsubscribe = replica.events.on('change', ({ delta }) => {
-      if (targets.refresh(replica.state, changedScopes(delta))) this.#resolver.watch(targets.list())
-    })
+    const follow = (delta: StateDelta) => {
+      if (targets.refresh(delta)) this.#resolver.watch(targets.list(replica.state))
+    }
+    follow(replica.snapshot())
+    this.#unsubscribe = replica.events.on('change', ({ delta }) => follow(delta))
   }
 
   get counts(): AliasCounts {

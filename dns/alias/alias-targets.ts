@@ -1,69 +1,116 @@
 import {
+  absoluteName,
   type Hostname,
+  hostOwner,
+  isWithin,
+  type Key,
   keys,
   MakiError,
+  type OwnerName,
   type RecordValue,
-  type Scope,
   type State,
-  scopeKind,
+  type StateDelta,
 } from '../../core/index.ts'
-import { parseRdata } from '../rdata/index.ts'
+import { parseAlias } from '../rdata/index.ts'
 import { type NameKey, parentName } from '../wire/index.ts'
 
+/** As many CNAMEs are followed as an answer follows. */
+const MAX_CHAIN = 8
+const ALIAS_KEY = /^domain\/([^/]+)\/rrset\/[^/]+\/ALIAS$/
+const DOMAIN_KEY = /^domain\/([^/]+)$/
+
 /**
- * What the ALIAS records of the state point at, kept in step with it: a change costs as much as the zones that it
- * touches. Targets in zones of ours are answered from the table, and are not listed.
+ * What has to be resolved for the ALIAS records of the state, kept in step with it at the cost of what changes. A target
+ * in a zone of ours is answered from the table; listed is what its CNAMEs lead to outside, and what we have delegated.
  */
 export class AliasTargets {
-  /** Every zone of ours, with the targets of its ALIAS records. */
-  readonly #zones = new Map<Hostname, readonly NameKey[]>()
+  readonly #aliases = new Map<Key, { readonly apex: Hostname; readonly target: NameKey }>()
+  readonly #domains = new Set<Hostname>()
 
-  /** `scopes` are those that changed since the last call (`changedScopes`). True when something may be listed otherwise. */
-  refresh(state: State, scopes: ReadonlySet<Scope>): boolean {
-    let isChanged = false
-    for (const scope of scopes) {
-      if (scopeKind(scope) !== 'domain') continue
-      const apex = scope.slice('domain/'.length) as Hostname
-      const before = this.#zones.get(apex)
-      const after = state.get(keys.domain(apex)) === undefined ? undefined : listTargets(state, apex)
-      if (after === undefined) this.#zones.delete(apex)
-      else this.#zones.set(apex, after)
-      isChanged ||= before?.join() !== after?.join()
+  /** Takes in what changed since the last call; all of it the first time. True when something may be listed otherwise. */
+  refresh({ entries }: Pick<StateDelta, 'entries'>): boolean {
+    let isTouched = false
+    for (const [key, entry] of entries) {
+      const alias = ALIAS_KEY.exec(key)
+      const domain = DOMAIN_KEY.exec(key)
+      if (domain !== null) {
+        if (entry === null) this.#domains.delete(domain[1] as Hostname)
+        else this.#domains.add(domain[1] as Hostname)
+        isTouched = true
+      } else if (alias !== null) {
+        const apex = alias[1] as Hostname
+        const target = entry === null ? undefined : findTarget(entry.value as RecordValue, apex)
+        if (target === undefined) this.#aliases.delete(key)
+        else this.#aliases.set(key, { apex, target })
+        isTouched = true
+      }
     }
-    return isChanged
+    return isTouched || (this.#aliases.size > 0 && entries.some(([key]) => /^(domain|host)\//.test(key)))
   }
 
-  /** Each target once, sorted. */
-  list(): readonly NameKey[] {
+  /** Each name once, sorted. `state` is the one that the last call of `refresh` has led to. */
+  list(state: State): readonly NameKey[] {
     const targets = new Set<NameKey>()
-    for (const own of this.#zones.values()) for (const target of own) if (!this.#isOurs(target)) targets.add(target)
+    for (const { apex, target } of this.#aliases.values()) {
+      const end = this.#domains.has(apex) ? this.#follow(state, target) : undefined
+      if (end !== undefined) targets.add(end)
+    }
     return [...targets].sort()
   }
 
-  #isOurs(target: NameKey): boolean {
-    for (let name: NameKey | undefined = target; name !== undefined; name = parentName(name)) {
-      if (this.#zones.has(name as Hostname)) return true
+  /** Undefined where our zones have the answer, if only that there is none. */
+  #follow(state: State, target: NameKey): NameKey | undefined {
+    let name = target
+    for (let steps = 0; steps <= MAX_CHAIN; steps++) {
+      const apex = this.#findZone(name)
+      if (apex === undefined || isDelegated(state, apex, name)) return name
+      const next = findCname(state, apex, name)
+      if (next === undefined) return undefined
+      name = next
     }
-    return false
+    return undefined
+  }
+
+  #findZone(name: NameKey): Hostname | undefined {
+    for (let above: NameKey | undefined = name; above !== undefined; above = parentName(above)) {
+      if (this.#domains.has(above as Hostname)) return above as Hostname
+    }
+    return undefined
   }
 }
 
-function listTargets(state: State, apex: Hostname): readonly NameKey[] {
-  const prefix = `${keys.domain(apex)}/rrset/`
-  return state.scope(keys.domain(apex)).flatMap(({ key, value }) => {
-    if (!key.startsWith(prefix)) return []
-    const { type, values } = value as RecordValue
-    return type === 'ALIAS' ? values.flatMap((text) => findTarget(text, apex)) : []
-  })
-}
-
-/** Nothing for what is no name: the zone has a fault there, and no answer. */
-function findTarget(text: string, apex: Hostname): NameKey[] {
+/** Undefined for what is no name: the zone has a fault there, and no answer. */
+function findTarget({ values: [text = ''] }: RecordValue, apex: Hostname): NameKey | undefined {
   try {
-    const data = parseRdata('CNAME', text, apex)
-    return data.type === 'CNAME' ? [data.target] : []
+    return parseAlias(text, apex).target
   } catch (error) {
-    if (error instanceof MakiError) return []
+    if (error instanceof MakiError) return undefined
     throw error
   }
+}
+
+const findRecord = (state: State, apex: Hostname, name: NameKey, type: string): RecordValue | undefined => {
+  const owner = (name === apex ? '@' : name.slice(0, -apex.length - 1)) as OwnerName
+  return state.get(keys.record(apex, owner, type))?.value as RecordValue | undefined
+}
+
+function isDelegated(state: State, apex: Hostname, name: NameKey): boolean {
+  for (let above: NameKey | undefined = name; above !== undefined && above !== apex; above = parentName(above)) {
+    if (findRecord(state, apex, above, 'NS') !== undefined) return true
+  }
+  return false
+}
+
+/** The target of the CNAME at a name, or of a wildcard's for it; none where there are addresses. */
+function findCname(state: State, apex: Hostname, name: NameKey): NameKey | undefined {
+  if (name === apex || hostOwner(state, name as Hostname) === apex) return undefined
+  for (let owner: NameKey | undefined = name; owner !== undefined && isWithin(owner, apex); ) {
+    if (['A', 'AAAA', 'ALIAS'].some((type) => findRecord(state, apex, owner as NameKey, type) !== undefined))
+      return undefined
+    const cname = findRecord(state, apex, owner, 'CNAME')
+    if (cname !== undefined) return findTarget(cname, apex)
+    const above: NameKey | undefined = parentName(owner.startsWith('*.') ? owner.slice(2) : owner)
+    owner = above === undefined ? undefined : absoluteName('*' as OwnerName, above as Hostname)
+  }
+  return undefined
 }

@@ -11,6 +11,7 @@ import {
   type Scope,
   type Stamp,
   type State,
+  type StateDelta,
 } from '../../core/index.ts'
 import { createTestCluster, testSigner } from '../support/histories.ts'
 
@@ -24,13 +25,17 @@ export class ClusterState {
   #stamp: Stamp = { wallMs: CREATED_MS, counter: 0 }
   #head: OperationId
   #all = new Set<Scope>()
+  /** What each operation changed, from the creation on. */
+  readonly deltas: StateDelta[] = []
 
   constructor() {
-    this.#all = changedScopes(this.#fold.add(this.#cluster.creation))
+    const delta = this.#fold.add(this.#cluster.creation)
+    this.deltas.push(delta)
+    this.#all = changedScopes(delta)
     this.#head = this.#cluster.creation.id
   }
 
-  get state(): State {
+  get state(): State & { snapshot(): StateDelta } {
     return this.#fold.state
   }
 
@@ -57,7 +62,9 @@ export class ClusterState {
   #add(heads: readonly OperationId[], changes: Change[]): Set<Scope> {
     this.#stamp = nextStamp(0, [this.#stamp])
     const operation = createOperation(this.#cluster.operator, this.#cluster.id, { stamp: this.#stamp, heads, changes })
-    const scopes = changedScopes(this.#fold.add(operation))
+    const delta = this.#fold.add(operation)
+    this.deltas.push(delta)
+    const scopes = changedScopes(delta)
     for (const scope of scopes) this.#all.add(scope)
     this.#head = operation.id
     return scopes
