@@ -63,14 +63,27 @@ export {
   TCP_LIMITS,
   type TcpLimits,
 } from './server/index.ts'
-export { NameService, type NameServiceOptions, type PlaceFiles, type Reply, respond } from './service/index.ts'
+export { NameService, type NameServiceOptions, type Reply, respond } from './service/index.ts'
 export {
   type Candidate,
   type Choice,
+  countryCenters,
+  type DatabaseInfo,
+  findNetwork,
+  GeoDatabase,
+  GeoLocator,
   type Located,
   type Locator,
+  type LocatorSources,
+  MAX_DATABASE_BYTES,
+  type Network,
   nowhere,
   type PassedOver,
+  type PlaceFiles,
+  type PlaceRule,
+  Places,
+  type PlacesOptions,
+  type PlaceTarget,
   type Readiness,
   Steering,
 } from './steering/index.ts'

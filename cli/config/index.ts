@@ -7,6 +7,7 @@ export {
 export { type Finding, formatFinding } from './findings.ts'
 export { formatListenAddress, type ListenAddress, parseEndpoint, parseListenAddress } from './listen-address.ts'
 export { findNearest } from './nearest.ts'
+export { parsePlaceRules, readPlaceRules } from './place-rules.ts'
 export {
   defaultDataFolder,
   type Environment,
