@@ -1,4 +1,17 @@
-import type { BlobHash, BlobReader, ClusterId, MemberKey, OperationId, SealedThing, StateDelta } from '../core/index.ts'
+import type {
+  AddressFamily,
+  Basis,
+  BlobHash,
+  BlobReader,
+  ClusterId,
+  MemberKey,
+  OperationId,
+  SealedThing,
+  Service,
+  Standing,
+  StateDelta,
+  Votes,
+} from '../core/index.ts'
 import type { ControlSeals } from './control-seals.ts'
 
 /** What the control API needs of the node behind it; `cli/node.ts` wires the real one. */
@@ -106,6 +119,35 @@ export interface NodeStatus {
   readonly unservable: readonly UnservableRelease[]
   /** Files on its disk that were found damaged, and that no other node has given back yet. */
   readonly damagedBlobs: number
+  /** How its computer is, in steps of a twentieth; null and absent where it has not said. */
+  readonly host?: HostStatus | null
+  /** What the node that answers concludes of its addresses; empty where health is off. Older versions say nothing. */
+  readonly health?: readonly HealthVerdict[]
+  /** It lacks operations that the node that answers had ten minutes ago. */
+  readonly behind?: boolean
+}
+
+export interface HostStatus {
+  /** Fractions that are used, 0 to 1. */
+  readonly memory: number
+  readonly disk: number
+  /** Of five minutes, for each processor. */
+  readonly load: number
+}
+
+/** What a node concludes of one service at one public address, and why. */
+export interface HealthVerdict {
+  readonly family: AddressFamily
+  readonly service: Service
+  readonly address: string
+  readonly standing: Standing
+  /** When it got this standing, ISO 8601. */
+  readonly since: string
+  /** Absent while it is up. */
+  readonly reason?: string
+  /** How many nodes that were heard see it so. */
+  readonly votes: Votes
+  readonly basis: Basis
 }
 
 export interface UnservableRelease {

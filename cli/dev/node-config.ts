@@ -24,6 +24,8 @@ export function buildNodeConfig({ node, cluster, control, peers }: NodeConfigInp
     // A browser finds the site as localhost without any DNS; one process a node is enough here.
     web: { http_addr: at(node.httpPort), workers: 0, local_hosts: true },
     acme: { enabled: false },
+    // Often enough to watch it happen.
+    health: { check_interval: 2 },
   }
   const text = Object.entries(sections).map(([name, values]) => `[${name}]\n${formatPairs(values)}`)
   return `# Written by maki dev at every start: what is changed here is lost.\n${text.join('\n')}`

@@ -32,9 +32,11 @@ import { buildDnsOptions } from './dns-options.ts'
 import type { Edge, EdgeAddresses, EdgeOptions } from './edge-messages.ts'
 import { EdgePool } from './edge-pool.ts'
 import { EdgeWorker } from './edge-worker.ts'
+import { HostWatch } from './host-load.ts'
 import { nextIncarnation } from './incarnation.ts'
 import { NodeAliases } from './node-aliases.ts'
 import { makeNodeFolders, type NodeFolders } from './node-folders.ts'
+import { NodeHealth } from './node-health.ts'
 import { readNodeKey } from './node-key.ts'
 import { NodeSeals } from './node-seals.ts'
 import { openNodeStore, recoverStore } from './node-store.ts'
@@ -138,6 +140,11 @@ export async function startNode(options: NodeOptions): Promise<Node> {
   starting.defer(gossip.events.on('agreed', () => void recoverStore(store, log, () => releases.recovered(replica))))
   starting.use(new SchemaAnnouncement({ replica, gossip, signer, runtime, log }))
   const seals = starting.use(new NodeSeals({ replica, gossip, signer, seed, runtime, log, changed }))
+  const self = signer.key
+  const health = starting.use(
+    new NodeHealth({ config: config.health, replica, gossip, edge, self, version, runtime, log, changed }),
+  )
+  const host = starting.use(await HostWatch.start({ folder: folders.data, runtime, log, changed }))
   presence = starting.use(
     new Presence({
       replica,
@@ -147,13 +154,15 @@ export async function startNode(options: NodeOptions): Promise<Node> {
       unservable: () => activation.unservable(),
       damagedBlobs: () => care.damaged,
       lacks: () => seals.keeper.lacks,
+      health,
+      host: () => host.load,
+      serves: { dns: listening.dns?.port, http: listening.http?.port },
       version,
-      self: signer.key,
+      self,
       runtime,
     }),
   )
 
-  const self = signer.key
   const backend = new NodeBackend({
     shared,
     blobs,

@@ -1,9 +1,7 @@
-import * as v from 'valibot'
 import {
   type Cancel,
   Emitter,
   type Hostname,
-  isId,
   listNodes,
   type MemberKey,
   type OperationId,
@@ -12,44 +10,15 @@ import {
 } from '../../core/index.ts'
 import type { NodeStatus } from '../../edge/index.ts'
 import type { GossipService, Replica, Unservable } from '../../replication/index.ts'
-
-const operationId = v.custom<OperationId>((input) => typeof input === 'string' && isId(input))
-
-/** What a node says about itself; read leniently, for other versions may say more or less. */
-const presenceSchema = v.object({
-  version: v.fallback(v.nullable(v.string()), null),
-  digest: v.fallback(v.nullable(v.string()), null),
-  heads: v.fallback(v.array(operationId), []),
-  active: v.fallback(v.record(v.string(), operationId), {}),
-  merged: v.fallback(v.record(v.string(), v.array(operationId)), {}),
-  unservable: v.fallback(
-    v.array(
-      v.object({
-        domain: v.string(),
-        release: operationId,
-        missing: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
-        reason: v.optional(v.string()),
-      }),
-    ),
-    [],
-  ),
-  damagedBlobs: v.fallback(v.pipe(v.number(), v.safeInteger(), v.minValue(0)), 0),
-})
-type Said = v.InferOutput<typeof presenceSchema>
-const NOTHING_SAID: Said = {
-  version: null,
-  digest: null,
-  heads: [],
-  active: {},
-  merged: {},
-  unservable: [],
-  damagedBlobs: 0,
-}
+import type { ServicePorts } from '../health/index.ts'
+import type { HostLoad } from './host-load.ts'
+import type { NodeHealth } from './node-health.ts'
+import { NOTHING_SAID, readSaid, type Said } from './said.ts'
 
 /** An awareness entry has 64 KiB, and whoever may write can make a thousand heads: we say the greatest. */
 const MAX_HEADS_SAID = 64
 /** For the latest switches: room for 150 domains of the longest names, and 700 of usual ones. */
-const MAX_ACTIVE_BYTES = 48 * 1024
+const MAX_ACTIVE_BYTES = 46 * 1024
 /** For what only goes wrong: room for the first twenty domains of the longest names, and for some merges. */
 const MAX_UNSERVABLE_BYTES = 6 * 1024
 const MAX_MERGED_BYTES = 3 * 1024
@@ -71,6 +40,12 @@ export interface PresenceOptions {
   readonly damagedBlobs: () => number
   /** Seal epochs that were granted to this node in vain. */
   readonly lacks?: () => readonly SealEpochKey[]
+  /** What it sees of others, and concludes of all. */
+  readonly health?: Pick<NodeHealth, 'observations' | 'describe'>
+  /** Null while it is not known. */
+  readonly host?: () => HostLoad | null
+  /** The ports on which it listens. */
+  readonly serves?: ServicePorts
   readonly version: string
   readonly self: MemberKey
   readonly runtime: Pick<Runtime, 'after'>
@@ -104,18 +79,19 @@ export class Presence implements Disposable {
 
   /** Every node of the cluster, by name. */
   nodes(): readonly NodeStatus[] {
-    const { replica, gossip, self } = this.#options
+    const { replica, gossip, self, health } = this.#options
     const heard = new Map(gossip.awareness.entries().map((entry) => [entry.key, entry]))
     return listNodes(replica.state).map(({ key, name }): NodeStatus => {
-      if (key === self) return { key, name, up: true, lagMs: 0, ...this.#describe() }
+      const concluded = health?.describe(key)
+      if (key === self) return { key, name, up: true, lagMs: 0, ...this.#describe(), ...concluded }
       const entry = heard.get(key)
-      const said = v.safeParse(presenceSchema, entry?.data)
       return {
         key,
         name,
         up: entry?.up ?? false,
         lagMs: entry === undefined ? null : Math.round(entry.ageMs),
-        ...(said.success ? said.output : NOTHING_SAID),
+        ...(entry === undefined ? NOTHING_SAID : readSaid(entry.data)),
+        ...concluded,
       }
     })
   }
@@ -126,11 +102,18 @@ export class Presence implements Disposable {
   }
 
   #say(): void {
-    this.#options.gossip.awareness.set({ ...this.#describe(), lacks: [...(this.#options.lacks?.() ?? [])] })
+    const { gossip, health, lacks, serves } = this.#options
+    const observations = health?.observations
+    gossip.awareness.set({
+      ...this.#describe(),
+      lacks: [...(lacks?.() ?? [])],
+      ...(serves === undefined ? {} : { serves: dropUndefined(serves) }),
+      ...(observations === undefined ? {} : { observations }),
+    })
   }
 
   #describe(): Said {
-    const { replica, version, active, merged, unservable, damagedBlobs } = this.#options
+    const { replica, version, active, merged, unservable, damagedBlobs, host } = this.#options
     const { version: foldVersion, ids, state } = replica.digest()
     return {
       version,
@@ -149,9 +132,14 @@ export class Presence implements Disposable {
       ),
       unservable: firstThatFit(unservable().map(shorten), MAX_UNSERVABLE_BYTES, describeBytes),
       damagedBlobs: damagedBlobs(),
+      host: host?.() ?? null,
     }
   }
 }
+
+/** What travels has no undefined values. */
+const dropUndefined = (ports: ServicePorts): Record<string, number> =>
+  Object.fromEntries(Object.entries(ports).filter((entry): entry is [string, number] => entry[1] !== undefined))
 
 function latestThatFit(active: ReadonlyMap<Hostname, OperationId>): readonly (readonly [Hostname, OperationId])[] {
   const all = [...active]

@@ -1,0 +1,226 @@
+import {
+  type AddressVerdict,
+  type Cancel,
+  HealthMonitor,
+  LagWatch,
+  type Log,
+  listNodes,
+  type MemberKey,
+  type NodeStandings,
+  type NodeView,
+  type OperationId,
+  type ProbeTarget,
+  type Runtime,
+  type SaidObservations,
+} from '../../core/index.ts'
+import type { HealthVerdict, NodeStatus } from '../../edge/index.ts'
+import type { AwarenessView, GossipService, Replica } from '../../replication/index.ts'
+import type { DaemonConfig } from '../config/index.ts'
+import { findPorts, type ProbeReport, Prober, probeService, type ServicePorts } from '../health/index.ts'
+import type { Edge } from './edge-messages.ts'
+import { readSaid, readServes } from './said.ts'
+
+export interface NodeHealthOptions {
+  readonly config: DaemonConfig['health']
+  readonly replica: Replica
+  readonly gossip: GossipService
+  readonly edge: Pick<Edge, 'setStandings'>
+  readonly self: MemberKey
+  readonly version: string
+  readonly runtime: Runtime
+  readonly log: Log
+  /** What this node says of others, or what it concludes, is another. */
+  readonly changed: () => void
+}
+
+interface Word {
+  readonly data: AwarenessView['data']
+  readonly heads: readonly OperationId[]
+  readonly serves: ServicePorts | undefined
+}
+
+/** Words grow old and holds end without an event. */
+const LOOK_MS = 1_000
+
+/**
+ * Watches the public addresses of the other nodes, hears what those see, and tells DNS what to make of it: the shell around
+ * `HealthMonitor` and `LagWatch`. With `enabled = false` it asks nobody, says nothing, and takes every node for healthy.
+ */
+export class NodeHealth implements AsyncDisposable {
+  readonly #options: NodeHealthOptions
+  readonly #monitor: HealthMonitor
+  readonly #lag: LagWatch
+  readonly #prober: Prober
+  readonly #unsubscribe: (() => void)[] = []
+  #nodes: readonly NodeView[] = []
+  /** The last word of each node; one that went keeps its ports, or nobody could look whether it is back. */
+  readonly #words = new Map<MemberKey, Word>()
+  #verdicts: readonly AddressVerdict[] = []
+  #standings: NodeStandings | undefined
+  #behind: ReadonlySet<MemberKey> = new Set()
+  #said = 'undefined'
+  #saying: SaidObservations | undefined
+  #cancel: Cancel = () => {}
+
+  constructor(options: NodeHealthOptions) {
+    this.#options = options
+    const { config, replica, gossip, self, runtime } = options
+    const intervalMs = config.check_interval * 1000
+    const thresholds = { failures: config.failure_threshold, successes: config.success_threshold }
+    this.#monitor = new HealthMonitor({ self, thresholds, intervalMs })
+    // A change of membership makes another fold.
+    this.#lag = new LagWatch({
+      has: (id) => replica.fold.has(id),
+      isAncestor: (a, b) => replica.fold.isAncestor(a, b),
+    })
+    this.#prober = new Prober({
+      runtime,
+      intervalMs,
+      timeoutMs: Math.max(config.dns_timeout, config.http_timeout) * 1000,
+      probe: (target, signal) => this.#probe(target, signal),
+      onOutcome: (target, report) => this.#record(target, report),
+    })
+    if (!config.enabled) return
+    this.#unsubscribe.push(
+      replica.events.on('change', ({ delta }) => {
+        if (delta.entries.some(([key]) => key.startsWith('node'))) this.#setNodes()
+      }),
+      gossip.events.on('awareness', () => this.#look()),
+    )
+    this.#setNodes()
+    this.#wake()
+  }
+
+  /** What to say of others in awareness; undefined where nothing is to be said. */
+  get observations(): SaidObservations | undefined {
+    return this.#saying
+  }
+
+  /** What this node concludes of a node. */
+  describe(key: MemberKey): Required<Pick<NodeStatus, 'health' | 'behind'>> {
+    const { runtime } = this.#options
+    const offsetMs = runtime.now() - runtime.monotonic()
+    const health = this.#verdicts.filter((verdict) => verdict.key === key).map((one) => showVerdict(one, offsetMs))
+    return { health, behind: this.#behind.has(key) }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#cancel()
+    for (const unsubscribe of this.#unsubscribe) unsubscribe()
+    await this.#prober[Symbol.asyncDispose]()
+  }
+
+  #wake(): void {
+    this.#look()
+    this.#cancel = this.#options.runtime.after(LOOK_MS, () => this.#wake())
+  }
+
+  #setNodes(): void {
+    this.#nodes = listNodes(this.#options.replica.state)
+    this.#monitor.setNodes(this.#nodes)
+    const keys = new Set(this.#nodes.map(({ key }) => key))
+    for (const key of this.#words.keys()) if (!keys.has(key)) this.#words.delete(key)
+    this.#look()
+  }
+
+  #probe(target: ProbeTarget, signal: AbortSignal): Promise<ProbeReport> {
+    const { config, replica, version, runtime } = this.#options
+    return probeService(target, {
+      ports: findPorts(target.address, this.#words.get(target.key)?.serves),
+      apex: replica.state.ids('domain')[0],
+      version,
+      dnsTimeoutMs: config.dns_timeout * 1000,
+      httpTimeoutMs: config.http_timeout * 1000,
+      runtime,
+      signal,
+    })
+  }
+
+  #record(target: ProbeTarget, report: ProbeReport): void {
+    const reason = report.kind === 'up' ? {} : { reason: report.reason }
+    const outcome = report.kind === 'unknown' ? 'unable' : report.kind
+    this.#monitor.record({ ...target, outcome, ...reason }, this.#options.runtime.monotonic())
+    this.#look()
+  }
+
+  /** Takes in what is known at this moment, and tells what follows from it where it is new. */
+  #look(): void {
+    const nowMs = this.#options.runtime.monotonic()
+    this.#hear(nowMs)
+    this.#prober.setTargets(this.#monitor.targets())
+    const before = new Map(this.#verdicts.map((verdict) => [idOf(verdict), verdict]))
+    this.#verdicts = this.#monitor.verdicts(nowMs)
+    const turned = this.#verdicts.filter((now) => now.standing !== (before.get(idOf(now))?.standing ?? 'up'))
+    const standings = this.#monitor.standings(nowMs, this.#behind)
+    const isNew = standings !== this.#standings
+    if (isNew) {
+      this.#standings = standings
+      this.#options.edge.setStandings([...standings])
+    }
+    this.#logTurned(turned)
+    const saying = this.#monitor.say(nowMs)
+    const said = JSON.stringify(saying) ?? 'undefined'
+    const saysNew = said !== this.#said
+    this.#said = said
+    this.#saying = saying
+    if (isNew || saysNew || turned.length > 0) this.#options.changed()
+  }
+
+  #hear(nowMs: number): void {
+    const { gossip, replica, self } = this.#options
+    this.#lag.note(
+      replica.heads().map(({ id }) => id),
+      nowMs,
+    )
+    const heard = new Map(gossip.awareness.entries().map((entry) => [entry.key, entry]))
+    const behind = new Set<MemberKey>()
+    for (const { key } of this.#nodes) {
+      if (key === self) continue
+      const entry = heard.get(key)
+      const isHeard = entry?.up === true
+      this.#monitor.hear(key, entry?.data.observations, isHeard)
+      const word = this.#read(key, entry?.data)
+      // One that went silent has caught up with nothing that we heard of.
+      const lags = isHeard ? this.#lag.isBehind(word?.heads ?? [], nowMs) : this.#behind.has(key)
+      if (lags) behind.add(key)
+    }
+    this.#setBehind(behind)
+  }
+
+  /** Each word is read once, however often it is looked at. */
+  #read(key: MemberKey, data: AwarenessView['data'] | undefined): Word | undefined {
+    const known = this.#words.get(key)
+    if (data === undefined || known?.data === data) return known
+    const word = { data, heads: readSaid(data).heads, serves: readServes(data) ?? known?.serves }
+    this.#words.set(key, word)
+    return word
+  }
+
+  #setBehind(behind: ReadonlySet<MemberKey>): void {
+    for (const key of behind.symmetricDifference(this.#behind)) {
+      const isBehind = behind.has(key)
+      this.#options.log[isBehind ? 'warn' : 'info']('health.behind', { node: this.#nameOf(key), behind: isBehind })
+    }
+    this.#behind = behind
+  }
+
+  #logTurned(turned: readonly AddressVerdict[]): void {
+    for (const { key, family, service, address, standing, reason, votes, basis } of turned) {
+      const data = { node: this.#nameOf(key), service, family, address, standing, reason, votes, basis }
+      this.#options.log[standing === 'down' ? 'warn' : 'info']('health.verdict', data)
+    }
+  }
+
+  #nameOf(key: MemberKey): string {
+    return this.#nodes.find((node) => node.key === key)?.name ?? key
+  }
+}
+
+const idOf = ({ key, service, address }: AddressVerdict): string => `${key} ${service} ${address}`
+
+/** `offsetMs`: the wall clock minus the monotonic one. */
+function showVerdict(verdict: AddressVerdict, offsetMs: number): HealthVerdict {
+  const { family, service, address, standing, sinceMs, reason, votes, basis } = verdict
+  const since = new Date(Math.round(sinceMs + offsetMs)).toISOString()
+  return { family, service, address, standing, since, ...(reason === undefined ? {} : { reason }), votes, basis }
+}
