@@ -1,0 +1,24 @@
+import { absoluteName, type DomainView, type State } from '../../core/index.ts'
+import { buildZone, canonicalRecordValue, type MasterSet } from '../../dns/index.ts'
+import { listAutomaticSets } from './automatic-sets.ts'
+
+/**
+ * The RRsets of a domain as they go into a master file: those that were written, and those of ours, in comments unless
+ * `automatic`. What cannot be answered stands in a comment too.
+ */
+export function listExportSets(state: State, domain: DomainView, automatic: boolean): readonly MasterSet[] {
+  const faults = new Map(
+    buildZone(state, domain.apex)?.faults.map(({ name, type, fault }) => [`${name} ${type}`, fault]),
+  )
+  const written = domain.records.map(({ value }): MasterSet => {
+    const { type, ttl, values, geo } = value
+    const name = absoluteName(value.name, domain.apex)
+    const fault = faults.get(`${name} ${type}`)
+    if (fault !== undefined) return { name, type, ttl, values, geo: false, comment: `not answered, ${fault}` }
+    return { name, type, ttl, values: values.map((text) => canonicalRecordValue(type, text)), geo: geo === true }
+  })
+  const ours = listAutomaticSets(state, domain).map(
+    (set): MasterSet => ({ ...set, geo: false, comment: automatic ? undefined : 'automatic' }),
+  )
+  return [...written, ...ours]
+}
