@@ -66,7 +66,7 @@ export interface Provenance {
 /** What came of reading a message. */
 export type ReadQuery =
   | { readonly kind: 'query'; readonly query: Query }
-  /** It can be told what is wrong. */
+  /** Nothing to look up: it can be told what is wrong, or what it asks of the server alone. */
   | { readonly kind: 'fault'; readonly response: Response; readonly malformed: boolean }
   /** No header, or not a query: whoever answers responses can be made to talk to itself for ever. */
   | { readonly kind: 'drop'; readonly malformed: boolean }
@@ -77,9 +77,9 @@ export const RECURSION_DESIRED_BIT = 0x0100
 
 /**
  * Reads the bytes of one message in one pass over them, following no compression pointers. An opcode other than QUERY
- * is NOTIMP (RFC 1035 section 4.1.1). FORMERR: another number of questions than one (RFC 9619), records where a query
- * has none, a broken or second OPT (RFC 6891 section 6.1.1) or option,
- * bytes missing or left over. Neither the header's Z, AD and CD nor flags of EDNS but DO are looked at.
+ * is NOTIMP (RFC 1035 section 4.1.1). FORMERR: another number of questions than one (RFC 9619), unless none asks for a
+ * cookie (RFC 7873 section 5.4); records where a query has none; a broken or second OPT (RFC 6891 section 6.1.1) or
+ * option; bytes missing or left over. Of all flags RD and DO are looked at.
  */
 export function readQuery(bytes: Uint8Array): ReadQuery {
   if (bytes.length < HEADER_OCTETS) return { kind: 'drop', malformed: true }
@@ -91,20 +91,29 @@ export function readQuery(bytes: Uint8Array): ReadQuery {
     opcode: (flags >> 11) & 0xf,
     recursionDesired: (flags & RECURSION_DESIRED_BIT) !== 0,
   }
-  if (header.opcode !== OPCODE_QUERY) {
-    return { kind: 'fault', response: buildResponse({ ...header, rcode: 'NOTIMP' }), malformed: false }
-  }
-  const fault = (question?: Question, edns?: Edns): ReadQuery => ({
+  const counts = { answers: view.getUint16(6), authorities: view.getUint16(8), additionals: view.getUint16(10) }
+  const readRest = (from: number) =>
+    readBody(view, bytes, from, counts.answers + counts.authorities, counts.additionals)
+  const fault = (question?: Question, edns?: Edns, rcode: Rcode = 'FORMERR'): ReadQuery => ({
     kind: 'fault',
-    response: buildResponse({ ...header, rcode: 'FORMERR', question, edns }),
-    malformed: true,
+    response: buildResponse({ ...header, rcode, question, edns }),
+    malformed: rcode === 'FORMERR',
   })
-  if (view.getUint16(4) !== 1) return fault()
+  const questions = view.getUint16(4)
+  if (header.opcode !== OPCODE_QUERY) {
+    const end = questions === 0 ? HEADER_OCTETS : questions === 1 ? findQuestion(bytes, view)?.end : undefined
+    return fault(undefined, end === undefined ? undefined : readRest(end).edns, 'NOTIMP')
+  }
+  if (questions === 0) {
+    const { edns, isWhole } = readRest(HEADER_OCTETS)
+    const isForCookie = isWhole && edns?.cookie !== undefined && counts.answers + counts.authorities === 0
+    return fault(undefined, edns, isForCookie ? 'NOERROR' : 'FORMERR')
+  }
+  if (questions !== 1) return fault()
   const read = findQuestion(bytes, view)
   if (read === undefined) return fault()
   const { question } = read
-  const counts = { answers: view.getUint16(6), authorities: view.getUint16(8), additionals: view.getUint16(10) }
-  const body = readBody(view, bytes, read.end, counts.answers + counts.authorities, counts.additionals)
+  const body = readRest(read.end)
   if (!body.isWhole) return fault(question, body.edns)
   // An IXFR query names its serial in the authority section (RFC 1995 section 3); nothing else has a use for one.
   if (counts.answers > 0 || counts.authorities > 1) return fault(question, body.edns)

@@ -56,7 +56,8 @@ function send(found: Response, { asker, table }: AnswerContext, identity: Identi
   const reply = { kind: 'send', bytes: finishResponse(response, asker.transport), rcode, malformed } as const
   if (asker.transport !== 'udp' || cookie?.standing === 'valid') return reply
   const cut = (): ReplyBytes => {
-    if (cookie === undefined) return { bytes: cutResponse(response), rcode }
+    if (cookie === undefined || rcode === 'FORMERR' || rcode === 'NOTIMP')
+      return { bytes: cutResponse(response), rcode }
     const refused = {
       ...response,
       rcode: 'BADCOOKIE',
