@@ -41,7 +41,8 @@ export class Host {
 
   /** A program that goes on, on this host. */
   start(command: readonly string[], options: { cwd?: string; env?: NodeJS.ProcessEnv } = {}): Child {
-    const [program, ...args] = [...this.wrapper, ...command]
+    // Name servers and the like do not notice by themselves that the test is gone.
+    const [program, ...args] = [...this.wrapper, 'setpriv', '--pdeathsig', 'KILL', ...command]
     return new Child(program as string, args, options)
   }
 
