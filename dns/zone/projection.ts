@@ -45,7 +45,7 @@ export class DnsProjection {
     return this.#table
   }
 
-  /** How many zones were built so far. */
+  /** How many zones were built so far; one that got a new serial and nothing else was not. */
   get builds(): number {
     return this.#builds
   }
@@ -110,15 +110,16 @@ export class DnsProjection {
     failed: (apex: Hostname, error: unknown) => this.#log.error('zone.build-failed', { apex, error }),
   }
 
-  #remember({ zone, aliases, faults }: BuiltZone, before: BuiltZone | undefined): void {
+  #remember({ zone, aliases, faults, automatic }: BuiltZone, before: BuiltZone | undefined): void {
     const { apex } = zone
-    this.#builds += 1
     this.#unread.delete(apex)
+    if (automatic === before?.automatic) return
+    this.#builds += 1
     for (const alias of before?.aliases ?? []) {
       if (this.#aliasZones.get(alias) === apex) this.#aliasZones.delete(alias)
     }
     for (const alias of aliases) this.#aliasZones.set(alias, apex)
-    if (faults === before?.faults || JSON.stringify(faults) === JSON.stringify(before?.faults ?? [])) return
+    if (JSON.stringify(faults) === JSON.stringify(before?.faults ?? [])) return
     for (const fault of faults) this.#log.warn('zone.fault', { apex, ...fault })
   }
 

@@ -48,6 +48,11 @@ export class ZoneTable {
     return this.#zones.size
   }
 
+  /** Of all zones, without building any. */
+  apexes(): IterableIterator<string> {
+    return this.#zones.keys()
+  }
+
   *zones(): Generator<Zone> {
     for (const source of this.#zones.values()) {
       const zone = source.read()

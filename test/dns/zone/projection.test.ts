@@ -1,5 +1,5 @@
 import t from 'tap'
-import { type Change, type Log, type State, silentLog } from '../../../core/index.ts'
+import { type Change, type Key, type Log, type State, type StateDelta, silentLog } from '../../../core/index.ts'
 import { buildZone } from '../../../dns/zone/build-zone.ts'
 import { DnsProjection } from '../../../dns/zone/projection.ts'
 import { randomChange, testSigner } from '../../support/histories.ts'
@@ -12,8 +12,15 @@ function started(...changes: Change[]) {
   cluster.commit(...changes)
   const projection = new DnsProjection(silentLog)
   projection.refresh(cluster.state, cluster.scopes)
+  buildAll(projection)
   return { cluster, projection }
 }
+
+function buildAll(projection: DnsProjection): void {
+  while (projection.waiting > 0) projection.buildSome(() => true)
+}
+
+const keysOf = (delta: StateDelta | undefined): Key[] => delta?.entries.map(([key]) => key) ?? []
 
 t.test('costs follow the change', async (t) => {
   const apexes = Array.from({ length: 40 }, (_, i) => `site${i}.example`)
@@ -23,6 +30,7 @@ t.test('costs follow the change', async (t) => {
   const costs = (builds: number, title: string, ...changes: Change[]) => {
     const before = projection.builds
     projection.refresh(cluster.state, cluster.commit(...changes))
+    buildAll(projection)
     t.equal(projection.builds - before, builds, title)
   }
   costs(1, 'a record', recordSet('site3.example', 'www', 'A', ['198.51.100.1']))
@@ -30,10 +38,27 @@ t.test('costs follow the change', async (t) => {
   costs(2, 'an alias that moves', aliasSet('site4.example', 'www2.site3.example'))
   costs(2, 'two domains', domainSet('site5.example'), domainSet('site6.example'))
   costs(0, 'an operator', { kind: 'operator.add', key: testSigner(9).key, name: 'ada', role: 'operator' })
-  costs(40, 'a node', drain(1))
-  costs(1, 'a domain that goes', { kind: 'domain.remove', domain: host('site7.example') })
+  costs(0, 'a node that is drained', drain(1))
+  costs(40, 'a node that comes', nodeJoin(2, 'berlin'))
+  costs(0, 'a domain that goes', { kind: 'domain.remove', domain: host('site7.example') })
   t.equal(projection.table.size, 39)
   t.equal(projection.table.get(host('site7.example')), undefined)
+})
+
+t.test('a zone is built when it is asked for, once, and not while it changes', async (t) => {
+  const { cluster, projection } = started(nodeJoin(1, 'tokyo'), domainSet('a.example'), domainSet('b.example'))
+  const before = projection.builds
+  for (let i = 0; i < 10; i++) {
+    const scopes = cluster.commit(recordSet('a.example', `r${i}`, 'A', ['198.51.100.1']), nodeJoin(2 + i, `n${i}`))
+    projection.refresh(cluster.state, scopes, keysOf(cluster.deltas.at(-1)))
+  }
+  t.equal(projection.builds, before)
+  t.equal(projection.waiting, 2)
+  const zone = projection.table.find('r3.a.example')
+  t.ok(zone?.findName('r9.a.example'), 'what came while nobody asked is in it')
+  t.equal(projection.table.find('a.example'), zone)
+  t.strictSame([projection.builds, projection.waiting], [before + 1, 1])
+  t.equal(zone?.serial, buildZone(cluster.state, host('a.example'))?.zone.serial)
 })
 
 t.test('the table is swapped whole: a reader keeps what it took', async (t) => {
@@ -43,8 +68,8 @@ t.test('the table is swapped whole: a reader keeps what it took', async (t) => {
   projection.refresh(cluster.state, cluster.commit(recordSet('a.example', 'www', 'A', ['198.51.100.1'])))
   t.not(projection.table, taken)
   t.equal(taken.get(host('a.example')), before)
-  t.notOk(taken.get(host('a.example'))?.names.has('www.a.example'))
-  t.ok(projection.table.get(host('a.example'))?.names.has('www.a.example'))
+  t.notOk(taken.get(host('a.example'))?.findName('www.a.example'))
+  t.ok(projection.table.get(host('a.example'))?.findName('www.a.example'))
   t.equal(projection.table.get(host('b.example')), taken.get(host('b.example')), 'an untouched zone is the same object')
 })
 
@@ -54,11 +79,15 @@ for (const seed of seeds(60)) {
     const signers = [1, 2, 3].map((number) => testSigner(200 + number))
     const { cluster, projection } = started(domainSet('example.com'))
     let pending = new Set<string>()
+    let known = cluster.deltas.length
     for (let step = 0; step < 40; step++) {
       for (const scope of cluster.commit(randomChange(random, signers))) pending.add(scope)
       if (random.chance(0.3)) continue
-      projection.refresh(cluster.state, pending)
+      const keys = cluster.deltas.slice(known).flatMap(keysOf)
+      projection.refresh(cluster.state, pending, random.chance(0.8) ? keys : undefined)
       pending = new Set()
+      known = cluster.deltas.length
+      if (random.chance(0.3)) continue
       for (const apex of ['example.com', 'example.org', 'example.net'].map(host)) {
         const fresh = buildZone(cluster.state, apex)?.zone
         const kept = projection.table.get(apex)
@@ -77,10 +106,13 @@ t.test('a faulty record is logged when it comes, not at every rebuild', async (t
   cluster.commit(nodeJoin(1, 'tokyo'), domainSet('a.example'), recordSet('a.example', 'www', 'A', ['nonsense']))
   const projection = new DnsProjection(log)
   projection.refresh(cluster.state, cluster.scopes)
+  buildAll(projection)
   t.match(logged, [{ event: 'zone.fault', apex: 'a.example', name: 'www.a.example', type: 'A' }])
-  projection.refresh(cluster.state, cluster.commit(drain(1)))
+  projection.refresh(cluster.state, cluster.commit(drain(1), nodeJoin(2, 'berlin')))
+  buildAll(projection)
   t.equal(logged.length, 1)
   projection.refresh(cluster.state, cluster.commit(recordSet('a.example', 'b', 'A', ['worse'])))
+  buildAll(projection)
   t.equal(logged.length, 3)
 })
 
@@ -102,7 +134,7 @@ t.test('a zone that cannot be built stays as it was, and the others go on', asyn
   )
   projection.refresh(broken, scopes)
   t.equal(projection.table.get(host('bad.example')), kept)
-  t.ok(projection.table.get(host('good.example'))?.names.has('www.good.example'))
+  t.ok(projection.table.get(host('good.example'))?.findName('www.good.example'))
   projection.refresh(cluster.state, scopes)
-  t.ok(projection.table.get(host('bad.example'))?.names.has('www.bad.example'), 'and comes back when it can be')
+  t.ok(projection.table.get(host('bad.example'))?.findName('www.bad.example'), 'and comes back when it can be')
 })
