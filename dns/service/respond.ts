@@ -1,6 +1,6 @@
 import { type AnswerContext, answer } from '../answer/index.ts'
 import { cutResponse, finishResponse, type Response, readQuery } from '../message/index.ts'
-import type { Rcode } from '../wire/index.ts'
+import { ANY, type Rcode } from '../wire/index.ts'
 import { accountOf } from './account.ts'
 import { anonymous, findChaosResponse, type Identity } from './identity.ts'
 
@@ -31,6 +31,9 @@ export interface Unproven {
   readonly cut: () => ReplyBytes
 }
 
+/** An answer to ANY that is longer is cut for an asker that is not proven: RFC 8482 would have it of no use for attacks. */
+const MAX_ANY_OCTETS = 256
+
 /** From the bytes of a message to those of its answer: what every transport does with what it receives. Pure. */
 export function respond(message: Uint8Array, context: AnswerContext, identity: Identity = anonymous): Reply {
   const read = readQuery(message)
@@ -55,6 +58,8 @@ function send(found: Response, { asker, table }: AnswerContext, identity: Identi
   const { rcode } = response
   const reply = { kind: 'send', bytes: finishResponse(response, asker.transport), rcode, malformed } as const
   if (asker.transport !== 'udp' || cookie?.standing === 'valid') return reply
+  const isAny = response.question?.type === ANY
+  const bytes = isAny && reply.bytes.length > MAX_ANY_OCTETS ? cutResponse(response) : reply.bytes
   const cut = (): ReplyBytes => {
     if (cookie === undefined || rcode === 'FORMERR' || rcode === 'NOTIMP')
       return { bytes: cutResponse(response), rcode }
@@ -68,5 +73,5 @@ function send(found: Response, { asker, table }: AnswerContext, identity: Identi
     } as const
     return { bytes: finishResponse({ ...refused, authoritative: false, nsid: undefined }, 'udp'), rcode: 'BADCOOKIE' }
   }
-  return { ...reply, unproven: { account: accountOf(response, table), cut } }
+  return { ...reply, bytes, unproven: { account: accountOf(response, table), cut } }
 }

@@ -16,6 +16,8 @@ export function servedTable(): ZoneTable {
     record('mail', 'A', '198.51.100.25'),
     record('alias', 'CNAME', 'www.example.com.'),
     record('text', 'TXT', '"two \\"words\\"" "\\195\\169"'),
+    // Nearly as much as an answer over UDP can be.
+    record('wide', 'TXT', ...Array.from({ length: 5 }, (_, i) => `"${'y'.repeat(210)}${i}"`)),
     record('big', 'TXT', ...Array.from({ length: 250 }, (_, i) => `"${'x'.repeat(200)}${i}"`)),
   )
   const zone = buildZone(cluster.state, host('example.com'))?.zone
