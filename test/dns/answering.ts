@@ -8,6 +8,7 @@ import {
   type Transport,
   ZoneTable,
 } from '../../dns/index.ts'
+import type { Identity } from '../../dns/service/index.ts'
 import { ClusterState, nodeJoin } from './cluster-state.ts'
 
 const cluster = new ClusterState()
@@ -30,7 +31,7 @@ export function contextOf(parts: Partial<AnswerContext> & { transport?: Transpor
 }
 
 /** A service that answers from one table, or the table of the moment. */
-export const serviceOf = (table: () => ZoneTable, parts: Partial<AnswerContext> = {}) => ({
+export const serviceOf = (table: () => ZoneTable, parts: Partial<AnswerContext> = {}, identity?: Identity) => ({
   reply: (message: Uint8Array, asker: AnswerContext['asker']): Reply =>
-    respond(message, { ...contextOf(parts), table: table(), asker }),
+    respond(message, { ...contextOf(parts), table: table(), asker }, identity),
 })

@@ -76,12 +76,18 @@ export class TcpClient {
 
   /** The next answer; undefined when the server closed instead. */
   async next(): Promise<Decoded | undefined> {
+    const bytes = await this.nextBytes()
+    return bytes && (decode(bytes) as Decoded)
+  }
+
+  /** As `next`, as it came. */
+  async nextBytes(): Promise<Buffer | undefined> {
     for (;;) {
       const length = this.#buffer.length < 2 ? undefined : this.#buffer.readUInt16BE(0)
       if (length !== undefined && this.#buffer.length >= 2 + length) {
         const message = this.#buffer.subarray(2, 2 + length)
         this.#buffer = this.#buffer.subarray(2 + length)
-        return decode(Buffer.from(message)) as Decoded
+        return Buffer.from(message)
       }
       if (this.#ended) return undefined
       await new Promise<void>((wake) => {
