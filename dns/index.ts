@@ -24,7 +24,9 @@ export {
   type SetAside,
 } from './master-file/index.ts'
 export {
+  type Asker,
   buildResponse,
+  type ClientSubnet,
   type Edns,
   finishResponse,
   type Header,

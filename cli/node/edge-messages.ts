@@ -15,7 +15,7 @@ export interface EdgeOptions {
 }
 
 /** Where DNS listens, and what it answers with. */
-export interface DnsOptions extends Omit<NameServiceOptions, 'log' | 'runtime'> {
+export interface DnsOptions extends Omit<NameServiceOptions, 'log' | 'runtime' | 'readRules'> {
   readonly host: string
   readonly port: number
 }
