@@ -123,6 +123,7 @@ export function readMessage(bytes: Buffer): ReadMessage {
       const { name, end } = readName(bytes, offset)
       const start = end + 10
       const length = word(end + 8)
+      if (word(end) === 41 && end !== offset + 1) throw new Error('an OPT whose owner is not the octet of the root')
       if (start + length > bytes.length) throw new Error('a record runs over the end')
       offset = start + length
       const data = bytes.subarray(start, offset)
@@ -136,7 +137,6 @@ export function readMessage(bytes: Buffer): ReadMessage {
   const opts = all.filter(({ type }) => type === 41)
   if (opts.length > 1) throw new Error('two OPT records')
   const [opt] = opts
-  if (opt !== undefined && opt.name !== '') throw new Error('an OPT that is not of the root')
   const flags = word(2)
   return {
     id: word(0),
