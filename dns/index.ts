@@ -14,6 +14,21 @@ export {
 } from './alias/index.ts'
 export { type AnswerContext, answer } from './answer/index.ts'
 export {
+  buildQuery,
+  type ChoiceStep,
+  type ExplainedCandidate,
+  type ExplainedRecord,
+  type ExplainedStep,
+  type ExplainQuestion,
+  type Explanation,
+  explain,
+  type LookUpStep,
+  parseExplainQuestion,
+  type ResolvedStep,
+  type TypedQuestion,
+  type Written,
+} from './explain/index.ts'
+export {
   formatMasterFile,
   MAX_MASTER_FILE_BYTES,
   type MasterFault,

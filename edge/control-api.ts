@@ -29,10 +29,22 @@ export interface ControlBackend {
   operations(after: string | undefined): Promise<OperationsPage>
   /** Calls for every event until the returned function is called. */
   subscribe(listener: (event: ControlEvent) => void): () => void
+  /** Why a DNS question is answered as it is: plain data, whose shape is the backend's. Throws MAKI_INVALID for what is no question. */
+  explain(question: ExplainParameters): Promise<object>
   readonly blobs: ControlBlobs
   readonly seals: ControlSeals
   /** Prometheus text format 0.0.4. */
   metrics(): string | Promise<string>
+}
+
+/** A DNS question as it was typed. */
+export interface ExplainParameters {
+  readonly name: string
+  readonly type: string
+  /** An address or a network. */
+  readonly client: string | undefined
+  /** Whose address the question comes from. */
+  readonly resolver: string | undefined
 }
 
 export interface ControlBlobs extends BlobReader {
@@ -125,6 +137,12 @@ export interface NodeStatus {
   readonly health?: readonly HealthVerdict[]
   /** It lacks operations that the node that answers had ten minutes ago. */
   readonly behind?: boolean
+  /** Where it said that it listens; how it is found on addresses that many nodes share. */
+  readonly serves?: {
+    readonly dns?: number | undefined
+    readonly http?: number | undefined
+    readonly https?: number | undefined
+  }
 }
 
 export interface HostStatus {
@@ -188,6 +206,8 @@ export const CONTROL_PATHS = {
   sealsEpoch: '/v1/seals/epoch',
   /** POST: SameRequest, answered by SameReport, both JSON. */
   sealsSame: '/v1/seals/same',
+  /** GET with `?name=`, `?type=` and maybe `?client=` and `?resolver=`: a JSON object. */
+  dnsExplain: '/v1/dns/explain',
   /** GET: Prometheus text. */
   metrics: '/metrics',
 } as const

@@ -20,6 +20,8 @@ import { encodeOperationsPage, parseOperationBatch } from './operation-batch.ts'
 const MISSING_BYTES = CONTROL_LIMITS.missingHashes * 70
 /** An id, a time or a cursor; none is longer. */
 const MAX_PARAMETER_LENGTH = 200
+/** A name of 255 octets, each of which may be written in four characters. */
+const MAX_NAME_LENGTH = 1024
 const MAX_EVENT_STREAMS = 64
 
 /** The routes of the control API; see `CONTROL_PATHS` for what each takes and gives. */
@@ -33,6 +35,17 @@ export function addRoutes(app: H3, backend: ControlBackend, events: EventStreams
     answer(await backend.metrics(), 'text/plain; version=0.0.4; charset=utf-8'),
   )
   app.get(CONTROL_PATHS.events, () => openEvents(events))
+
+  app.get(CONTROL_PATHS.dnsExplain, async (event) =>
+    json(
+      await backend.explain({
+        name: findParameter(event, 'name', MAX_NAME_LENGTH) ?? '',
+        type: findParameter(event, 'type') ?? '',
+        client: findParameter(event, 'client'),
+        resolver: findParameter(event, 'resolver'),
+      }),
+    ),
+  )
 
   app.post(CONTROL_PATHS.operations, async (event) => {
     const body = await readBody(nodeRequest(event), CONTROL_LIMITS.batchBytes)
@@ -85,10 +98,10 @@ function openEvents(events: EventStreams): HTTPResponse {
   return answer(events.open(), 'text/event-stream; charset=utf-8', { 'cache-control': 'no-store' })
 }
 
-function findParameter(event: H3Event, name: string): string | undefined {
+function findParameter(event: H3Event, name: string, maxLength = MAX_PARAMETER_LENGTH): string | undefined {
   const value = event.url.searchParams.get(name)
-  if (value !== null && value.length > MAX_PARAMETER_LENGTH)
-    throw new MakiError('MAKI_INVALID', `the parameter ${name} has more than ${MAX_PARAMETER_LENGTH} characters`)
+  if (value !== null && value.length > maxLength)
+    throw new MakiError('MAKI_INVALID', `the parameter ${name} has more than ${maxLength} characters`)
   return value ?? undefined
 }
 

@@ -3,9 +3,7 @@ import { Readable } from 'node:stream'
 import {
   type BlobHash,
   type ClusterId,
-  type ErrorShape,
   isBlobHash,
-  isErrorCode,
   isId,
   MakiError,
   type Runtime,
@@ -20,6 +18,7 @@ import {
   type ControlEvent,
   decodeOperationsPage,
   type EpochReport,
+  type ExplainParameters,
   encodeOperationBatch,
   MESSAGEPACK_TYPE,
   type MissingReport,
@@ -30,6 +29,8 @@ import {
   type SameReport,
   signSameRequest,
 } from '../../edge/index.ts'
+import type { ExplainReport } from '../node/explain-report.ts'
+import { findErrorShape, readAll } from './answer-body.ts'
 import { hasErrno } from './identity.ts'
 import { readEventStream } from './sse.ts'
 
@@ -97,6 +98,14 @@ export class ControlClient implements Disposable {
   async operations(after: string | undefined, signal?: AbortSignal): Promise<OperationsPage> {
     const query = after === undefined ? '' : `?after=${encodeURIComponent(after)}`
     return decodeOperationsPage(await this.#bytes('GET', `${CONTROL_PATHS.operations}${query}`, { signal }))
+  }
+
+  /** Why the node answers a DNS question as it does; what cannot be asked is refused there (MAKI_INVALID). */
+  async explain(question: ExplainParameters, signal?: AbortSignal): Promise<ExplainReport> {
+    const query = new URLSearchParams(Object.entries(question).filter(([, value]) => value !== undefined))
+    const report = (await this.#json('GET', `${CONTROL_PATHS.dnsExplain}?${query}`, { signal })) as ExplainReport | null
+    if (!Array.isArray(report?.steps)) throw this.#protocol('its explanation has another shape')
+    return report
   }
 
   /** Those of `hashes` that are not whole on the node. */
@@ -273,25 +282,4 @@ export class ControlClient implements Disposable {
       hint: 'Check with maki --version and makiatto --version that both are of one release.',
     })
   }
-}
-
-function findErrorShape(text: string): ErrorShape | undefined {
-  try {
-    const shape = JSON.parse(text) as Partial<ErrorShape> | null
-    if (isErrorCode(shape?.code) && typeof shape.message === 'string') return shape as ErrorShape
-  } catch {
-    // No JSON: somebody else answers there.
-  }
-  return undefined
-}
-
-async function readAll(stream: AsyncIterable<Uint8Array>, maxBytes: number): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = []
-  let length = 0
-  for await (const chunk of stream) {
-    length += chunk.length
-    if (length > maxBytes) throw new MakiError('MAKI_TOO_LARGE', `the answer has more than ${maxBytes} bytes`)
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks, length)
 }

@@ -6,12 +6,14 @@ import {
   type Release,
   type StateDelta,
 } from '../../core/index.ts'
+import { parseExplainQuestion } from '../../dns/index.ts'
 import type {
   AcceptReport,
   ClusterStatus,
   ControlBackend,
   ControlBlobs,
   ControlEvent,
+  ExplainParameters,
   OperationsPage,
 } from '../../edge/index.ts'
 import type {
@@ -25,6 +27,7 @@ import type {
 import { describeStandings } from '../operations/standings.ts'
 import type { BlobCare } from './blob-care.ts'
 import type { Edge } from './edge-messages.ts'
+import { buildExplainReport, type ExplainReport } from './explain-report.ts'
 import { formatMetrics } from './metrics.ts'
 import type { NodeAliases } from './node-aliases.ts'
 import type { NodeSeals } from './node-seals.ts'
@@ -90,6 +93,13 @@ export class NodeBackend implements ControlBackend {
   async state(at?: string): Promise<StateDelta> {
     const { replica } = this.#ports.shared
     return at === undefined ? replica.snapshot() : (await foldUntil(replica, at)).state.snapshot()
+  }
+
+  async explain(typed: ExplainParameters): Promise<ExplainReport> {
+    const { shared, edge, presence, aliases, self } = this.#ports
+    const explanation = await edge.explain(parseExplainQuestion(typed))
+    const node = presence.nodes().find(({ key }) => key === self)?.name ?? ''
+    return buildExplainReport(explanation, { node, state: shared.replica.state, aliases: aliases?.status() ?? [] })
   }
 
   async accept(operations: readonly Uint8Array[]): Promise<AcceptReport> {

@@ -1,5 +1,5 @@
 import type { BlobHash, ErrorShape, Hostname, MemberKey, NodeStanding, Release, StateDelta } from '../../core/index.ts'
-import type { AliasAddresses, DnsCounters, NameServiceOptions } from '../../dns/index.ts'
+import type { AliasAddresses, DnsCounters, ExplainQuestion, Explanation, NameServiceOptions } from '../../dns/index.ts'
 import type { HttpCounters } from '../../edge/index.ts'
 
 /** What an edge worker is started with; crosses a process boundary, so plain data only. */
@@ -53,6 +53,7 @@ export type EdgeMessage =
   /** Files of `places` have changed. */
   | { readonly type: 'reload-places' }
   | { readonly type: 'count'; readonly call: number }
+  | { readonly type: 'explain'; readonly call: number; readonly question: ExplainQuestion }
   | { readonly type: 'stop' }
 
 /** `NodeStandings` as it crosses a process boundary. */
@@ -64,8 +65,8 @@ export type EdgeReport =
   /** A blob of a release that is served could not be read as a whole. */
   | { readonly type: 'blob-failed'; readonly hash: BlobHash }
 
-/** Addresses of `listen`, counters of `count`, nothing of `activate`. */
-export type EdgeResult = EdgeAddresses | EdgeCounters | undefined
+/** Addresses of `listen`, counters of `count`, an explanation of `explain`, nothing of `activate`. */
+export type EdgeResult = EdgeAddresses | EdgeCounters | Explanation | undefined
 
 /** DNS and HTTP of this node, wherever they run. Nobody is answered before `listen`, so that no answer comes from empty tables. */
 export interface Edge extends AsyncDisposable {
@@ -79,6 +80,11 @@ export interface Edge extends AsyncDisposable {
    */
   activate(domain: Hostname, release: Release | null): Promise<void>
   counters(): Promise<EdgeCounters>
+  /**
+   * Why a question is answered as it is, by one of those that answer. Rejects with MAKI_UNSUPPORTED where DNS does not
+   * run, with MAKI_UNREACHABLE while no worker does.
+   */
+  explain(question: ExplainQuestion): Promise<Explanation>
   /** Replaces what is known of every node; in effect as `apply` is. */
   setStandings(standings: Standings): void
   /** Replaces what the targets of ALIAS records resolved to; in effect as `apply` is. */

@@ -5,13 +5,13 @@ import {
   type BlobHash,
   type Hostname,
   type Log,
-  type MakiError,
+  MakiError,
   type Release,
   type Runtime,
   type StateDelta,
   StateTable,
 } from '../../core/index.ts'
-import type { AliasAddresses } from '../../dns/index.ts'
+import type { AliasAddresses, ExplainQuestion, Explanation } from '../../dns/index.ts'
 import { addCounts } from './counts.ts'
 import type { Edge, EdgeAddresses, EdgeCounters, EdgeMessage, EdgeOptions, Standings } from './edge-messages.ts'
 import { WORKER_MARK, WorkerHandle } from './worker-handle.ts'
@@ -107,6 +107,12 @@ export class EdgePool implements Edge {
     )
     const counted = all.flatMap((result) => (result.status === 'fulfilled' ? [result.value as EdgeCounters] : []))
     return counted.reduce<EdgeCounters>(addCounts, { dns: undefined, http: undefined })
+  }
+
+  async explain(question: ExplainQuestion): Promise<Explanation> {
+    const [worker] = this.#workers
+    if (worker === undefined) throw new MakiError('MAKI_UNREACHABLE', 'no edge worker runs here at the moment')
+    return (await worker.call((call) => ({ type: 'explain', call, question }))) as Explanation
   }
 
   async close(): Promise<void> {

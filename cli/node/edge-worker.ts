@@ -3,12 +3,20 @@ import {
   changedScopes,
   type Hostname,
   type Log,
+  MakiError,
   type Release,
   type Runtime,
   type StateDelta,
   StateTable,
 } from '../../core/index.ts'
-import { type AliasAddresses, type DnsServer, NameService, startDnsServer } from '../../dns/index.ts'
+import {
+  type AliasAddresses,
+  type DnsServer,
+  type ExplainQuestion,
+  type Explanation,
+  NameService,
+  startDnsServer,
+} from '../../dns/index.ts'
 import { findLocalDomain, type HttpServer, SiteProjection, startHttpServer } from '../../edge/index.ts'
 import { openBlobReader } from '../../replication/index.ts'
 import { readPlaceRules } from '../config/index.ts'
@@ -94,6 +102,13 @@ export class EdgeWorker implements Edge {
 
   async counters(): Promise<EdgeCounters> {
     return { dns: this.#dnsServer?.counters, http: this.#httpServer?.counters }
+  }
+
+  async explain(question: ExplainQuestion): Promise<Explanation> {
+    if (this.#names !== undefined) return this.#names.explain(question)
+    throw new MakiError('MAKI_UNSUPPORTED', `${this.#options.node} answers no DNS`, {
+      hint: 'Ask another node with --node.',
+    })
   }
 
   setStandings(standings: Standings): void {

@@ -51,6 +51,8 @@ async function handle(message: EdgeMessage): Promise<void> {
       return worker.reloadPlaces()
     case 'count':
       return await settle(message.call, () => worker.counters())
+    case 'explain':
+      return await settle(message.call, () => worker.explain(message.question))
     case 'stop':
       return await end()
     default:

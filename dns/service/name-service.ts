@@ -10,6 +10,8 @@ import {
   scopeKind,
 } from '../../core/index.ts'
 import type { AliasAddresses, AliasTable } from '../alias/index.ts'
+import type { AnswerContext } from '../answer/index.ts'
+import { type ExplainQuestion, type Explanation, explain } from '../explain/index.ts'
 import { type Asker, ServerCookies } from '../message/index.ts'
 import {
   type DatabaseInfo,
@@ -137,13 +139,20 @@ export class NameService {
 
   /** Throws only by a mistake of ours. */
   reply(message: Uint8Array, asker: Asker): Reply {
-    const context = {
+    return respond(message, { ...this.#tables(), asker }, this.#identity)
+  }
+
+  /** Why a question is answered as it is, by the same tables and the same code. */
+  explain(question: ExplainQuestion): Explanation {
+    return explain(question, this.#tables())
+  }
+
+  #tables(): Omit<AnswerContext, 'asker'> {
+    return {
       table: this.#projection.table,
       steering: this.#steering,
       aliases: this.#aliases,
       locator: this.#locator,
-      asker,
     }
-    return respond(message, context, this.#identity)
   }
 }

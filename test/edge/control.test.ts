@@ -28,6 +28,7 @@ import {
   type ControlEvent,
   type ControlSeals,
   decodeOperationsPage,
+  type ExplainParameters,
   encodeOperationBatch,
   MESSAGEPACK_TYPE,
   SAME_LIMITS,
@@ -94,6 +95,10 @@ class FakeBackend implements ControlBackend {
     if (at === 'never') throw new MakiError('MAKI_INVALID', 'never is no time', { hint: 'Try now.' })
     if (at === 'bug') throw new TypeError('x is not a function')
     return { entries: [['cluster', null] as const], touches: [] }
+  }
+  async explain(question: ExplainParameters) {
+    this.asked.push(question)
+    return { steps: [] }
   }
   async accept(operations: readonly Uint8Array[]) {
     this.accepted = operations

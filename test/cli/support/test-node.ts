@@ -86,6 +86,9 @@ export async function startTestNode(options: {
       }
     },
     state: async () => ({ entries: [], touches: [] }),
+    async explain() {
+      throw new MakiError('MAKI_UNSUPPORTED', 'this node of tests answers no DNS')
+    },
     async accept(operations) {
       await hooks.beforeAccept?.()
       batches.push(operations.length)
