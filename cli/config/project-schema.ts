@@ -18,10 +18,12 @@ export const recordSchema = v.object({
     v.string(),
     v.trim(),
     v.toUpperCase(),
-    v.regex(/^([A-Z][A-Z0-9]{0,15}|TYPE[0-9]{1,5})$/, 'a record type is expected, like A, MX or TYPE65280'),
+    v.regex(/^[A-Z][A-Z0-9]{0,15}$/, 'a record type is expected, like A, MX or TYPE65280'),
   ),
   name: v.optional(filled(255), '@'),
-  value: v.string(),
+  value: v.optional(v.string()),
+  /** The addresses of the nodes in place of a value. */
+  geo: v.optional(v.boolean(), false),
   /** Seconds; RFC 2181 section 8 bounds a TTL to 31 bits. */
   ttl: v.optional(whole(0, 0x7fff_ffff), 300),
   priority: v.optional(whole(0, 65535)),

@@ -1,5 +1,5 @@
 import { absoluteName, type Change, type Operation, shortId } from '../../core/index.ts'
-import { count, formatBytes, plainLine } from './text.ts'
+import { BEST_NODE, count, formatBytes, plainLine } from './text.ts'
 
 /** Longer lists are cut: the whole of it is in `--json`. */
 const MAX_LISTED = 8
@@ -30,7 +30,7 @@ export function describeChange(change: Change): string {
     case 'alias.remove':
       return `no longer serve ${change.domain} as ${change.host}`
     case 'record.set':
-      return `set ${absoluteName(change.name, change.domain)} ${change.type} to ${list(change.values.map(plainLine))} (TTL ${change.ttl})`
+      return `set ${absoluteName(change.name, change.domain)} ${change.type} to ${change.geo === true ? BEST_NODE : list(change.values.map(plainLine))} (TTL ${change.ttl})`
     case 'record.remove':
       return `remove ${absoluteName(change.name, change.domain)} ${change.type}`
     case 'release.publish': {

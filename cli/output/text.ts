@@ -28,3 +28,6 @@ export function formatBytes(sizeBytes: number): string {
 export function count(number: number, one: string, many = `${one}s`): string {
   return `${number} ${number === 1 ? one : many}`
 }
+
+/** What a geographic RRset holds, in words. */
+export const BEST_NODE = 'the address of the nearest healthy node'

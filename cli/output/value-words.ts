@@ -12,7 +12,7 @@ import {
   type ReleaseValue,
   shortId,
 } from '../../core/index.ts'
-import { count, formatBytes, plainLine } from './text.ts'
+import { BEST_NODE, count, formatBytes, plainLine } from './text.ts'
 
 const ABSENT = 'nothing'
 
@@ -22,8 +22,8 @@ export function formatValue(key: Key, value: Entry['value']): string {
   const parts = findKeyParts(key)
   switch (parts?.kind) {
     case 'record': {
-      const { values, ttl } = value as RecordValue
-      return `${values.map(plainLine).join(', ')} (TTL ${ttl})`
+      const { values, ttl, geo } = value as RecordValue
+      return `${geo === true ? BEST_NODE : values.map(plainLine).join(', ')} (TTL ${ttl})`
     }
     case 'release':
       return formatRelease(value as ReleaseValue)
@@ -66,6 +66,7 @@ export function formatDifference(key: Key, first: unknown, second: unknown): str
   if (first === undefined || second === undefined || findKeyParts(key)?.kind !== 'record')
     return formatValue(key, second)
   const [a, b] = [first as RecordValue, second as RecordValue]
+  if (a.geo !== b.geo) return formatValue(key, second)
   const words = [
     ...b.values.filter((value) => !a.values.includes(value)).map((value) => `+ ${plainLine(value)}`),
     ...a.values.filter((value) => !b.values.includes(value)).map((value) => `- ${plainLine(value)}`),

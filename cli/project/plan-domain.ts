@@ -200,14 +200,15 @@ class DomainPlanner {
       const key = keys.record(apex, change.name, change.type)
       if (change.kind === 'record.remove') records.delete(key)
       else {
-        const { name, type, ttl, values } = change
-        records.set(key, { name, type, ttl, values })
+        const { name, type, ttl, values, geo } = change
+        records.set(key, { name, type, ttl, values, ...(geo === undefined ? {} : { geo }) })
         written.push(key)
       }
     }
     for (const key of written) {
       try {
-        checkRrset(apex, records.get(key) as RecordValue, records.values())
+        const notes = checkRrset(apex, records.get(key) as RecordValue, records.values())
+        for (const text of notes) this.lines.push({ kind: 'note', text })
       } catch (thrown) {
         if (!(thrown instanceof MakiError)) throw thrown
         const { message, hint } = asMakiError(thrown)

@@ -10,12 +10,14 @@ import {
   type Key,
   keys,
   type MemberKey,
+  type RecordValue,
   type ReleaseValue,
   type State,
   shortId,
   type TransformValue,
 } from '../../core/index.ts'
 import type { DomainConfig } from '../config/index.ts'
+import { BEST_NODE } from '../output/text.ts'
 
 /** A site as its release names it; made of the scanned files. */
 export interface BuiltSite {
@@ -56,9 +58,9 @@ export function listWanted(domain: DomainConfig, project: string): readonly Want
     const change: Change = { kind: 'alias.set', domain: apex, host, via: project }
     return { key: keys.alias(apex, host), value: true, change, name: `alias ${host}`, shown: '' }
   })
-  const records = domain.records.map(({ name, type, ttl, values }): Wanted => {
-    const change: Change = { kind: 'record.set', domain: apex, name, type, ttl, values: [...values], via: project }
-    const value = { name, type, ttl, values }
+  const records = domain.records.map(({ line: _line, ...value }): Wanted => {
+    const { name, type } = value
+    const change: Change = { kind: 'record.set', domain: apex, ...value, values: [...value.values], via: project }
     return {
       key: keys.record(apex, name, type),
       value,
@@ -112,12 +114,13 @@ export const isRelease = (value: unknown): value is ReleaseValue =>
 /** A state's entry in a few words. */
 export function showValue(value: unknown): string {
   if (isRelease(value)) return showRelease(value)
-  const record = value as { type?: unknown; values?: readonly string[]; ttl?: number } | null
-  if (typeof record === 'object' && record !== null && Array.isArray(record.values))
-    return showRecord({ ttl: record.ttl ?? 0, values: record.values })
+  if (isRecord(value)) return showRecord(value)
   if (isSettings(value)) return showSettings(value)
   return value === true ? '' : JSON.stringify(value)
 }
+
+const isRecord = (value: unknown): value is RecordValue =>
+  typeof value === 'object' && value !== null && 'values' in value && Array.isArray(value.values)
 
 const isSettings = (value: unknown): value is DomainConfig['settings'] =>
   typeof value === 'object' && value !== null && 'onConcurrent' in value && 'spa' in value
@@ -140,8 +143,8 @@ export function nameOfWriter(state: State, entry: Entry): string {
 
 const nameOfMember = (state: State, key: MemberKey): string => findMember(state, key)?.name ?? shortId(key)
 
-function showRecord({ ttl, values }: { ttl: number; values: readonly string[] }): string {
-  return `${values.map(shorten).join(', ')} (ttl ${ttl})`
+function showRecord({ ttl, values, geo }: Pick<RecordValue, 'ttl' | 'values' | 'geo'>): string {
+  return `${geo === true ? BEST_NODE : values.map(shorten).join(', ')} (ttl ${ttl})`
 }
 
 function showRelease({ files, bytes, functions = [], transforms = [] }: ReleaseValue): string {

@@ -1,4 +1,5 @@
 import { Args, Flags } from '@oclif/core'
+import { EXPLICIT_TYPES } from '../../dns/index.ts'
 import { domainArg, messageFlag } from '../program/arguments.ts'
 
 /** Arguments of the record commands, spelled once. */
@@ -9,7 +10,11 @@ export const recordArgs = {
     ignoreStdin: true,
     description: 'The name in it: @ for the domain itself, www, or a full name that ends in it.',
   }),
-  type: Args.string({ required: true, ignoreStdin: true, description: 'The type: A, AAAA, CNAME, MX, TXT.' }),
+  type: Args.string({
+    required: true,
+    ignoreStdin: true,
+    description: `The type: ${EXPLICIT_TYPES.join(', ')}; or TYPE and a number.`,
+  }),
 }
 
 export const valueArg = (required: boolean, description: string) =>
@@ -24,7 +29,7 @@ export const recordFlags = {
   priority: Flags.integer({
     min: 0,
     max: 65_535,
-    summary: 'Of an MX record; may also stand before the value.',
+    summary: 'Of an MX or SRV record; may also stand before the value.',
     helpValue: 'NUMBER',
   }),
   message: messageFlag,

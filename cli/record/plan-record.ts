@@ -22,6 +22,8 @@ export interface RecordRequest {
   readonly values: readonly string[]
   readonly ttl?: number | undefined
   readonly priority?: number | undefined
+  /** The set holds the address of the best node, and has no values. */
+  readonly geo?: boolean | undefined
 }
 
 export type RecordChange = ChangeOf<'record.set'> | ChangeOf<'record.remove'>
@@ -33,8 +35,10 @@ export interface RecordPlan {
   readonly what: string
   /** What it was before; undefined where there was none. */
   readonly before: RecordValue | undefined
-  /** The values after the change; empty when the RRset goes. */
+  /** The values after the change; empty when the RRset goes, and when it is geographic. */
   readonly values: readonly string[]
+  /** Whether it holds the address of the best node after the change. */
+  readonly geo: boolean
   /** Things to tell before it is done. */
   readonly notes: readonly string[]
 }
@@ -45,21 +49,38 @@ export interface RecordResult {
   readonly operation: OperationId | null
   readonly record: string
   readonly values: readonly string[]
+  /** True for a set that holds the address of the best node. */
+  readonly geo: boolean
   /** Where the operation is durable; null while it waits. */
   readonly node: string | null
 }
 
 const DEFAULT_TTL = 300
 
-/** The RRset becomes exactly the given values. Pure; throws MAKI_INVALID, MAKI_NOT_FOUND, MAKI_UNSUPPORTED. */
+/** The RRset becomes exactly the given values, or with `geo` the address of the best node. Pure; throws MAKI_INVALID, MAKI_NOT_FOUND, MAKI_UNSUPPORTED. */
 export function planRecordSet(state: State, request: RecordRequest): RecordPlan {
   const target = readTarget(state, request)
+  if (request.geo === true && request.values.length > 0) {
+    throw new MakiError('MAKI_INVALID', `${describeTarget(target)} cannot have values and the addresses of the nodes`, {
+      hint: 'Give values or --geo.',
+    })
+  }
+  if (request.geo !== true && request.values.length === 0) {
+    throw new MakiError('MAKI_INVALID', `${describeTarget(target)} is to be set, and there is no value`, {
+      hint: 'Give a value, or --geo for the address of the nearest healthy node.',
+    })
+  }
   return planValues(state, target, request, canonicalValues(target, request))
 }
 
 /** As `planRecordSet`, with the values that are there kept. */
 export function planRecordAdd(state: State, request: RecordRequest): RecordPlan {
   const target = readTarget(state, request)
+  if (target.before?.value.geo === true) {
+    throw new MakiError('MAKI_INVALID', `${describeTarget(target)} holds the address of the best node, and no others`, {
+      hint: `To give it values instead: maki record set ${request.domain} ${request.name} ${target.type} VALUES`,
+    })
+  }
   return planValues(state, target, request, [
     ...(target.before?.value.values ?? []),
     ...canonicalValues(target, request),
@@ -76,10 +97,12 @@ export function planRecordRemove(state: State, request: RecordRequest): RecordPl
     what,
     before: before?.value,
     values: [],
+    geo: false,
     notes: [],
   }
   if (before === undefined) return { ...removal, change: undefined }
-  if (request.values.length === 0) return { ...removal, notes: noteProject(before) }
+  const notes = [...noteProject(before), ...noteSigned(target)]
+  if (request.values.length === 0) return { ...removal, notes }
   const gone = new Set(canonicalValues(target, request))
   const stranger = [...gone].find((value) => !before.value.values.includes(value))
   if (stranger !== undefined) {
@@ -88,9 +111,7 @@ export function planRecordRemove(state: State, request: RecordRequest): RecordPl
     })
   }
   const left = before.value.values.filter((value) => !gone.has(value))
-  return left.length === 0
-    ? { ...removal, notes: noteProject(before) }
-    : planValues(state, target, { ...request, ttl: undefined }, left)
+  return left.length === 0 ? { ...removal, notes } : planValues(state, target, { ...request, ttl: undefined }, left)
 }
 
 interface Target {
@@ -118,14 +139,19 @@ function planValues(state: State, target: Target, request: RecordRequest, given:
   const { domain, name, type, before } = target
   const values = [...new Set(given)].sort()
   const ttl = request.ttl ?? before?.value.ttl ?? DEFAULT_TTL
-  const record = { name, type, ttl, values }
-  checkRrset(
+  const geo = request.geo === true
+  const record = { name, type, ttl, values, ...(geo ? { geo } : {}) }
+  const hidden = checkRrset(
     domain.apex,
     record,
     domain.records.map(({ value }) => value),
   )
-  const plan = { what: describeTarget(target), before: before?.value, values }
-  const same = before !== undefined && before.value.ttl === ttl && before.value.values.join('\n') === values.join('\n')
+  const plan = { what: describeTarget(target), before: before?.value, values, geo }
+  const same =
+    before !== undefined &&
+    before.value.ttl === ttl &&
+    (before.value.geo === true) === geo &&
+    before.value.values.join('\n') === values.join('\n')
   if (same) return { ...plan, change: undefined, notes: [] }
   const replaced = before === undefined ? listReplaced(domain, listNodes(state), record) : []
   return {
@@ -133,6 +159,7 @@ function planValues(state: State, target: Target, request: RecordRequest, given:
     change: { kind: 'record.set', domain: domain.apex, ...record },
     notes: [
       ...noteProject(before),
+      ...hidden,
       ...(replaced.length === 0
         ? []
         : [`It replaces the automatic ${replaced.join(' and ')} of ${absoluteName(name, domain.apex)}.`]),
@@ -144,4 +171,10 @@ function planValues(state: State, target: Target, request: RecordRequest, given:
 function noteProject(before: Entry<RecordValue> | undefined): string[] {
   if (before?.via === undefined) return []
   return [`The project ${JSON.stringify(before.via)} wrote it: change its makiatto.toml too, or its next sync decides.`]
+}
+
+/** A DS without its delegation is not answered. */
+function noteSigned({ domain, name, type }: Target): string[] {
+  const isSigned = type === 'NS' && domain.records.some(({ value }) => value.name === name && value.type === 'DS')
+  return isSigned ? [`Its DS is not answered without it: maki record remove ${domain.apex} ${name} DS`] : []
 }

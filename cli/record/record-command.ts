@@ -1,5 +1,6 @@
 import type { ClusterClient } from '../client/cluster-client.ts'
 import type { Style } from '../output/style.ts'
+import { BEST_NODE, plainLine } from '../output/text.ts'
 import { MakiCommand } from '../program/base.ts'
 import type { RecordPlan, RecordResult } from './plan-record.ts'
 
@@ -12,8 +13,8 @@ export abstract class RecordCommand extends MakiCommand<RecordResult> {
   ): Promise<RecordResult> {
     await client.exchange()
     const signer = await client.requireSigner()
-    const { change, what, values, notes } = plan(client)
-    const result = { record: what, values }
+    const { change, what, values, geo, notes } = plan(client)
+    const result = { record: what, values, geo }
     if (change === undefined) return { ...result, changed: false, operation: null, node: null }
     for (const note of notes) this.note(note)
     const operation = await client.commit([change], { signer, message })
@@ -21,12 +22,13 @@ export abstract class RecordCommand extends MakiCommand<RecordResult> {
     return { ...result, changed: true, operation: operation.id, node: report.machine ?? null }
   }
 
-  protected format({ changed, record, values, node }: RecordResult, style: Style): string {
-    if (!changed && values.length === 0) return `There is no ${record}; nothing was written.`
-    if (!changed) return `${record} is ${values.join(', ')} already; nothing was written.`
+  protected format({ changed, record, values, geo, node }: RecordResult, style: Style): string {
+    const shown = geo ? BEST_NODE : values.map(plainLine).join(', ')
+    if (!changed && shown === '') return `There is no ${record}; nothing was written.`
+    if (!changed) return `${record} is ${shown} already; nothing was written.`
     const where = node === null ? '' : ` (at ${node})`
-    return values.length === 0
+    return shown === ''
       ? `${style.good('Removed')} ${record}${where}.`
-      : `${style.good('Set')} ${record} to ${values.join(', ')}${where}.`
+      : `${style.good('Set')} ${record} to ${shown}${where}.`
   }
 }

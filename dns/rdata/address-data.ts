@@ -2,6 +2,7 @@ import { isIPv4, isIPv6 } from 'node:net'
 import { type Codec, encodePacketData } from './codec.ts'
 import type { AddressData } from './types.ts'
 
+/** RFC 1035 section 3.4.1. */
 export const A: Codec<AddressData> = {
   hint: 'Write an IPv4 address like 192.0.2.1.',
   parse(fields) {
@@ -15,6 +16,7 @@ export const A: Codec<AddressData> = {
   decode: (octets) => ({ type: 'A', address: octets.take(4).join('.') }),
 }
 
+/** RFC 3596. */
 export const AAAA: Codec<AddressData> = {
   hint: 'Write an IPv6 address like 2001:db8::1.',
   parse(fields) {
@@ -31,6 +33,7 @@ export const AAAA: Codec<AddressData> = {
 /** One spelling for each address. */
 export const canonicalIpv6 = (address: string): string => new URL(`http://[${address}]`).hostname.slice(1, -1)
 
+/** 16 octets as such text. */
 export function formatIpv6(octets: Uint8Array): string {
   const view = new DataView(octets.buffer, octets.byteOffset, 16)
   return canonicalIpv6(Array.from({ length: 8 }, (_, i) => view.getUint16(2 * i).toString(16)).join(':'))

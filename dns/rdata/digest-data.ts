@@ -2,8 +2,6 @@ import { type Codec, encodePacketData } from './codec.ts'
 import type { Fields } from './fields.ts'
 import type { CertificateAssociation, DelegationSigner, HostKey } from './types.ts'
 
-/** Types whose data are a few numbers and a digest in hexadecimal, which may be broken by blanks. */
-
 /** Octets of the digests that a number says: RFC 4034, 4509, 5933 and 6605 for DS. */
 const DS_DIGESTS: ReadonlyMap<number, number> = new Map([
   [1, 20],
@@ -33,6 +31,7 @@ const ALGORITHMS: ReadonlyMap<string, number> = new Map([
   ['ED448', 16],
 ])
 
+/** RFC 4034 section 5. The digest may be broken by blanks. */
 export const DS: Codec<DelegationSigner> = {
   hint: 'Write it as who signs the zone gives it: key tag, algorithm, digest type, digest, like "12345 13 2 4A1B…".',
   parse(fields) {
@@ -57,6 +56,7 @@ export const DS: Codec<DelegationSigner> = {
   }),
 }
 
+/** RFC 4255. */
 export const SSHFP: Codec<HostKey> = {
   hint: 'Write it as "ssh-keygen -r host" prints it: algorithm, fingerprint type, fingerprint, like "4 2 4A1B…".',
   parse(fields) {
@@ -81,6 +81,7 @@ export const SSHFP: Codec<HostKey> = {
   }),
 }
 
+/** RFC 6698. */
 export const TLSA: Codec<CertificateAssociation> = {
   hint: 'Write it like "3 1 1 4A1B…": usage, selector, matching type, then the digest or the certificate.',
   parse(fields) {

@@ -4,8 +4,6 @@ import { formatName } from './name.ts'
 import { uint16, uint32 } from './octets.ts'
 import type { MailExchange, NameServer, Service, Soa, TargetData } from './types.ts'
 
-/** Types whose data are names, and numbers before or behind them. */
-
 const MAX_16_BITS = 0xffff
 const MAX_32_BITS = 0xffff_ffff
 
@@ -21,9 +19,12 @@ const buildTargetCodec = (type: TargetData['type'], hint: string): Codec<TargetD
   decode: (octets) => ({ type, target: octets.readName() }),
 })
 
+/** RFC 1035 section 3.3.1. */
 export const CNAME = buildTargetCodec('CNAME', 'Write the full name of the target, like www.example.net.')
+/** RFC 1035 section 3.3.12. */
 export const PTR = buildTargetCodec('PTR', 'Write the full name of the host, like host.example.net.')
 
+/** RFC 1035 section 3.3.11. */
 export const NS: Codec<NameServer> = {
   hint: 'Write the full name of the name server, like ns1.example.net.',
   parse(fields) {
@@ -36,6 +37,7 @@ export const NS: Codec<NameServer> = {
   decode: (octets) => ({ type: 'NS', server: octets.readName() }),
 }
 
+/** RFC 1035 section 3.3.9. */
 export const MX: Codec<MailExchange> = {
   hint: 'Write it like "10 mail.example.com": the priority, then the full name of the mail server.',
   parse(fields) {
@@ -51,6 +53,7 @@ export const MX: Codec<MailExchange> = {
   decode: (octets) => ({ type: 'MX', preference: octets.readUint16(), exchange: octets.readName() }),
 }
 
+/** RFC 2782. */
 export const SRV: Codec<Service> = {
   hint: 'Write it like "10 5 5060 sip.example.com": priority, weight, port, then the full name of the host.',
   parse(fields) {
@@ -75,6 +78,7 @@ export const SRV: Codec<Service> = {
   }),
 }
 
+/** RFC 1035 section 3.3.13. */
 export const SOA: Codec<Soa> = {
   hint: 'Write it like "ns.example.com admin.example.com 1 86400 10800 3600000 3600".',
   parse(fields) {

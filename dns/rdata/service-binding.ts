@@ -36,7 +36,9 @@ const buildServiceCodec = (type: ServiceBinding['type']): Codec<ServiceBinding> 
   }),
 })
 
+/** RFC 9460. */
 export const SVCB = buildServiceCodec('SVCB')
+/** RFC 9460 section 9. */
 export const HTTPS = buildServiceCodec('HTTPS')
 
 /** `key`, `key=value` or `key="value"`. */

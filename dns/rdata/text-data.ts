@@ -4,6 +4,7 @@ import { quote } from './fields.ts'
 import type { Refuse } from './octets.ts'
 import type { CertificateAuthority, TextData } from './types.ts'
 
+/** RFC 1035 section 3.3.14. */
 export const TXT: Codec<TextData> = {
   hint: 'Write the plain text, or every part of it in quotes.',
   parse: ({ text }) => ({ type: 'TXT', strings: parseStrings(text) }),
@@ -22,6 +23,7 @@ export const TXT: Codec<TextData> = {
 const TAG = /^[a-z0-9]+$/
 const MAX_TAG_OCTETS = 255
 
+/** RFC 8659. */
 export const CAA: Codec<CertificateAuthority> = {
   hint: 'Write it like 0 issue "letsencrypt.org", or 0 iodef "mailto:admin@example.com".',
   parse(fields) {

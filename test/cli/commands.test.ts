@@ -1,6 +1,6 @@
 import t from 'tap'
 import type { Hostname, OperationId, OwnerName } from '../../core/index.ts'
-import { domainSet, example, startTestCluster, testKey } from './support/test-cluster.ts'
+import { announceSchema, domainSet, example, startTestCluster, testKey } from './support/test-cluster.ts'
 
 interface Operation {
   id: string
@@ -59,6 +59,68 @@ t.test('record set, add, remove and list', async (t) => {
   t.equal(cluster.nodes[0]!.replica.state.get('domain/example.com/rrset/www/A'), undefined)
 })
 
+t.test('records of other types, of the nodes, and what a delegation hides', async (t) => {
+  await using cluster = await startTestCluster()
+  const run = async (...args: string[]) => {
+    const { code, stdout, stderr } = await cluster.maki('record', ...args)
+    t.equal(code, 0, stderr)
+    return { stdout, stderr }
+  }
+  const best = 'the address of the nearest healthy node'
+  t.match(await cluster.maki('record', 'set', 'example.com', 'cdn', 'A', '--geo'), {
+    code: 4,
+    stderr: /older versions/,
+  })
+  await announceSchema(cluster)
+  const geo = ['set', 'example.com', 'cdn', 'A', '--geo']
+  t.equal((await run(...geo)).stdout, `Set cdn.example.com A to ${best} (at one).\n`)
+  t.equal((await run(...geo)).stdout, `cdn.example.com A is ${best} already; nothing was written.\n`)
+  t.strictSame(cluster.nodes[0]!.replica.state.get('domain/example.com/rrset/cdn/A')?.value, {
+    name: 'cdn',
+    type: 'A',
+    ttl: 300,
+    values: [],
+    geo: true,
+  })
+  t.match(
+    (await run('list', 'example.com', 'cdn')).stdout,
+    /cdn\.example\.com +A +300 +127\.0\.0\.1 +explicit, the nearest\n/,
+  )
+  t.match(await cluster.json('record', 'list', 'example.com', 'cdn'), [{ geo: true, values: ['127.0.0.1'] }])
+  t.match(await cluster.maki('record', 'add', 'example.com', 'cdn', 'A', '192.0.2.1'), {
+    code: 2,
+    stderr: /maki record set/,
+  })
+  t.match((await cluster.maki('state')).stdout, new RegExp(`${best} \\(TTL 300\\)`))
+  t.match((await cluster.maki('history')).stdout, new RegExp(`set cdn\\.example\\.com A to ${best}`))
+
+  await run('set', 'example.com', '_sip._tcp', 'SRV', '5 5060 sip.example.com', '--priority', '10')
+  await run('set', 'example.com', 'svc', 'https', '1 . port=8443 alpn=h2')
+  await run('set', 'example.com', 'odd', 'TYPE65280', '\\# 2 c0de')
+  const rows = await cluster.json<{ type: string; source: string; values: string[] }[]>('record', 'list', 'example.com')
+  t.same(
+    rows
+      .filter(({ source, type }) => source === 'explicit' && type !== 'A')
+      .map(({ type, values }) => [type, ...values]),
+    [
+      ['SRV', '10 5 5060 sip.example.com.'],
+      ['TYPE65280', '\\# 2 C0DE'],
+      ['HTTPS', '1 . alpn="h2" port=8443'],
+    ],
+  )
+  const alias = await run('set', 'example.com', '@', 'ALIAS', 'app.example.net')
+  t.match(alias.stderr, /replaces the automatic A.* of example\.com/)
+  const servers = await run('set', 'example.com', '@', 'NS', 'ns1.example.net', 'ns2.example.net')
+  t.match(servers.stderr, /replaces the automatic NS of example\.com/)
+
+  await run('set', 'example.com', 'www.dev', 'A', '192.0.2.1')
+  const cut = await run('set', 'example.com', 'dev', 'NS', 'ns.dev.example.com')
+  t.match(cut.stderr, /hidden are: A of www\.dev\.example\.com\./)
+  t.match((await run('set', 'example.com', 'a.dev', 'A', '192.0.2.1')).stderr, /dev\.example\.com is delegated/)
+  await run('set', 'example.com', 'dev', 'DS', `1 13 2 ${'4A1B'.repeat(16)}`)
+  t.match((await run('remove', 'example.com', 'dev', 'NS')).stderr, /maki record remove example\.com dev DS/)
+})
+
 t.test('a record says why', async (t) => {
   await using cluster = await startTestCluster()
   await cluster.maki('record', 'set', 'example.com', 'www', 'A', '192.0.2.1', '-m', 'moved')
@@ -85,12 +147,17 @@ t.test('what makes no sense is refused before it is signed', async (t) => {
     [['example.com', 'www', 'CNAME', 'other.example'], 2, /a CNAME stands alone\nTry: Remove the A record first/],
     [['example.com', '@', 'CNAME', 'other.example'], 2, /the apex of a domain cannot be a CNAME/],
     [['example.com', 'www', 'A', '192.0.2'], 2, /"?192\.0\.2"?/],
-    [['example.com', 'www', 'SRV', '1 2 3 host.example'], 4, /type "SRV" cannot be written yet/],
+    [['example.com', 'www', 'SRV', '1 2 host.example'], 2, /has no priority\nTry: Write "10 1 2 host\.example"/],
+    [['example.com', 'www', 'SOA', 'x'], 4, /every zone has one, which we make/],
+    [['example.com', 'www', 'CNMAE', 'x'], 4, /Did you mean CNAME\?/],
+    [['example.com', 'www', 'A', '192.0.2.1', '--geo'], 2, /values and the addresses of the nodes/],
+    [['example.com', 'cdn', 'TXT', '--geo'], 2, /only sets of type A and AAAA/],
+    [['example.com', 'dev', 'DS', '1 13 1 4A1B4A1B4A1B4A1B4A1B4A1B4A1B4A1B4A1B4A1B'], 2, /nothing is delegated/],
     [['example.com', 'bad name', 'A', '192.0.2.1'], 2, /is not a name in example\.com/],
     [['example.com', 'www', 'A', '192.0.2.1', '--priority', '1'], 2, /has no priority/],
     [['example.com', 'www', 'A', '192.0.2.1', '--ttl', '4000000000'], 2, /TTL is 4000000000/],
     [['example.com', 'www', 'A', '192.0.2.1', '--ttl', 'soon'], 2, /--ttl: an integer is expected, not soon\n/],
-    [['example.com', 'www', 'A'], 2, /arguments are missing:\n {2}values/],
+    [['example.com', 'www', 'A'], 2, /there is no value\nTry: Give a value, or --geo/],
   ]
   for (const [args, code, text] of cases) {
     const outcome = await cluster.maki('record', 'set', ...args)

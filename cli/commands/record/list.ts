@@ -22,7 +22,10 @@ interface RecordRow {
   readonly name: string
   readonly type: string
   readonly ttl: number
+  /** Of a geographic set, the addresses of the nodes. */
   readonly values: readonly string[]
+  /** True where an answer has the best of the values, not all. */
+  readonly geo: boolean
   /** Who wrote it: nobody (`automatic`), a person (`explicit`), or the sync of a project. */
   readonly source: 'automatic' | 'explicit' | `project ${string}`
 }
@@ -50,44 +53,48 @@ export default class RecordList extends MakiCommand<readonly RecordRow[]> {
 
   protected format(rows: readonly RecordRow[], style: Style): string {
     if (rows.length === 0) return 'There is no such record.'
-    const lines = rows.flatMap(({ name, type, ttl, values, source }) =>
-      values.map((value, i) => [
+    const lines = rows.flatMap(({ name, type, ttl, values, geo, source }) =>
+      (values.length === 0 ? ['no node has such an address'] : values).map((value, i) => [
         i === 0 ? name : '',
         i === 0 ? type : '',
         i === 0 ? String(ttl) : '',
         plainLine(value),
-        i === 0 ? mark(source, style) : '',
+        i === 0 ? mark(source, geo, style) : '',
       ]),
     )
     return formatTable(lines, ['NAME', 'TYPE', 'TTL', 'VALUE', 'FROM'].map(style.bold))
   }
 }
 
-const mark = (source: RecordRow['source'], style: Style): string =>
-  source === 'automatic' ? style.dim(source) : plainLine(source)
+function mark(source: RecordRow['source'], geo: boolean, style: Style): string {
+  const words = geo ? `${plainLine(source)}, the nearest` : plainLine(source)
+  return source === 'automatic' ? style.dim(words) : words
+}
 
 function listRows(state: State, domain: DomainView): RecordRow[] {
   const explicit = new Map<string, RecordRow>()
+  const nodes = listNodes(state)
   for (const { value, via } of domain.records) {
-    const { ttl, type, values } = value
+    const { ttl, type } = value
+    const geo = value.geo === true
     const name = absoluteName(value.name, domain.apex)
     explicit.set(`${name} ${type}`, {
       domain: domain.apex,
       name,
       type,
       ttl,
-      values,
+      values: geo ? listAddresses(nodes, type === 'A' ? 'ipv4' : 'ipv6') : value.values,
+      geo,
       source: via === undefined ? 'explicit' : `project ${via}`,
     })
   }
   const rows = [...explicit.values()]
-  const nodes = listNodes(state)
   for (const set of buildZone(state, domain.apex, nodes)?.zone.sets() ?? []) {
     const { name, ttl } = set
     const type = formatType(set.type)
     if (set.kind === 'alias' || explicit.has(`${name} ${type}`)) continue
     const values = set.kind === 'fixed' ? set.rrset.rdata.map(formatRdata) : listAddresses(nodes, set.family)
-    rows.push({ domain: domain.apex, name, type, ttl, values, source: 'automatic' })
+    rows.push({ domain: domain.apex, name, type, ttl, values, geo: set.kind === 'nodes', source: 'automatic' })
   }
   return rows.sort((a, b) => compareNames(a.name, b.name) || (a.type < b.type ? -1 : 1))
 }

@@ -94,6 +94,48 @@ redirect = "https://example.com"
   )
 })
 
+const withRecords = (...records: readonly string[]): string =>
+  `[[domain]]\nname = "a.org"\npath = "dist"\n${records.map((text) => `[[domain.records]]\n${text}\n`).join('')}`
+
+t.test('records of every type', async (t) => {
+  const records = [
+    ['type = "A"\nname = "cdn"\ngeo = true', { name: 'cdn', type: 'A', values: [], geo: true }],
+    ['type = "ALIAS"\nvalue = "app.example.net"', { name: '@', type: 'ALIAS', values: ['app.example.net.'] }],
+    ['type = "HTTPS"\nname = "svc"\nvalue = "1 . alpn=h2,h3"', { type: 'HTTPS', values: ['1 . alpn="h2,h3"'] }],
+    ['type = "SRV"\npriority = 1\nvalue = "2 3 h.example.net"', { type: 'SRV', values: ['1 2 3 h.example.net.'] }],
+    ['type = "type65280"\nvalue = "\\\\# 1 0a"', { type: 'TYPE65280', values: ['\\# 1 0A'] }],
+    ['type = "TYPE28"\nvalue = "2001:DB8::1"', { type: 'AAAA', values: ['2001:db8::1'] }],
+    ['type = "DS"\nname = "x"\nvalue = "1 13 200 0a"', { type: 'DS', values: ['1 13 200 0A'] }],
+    ['type = "A"\nname = "*"\nvalue = "192.0.2.1"', { name: '*', type: 'A' }],
+  ] as const
+  for (const [text, expected] of records) {
+    const project = await load(t, withRecords(text))
+    t.match(project.domains[0]?.records, [expected], text)
+    if (!('geo' in expected))
+      t.notOk(
+        project.domains[0]?.records.some((record) => 'geo' in record),
+        'no geo',
+      )
+  }
+})
+
+t.test('records that cannot be', async (t) => {
+  const cases: [message: RegExp, ...records: string[]][] = [
+    [/value: it is missing/, 'type = "A"'],
+    [/has no value of its own/, 'type = "A"\ngeo = true\nvalue = "192.0.2.1"'],
+    [/only sets of type A and AAAA/, 'type = "MX"\ngeo = true'],
+    [/has no priority/, 'type = "A"\ngeo = true\npriority = 1'],
+    [/it has values, or geo = true/, 'type = "A"\ngeo = true', 'type = "A"\nvalue = "192.0.2.1"'],
+    [/it has values, or geo = true/, 'type = "A"\nvalue = "192.0.2.1"', 'type = "A"\ngeo = true'],
+    [/true or false is expected/, 'type = "A"\ngeo = "yes"'],
+    [/@ has an ALIAS, so the AAAA record on line 4/, 'type = "AAAA"\ngeo = true', 'type = "ALIAS"\nvalue = "b.org"'],
+    [/every zone has one, which we make/, 'type = "SOA"\nvalue = "x"'],
+    [/held by its parent/, 'type = "DS"\nvalue = "1 13 200 0a"'],
+    [/wildcard cannot be delegated/, 'type = "NS"\nname = "*"\nvalue = "ns.b.org"'],
+  ]
+  for (const [message, ...records] of cases) t.match((await faultOf(t, withRecords(...records))).message, message)
+})
+
 t.test('the project is named after its first domain', async (t) => {
   const project = await load(
     t,

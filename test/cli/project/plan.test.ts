@@ -9,6 +9,7 @@ import {
   type Hostname,
   hashBlob,
   hostOwner,
+  type Key,
   keys,
   type OwnerName,
   type ReleaseValue,
@@ -227,6 +228,42 @@ t.test('what others added stays and is named', async (t) => {
   const again = plan(target, project)
   t.ok(isEmptyPlan(again))
   t.same(texts(again), ['keep A record of hand.a.org: not in the file, written by owner (operation ID)'])
+})
+
+t.test('records of the nodes, and what a delegation hides', async (t) => {
+  const target = new FakeTarget()
+  const geo = { ...record('cdn', 'A', []), geo: true } as const
+  const file = (...records: DomainConfig['records']): Project => ({
+    project: 'blog',
+    domains: [domain('a.org', { records })],
+  })
+  const first = plan(target, file(geo))
+  t.equal(texts(first).at(-1), 'add A record of cdn.a.org: the address of the nearest healthy node (ttl 300)')
+  apply(target, first)
+  t.strictSame(target.state.get('domain/a.org/rrset/cdn/A' as Key)?.value, {
+    name: 'cdn',
+    type: 'A',
+    ttl: 300,
+    values: [],
+    geo: true,
+  })
+  t.ok(isEmptyPlan(plan(target, file(geo))), 'the same again')
+  const fixed = plan(target, file(record('cdn', 'A', ['192.0.2.1'])))
+  t.same(texts(fixed), [
+    'change A record of cdn.a.org: 192.0.2.1 (ttl 300) (was the address of the nearest healthy node (ttl 300))',
+  ])
+  const cut = record('dev', 'NS', ['ns.example.net.'])
+  const hidden = plan(target, file(geo, cut, record('www.dev', 'A', ['192.0.2.1'])))
+  t.match(texts(hidden).join('\n'), /note .*hidden are: A of www\.dev\.a\.org/)
+  const signed = record('dev', 'DS', ['1 13 200 0A'])
+  t.match(messages(plan(target, file(signed))), [/nothing is delegated at that name/])
+  t.same(messages(plan(target, file(cut, signed))), [])
+  apply(target, plan(target, file(cut)))
+  t.match(
+    messages(plan(target, { project: 'other', domains: [domain('b.org', { records: [signed] })] })),
+    [/nothing is delegated/],
+    'a delegation of another domain is none',
+  )
 })
 
 t.test('three ways: theirs stays while the file is as it was, and is a fault when both changed', async (t) => {
