@@ -19,6 +19,7 @@ export const COMMANDS = {
   'dns:export': async () => (await import('./dns/export.ts')).default,
   'dns:import': async () => (await import('./dns/import.ts')).default,
   'domain:list': async () => (await import('./domain/list.ts')).default,
+  health: async () => (await import('./health.ts')).default,
   history: async () => (await import('./history.ts')).default,
   'operator:add': async () => (await import('./operator/add.ts')).default,
   'operator:key': async () => (await import('./operator/key.ts')).default,

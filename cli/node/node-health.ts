@@ -97,11 +97,12 @@ export class NodeHealth implements AsyncDisposable {
   }
 
   /** What this node concludes of a node. */
-  describe(key: MemberKey): Required<Pick<NodeStatus, 'health' | 'behind'>> {
+  describe(key: MemberKey): Pick<NodeStatus, 'health' | 'behind' | 'serves'> {
     const { runtime } = this.#options
+    const serves = this.#words.get(key)?.serves
     const offsetMs = runtime.now() - runtime.monotonic()
     const health = this.#verdicts.filter((verdict) => verdict.key === key).map((one) => showVerdict(one, offsetMs))
-    return { health, behind: this.#behind.has(key) }
+    return { health, behind: this.#behind.has(key), ...(serves === undefined ? {} : { serves }) }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -79,11 +79,12 @@ export class Presence implements Disposable {
 
   /** Every node of the cluster, by name. */
   nodes(): readonly NodeStatus[] {
-    const { replica, gossip, self, health } = this.#options
+    const { replica, gossip, self, health, serves } = this.#options
+    const listening = serves === undefined ? {} : { serves }
     const heard = new Map(gossip.awareness.entries().map((entry) => [entry.key, entry]))
     return listNodes(replica.state).map(({ key, name }): NodeStatus => {
       const concluded = health?.describe(key)
-      if (key === self) return { key, name, up: true, lagMs: 0, ...this.#describe(), ...concluded }
+      if (key === self) return { key, name, up: true, lagMs: 0, ...this.#describe(), ...concluded, ...listening }
       const entry = heard.get(key)
       return {
         key,

@@ -1,0 +1,120 @@
+import { findCluster, MakiError } from '../../core/index.ts'
+import { type CertificateRow, listCertificates } from '../certificates.ts'
+import { listExposedPlaces } from '../client/sealing.ts'
+import {
+  checkNodes,
+  formatShare,
+  type HealthFinding,
+  listHealthFindings,
+  type NodeCheckup,
+  type SeenService,
+} from '../health/index.ts'
+import type { Style } from '../output/style.ts'
+import { formatTable } from '../output/table.ts'
+import { count, plainLine } from '../output/text.ts'
+import { MakiCommand } from '../program/base.ts'
+import { readPackageInfo } from '../program/package-info.ts'
+
+interface HealthResult {
+  readonly cluster: { readonly id: string; readonly name: string }
+  /** The node that was asked how it sees the others; null when none answered. */
+  readonly answeredBy: string | null
+  readonly healthy: boolean
+  readonly nodes: readonly NodeCheckup[]
+  readonly certificates: readonly CertificateRow[]
+  readonly findings: readonly HealthFinding[]
+}
+
+export default class Health extends MakiCommand<HealthResult> {
+  static override summary =
+    'Check every node from here and by what the nodes see of each other, with records and certificates.'
+  static override description =
+    'Asks each public address of each node for DNS and HTTP, and each name server for every record. Ends with 1 when something is wrong; with 3 when no node says how it sees the others.'
+  static override examples = ['maki health', 'maki health --json', 'maki health --node berlin']
+
+  override async run(): Promise<HealthResult> {
+    const { flags } = await this.parse(Health)
+    if (flags.offline) {
+      throw new MakiError('MAKI_USAGE', '--offline asks nobody, and maki health asks every node', {
+        hint: 'What the copy on this computer knows: maki status --offline',
+      })
+    }
+    await using client = await this.openClient(flags)
+    await this.refresh(client)
+    const reached = await client.reach()
+    const { runtime, signal } = this.host
+    const { state } = client
+    const status = await reached?.control.status({ signal }).catch(() => reached.status)
+    const checkup = await checkNodes({
+      state,
+      nodes: status?.nodes ?? [],
+      version: readPackageInfo().version,
+      runtime,
+      signal,
+    })
+    const certificates = listCertificates(state, listExposedPlaces(client), runtime.now())
+    const findings = listHealthFindings({
+      ...checkup,
+      certificates,
+      conflicts: client.local.replica.conflicts().map(({ key }) => key),
+      isReached: status !== undefined,
+    })
+    const healthy = !findings.some(({ level }) => level === 'wrong')
+    this.exitCode = status === undefined ? 3 : healthy ? 0 : 1
+    const answeredBy = status?.nodes.find(({ key }) => key === status.self)?.name ?? reached?.machine.name ?? null
+    const cluster = { id: client.profile.cluster, name: findCluster(state)?.name ?? '' }
+    return { cluster, answeredBy, healthy, nodes: checkup.nodes, certificates, findings }
+  }
+
+  protected format({ nodes, findings, certificates, answeredBy, healthy }: HealthResult, style: Style): string {
+    if (nodes.length === 0) return 'No node is known.'
+    const header = ['NODE', 'HEARD', 'WEB', 'DNS', 'OTHERS', 'RECORDS', 'MEMORY', 'DISK', 'LOAD']
+    const lines = nodes.map((node) => formatNode(node, style))
+    const parts = [formatTable(lines, header.map(style.bold))]
+    if (findings.length > 0) parts.push(findings.map((finding) => formatFinding(finding, style)).join('\n'))
+    const also = certificates.length === 0 ? '' : `, and ${count(certificates.length, 'certificate')}`
+    const checked = `${count(nodes.length, 'node')}${also}`
+    const seen =
+      answeredBy === null ? 'No node says how it sees the others.' : `As ${answeredBy} sees them, and from here.`
+    parts.push(`${healthy ? style.good('healthy') : style.bad('not healthy')}: ${checked}. ${seen}`)
+    return parts.join('\n\n')
+  }
+}
+
+function formatNode(node: NodeCheckup, style: Style): string[] {
+  const { name, status, seen, records } = node
+  const host = status?.host ?? null
+  return [
+    name,
+    status === null ? '-' : status.up ? style.good('up') : style.bad('down'),
+    formatSeen(seen, 'web', style),
+    node.nameserver ? formatSeen(seen, 'dns', style) : '-',
+    formatOthers(node, style),
+    records === null ? '-' : `${records.right} of ${records.asked}`,
+    host === null ? '-' : formatShare(host.memory),
+    host === null ? '-' : formatShare(host.disk),
+    host === null ? '-' : host.load.toFixed(1),
+  ]
+}
+
+/** The worst of the addresses; the slowest where all answer. */
+function formatSeen(seen: readonly SeenService[], service: SeenService['service'], style: Style): string {
+  const all = seen.filter((one) => one.service === service)
+  if (all.some(({ outcome }) => outcome === 'down')) return style.bad('down')
+  const took = all.flatMap(({ tookMs }) => tookMs ?? [])
+  return took.length === 0 ? '-' : `${Math.max(...took).toFixed(0)} ms`
+}
+
+function formatOthers({ status, drained }: NodeCheckup, style: Style): string {
+  const standings = (status?.health ?? []).map(({ standing }) => standing)
+  if (standings.includes('down')) return style.bad('down')
+  if (status?.behind === true) return style.bad('behind')
+  if (drained) return style.warn('drained')
+  if (standings.includes('held')) return style.warn('held')
+  return standings.length === 0 ? '-' : style.good('up')
+}
+
+function formatFinding({ level, node, message, hint }: HealthFinding, style: Style): string {
+  const word = level === 'wrong' ? style.bad('wrong') : style.warn('note')
+  return `${word} ${node === null ? '' : `${node}: `}${plainLine(message)}\n  ${style.dim(plainLine(hint))}`
+}

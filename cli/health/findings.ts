@@ -1,0 +1,233 @@
+import type { HealthVerdict, NodeStatus } from '../../edge/index.ts'
+import type { CertificateRow } from '../certificates.ts'
+import type { NodeCheckup, RecordsCheck } from './checkup.ts'
+
+/** Something that a person should know, and what to do about it. */
+export interface HealthFinding {
+  /** `wrong` makes the answer of `maki health` no; a `note` is as its owner wanted it, or cannot be told from here. */
+  readonly level: 'wrong' | 'note'
+  /** Null where it is about the cluster as a whole. */
+  readonly node: string | null
+  readonly message: string
+  readonly hint: string
+}
+
+export interface FindingsInput {
+  readonly nodes: readonly NodeCheckup[]
+  readonly certificates: readonly CertificateRow[]
+  /** Keys of concurrent edits. */
+  readonly conflicts: readonly string[]
+  readonly isCut: boolean
+  /** Whether a node was reached that says how it sees the others. */
+  readonly isReached: boolean
+}
+
+const DAY_MS = 86_400_000
+/** A certificate is renewed with a third of its life left, and with 30 days at the latest. */
+const RENEWAL_SHARE = 1 / 3
+const RENEWAL_DAYS = 30
+const MAX_USED = 0.9
+/** For each processor, over five minutes. */
+const MAX_LOAD = 4
+const NAMED = 3
+
+/** What is wrong with a cluster, worst first within each node; pure. */
+export function listHealthFindings(input: FindingsInput): readonly HealthFinding[] {
+  const { nodes, certificates, conflicts, isCut, isReached } = input
+  const findings = nodes.flatMap((node) => [
+    ...listSeen(node),
+    ...(node.status === null ? [] : listTold(node.name, node.status)),
+    ...(node.records === null ? [] : listRecords(node.name, node.records)),
+    ...(node.drained
+      ? [note(node.name, 'it is drained: visitors are sent to the others', 'maki machine undrain NAME takes it back.')]
+      : []),
+  ])
+  if (isReached) findings.push(...listDigests(nodes))
+  findings.push(...certificates.flatMap(listCertificate))
+  for (const key of conflicts)
+    findings.push(
+      wrong(
+        null,
+        `concurrent edits conflict at ${key}`,
+        `maki conflicts shows them; maki conflicts resolve ${key} --take OPERATION settles it.`,
+      ),
+    )
+  if (isCut)
+    findings.push(
+      note(null, 'there are more records than were asked for: the first 2000 sets were', 'dig asks for single ones.'),
+    )
+  return findings
+}
+
+const wrong = (node: string | null, message: string, hint: string): HealthFinding => ({
+  level: 'wrong',
+  node,
+  message,
+  hint,
+})
+const note = (node: string | null, message: string, hint: string): HealthFinding => ({
+  level: 'note',
+  node,
+  message,
+  hint,
+})
+
+function listSeen({ name, seen }: NodeCheckup): HealthFinding[] {
+  return seen.flatMap(({ outcome, service, address, reason = '' }) => {
+    const where = `${address} from here: ${reason}`
+    if (outcome === 'down')
+      return [
+        wrong(
+          name,
+          where,
+          service === 'dns'
+            ? 'Is the daemon running, and is port 53 open (UDP and TCP)?'
+            : 'Is the daemon running, and are its ports open to everybody?',
+        ),
+      ]
+    if (outcome === 'unknown')
+      return [note(name, `${service} at ${where}`, 'It was not asked from here; the other nodes ask it.')]
+    return []
+  })
+}
+
+function listTold(name: string, status: NodeStatus): HealthFinding[] {
+  const { up, lagMs, behind, health = [], host, unservable, damagedBlobs } = status
+  const findings: HealthFinding[] = []
+  const log = 'Look at its log; maki status shows what the nodes have.'
+  if (!up)
+    findings.push(
+      wrong(
+        name,
+        lagMs === null ? 'no node has heard it' : 'the other nodes do not hear it any more',
+        'Is the daemon running, and can the nodes reach each other?',
+      ),
+    )
+  for (const verdict of health) {
+    const told = tellVerdict(verdict)
+    if (told !== undefined)
+      findings.push(
+        verdict.standing === 'down'
+          ? wrong(name, told, 'Its firewall, its provider, its daemon: ask from where the others are.')
+          : note(name, told, 'It comes back by itself when it has been well for long enough.'),
+      )
+  }
+  if (behind === true)
+    findings.push(wrong(name, 'it lacks what was written more than ten minutes ago: no visitors are sent there', log))
+  if (unservable.length > 0)
+    findings.push(
+      wrong(
+        name,
+        `${unservable
+          .map(({ domain }) => domain)
+          .slice(0, NAMED)
+          .join(', ')}: the release cannot be served there`,
+        'maki status says what is missing.',
+      ),
+    )
+  if (damagedBlobs > 0)
+    findings.push(
+      wrong(
+        name,
+        `${damagedBlobs} damaged files on its disk`,
+        'They are fetched from the other nodes; look after the disk.',
+      ),
+    )
+  if (host == null) return findings
+  if (host.memory >= MAX_USED)
+    findings.push(
+      wrong(name, `${formatShare(host.memory)} of its memory are used`, 'Find out what takes it, or give it more.'),
+    )
+  if (host.disk >= MAX_USED)
+    findings.push(
+      wrong(
+        name,
+        `${formatShare(host.disk)} of its disk are used`,
+        'Make room: a node keeps the last part for the log alone.',
+      ),
+    )
+  if (host.load >= MAX_LOAD)
+    findings.push(
+      wrong(
+        name,
+        `its load is ${host.load.toFixed(1)} for each processor`,
+        'Find out what keeps it busy, or add a node.',
+      ),
+    )
+  return findings
+}
+
+/** A verdict that is not up, in words; undefined when it is. */
+export function tellVerdict({
+  standing,
+  service,
+  address,
+  reason = 'no reason given',
+  votes,
+  basis,
+}: HealthVerdict): string | undefined {
+  const who =
+    basis === 'majority'
+      ? `${votes.down} of ${votes.up + votes.down} nodes that look at it say so`
+      : 'seen by the node that answered'
+  switch (standing) {
+    case 'up':
+      return undefined
+    case 'held':
+      return `${service} at ${address} answers again, and waits until that has lasted (${reason} before)`
+    case 'down':
+      return `${service} at ${address} is down: ${reason} (${who})`
+    default:
+      return standing satisfies never
+  }
+}
+
+function listRecords(name: string, { asked, right, differ, fault, address }: RecordsCheck): HealthFinding[] {
+  const findings: HealthFinding[] = []
+  if (fault !== undefined)
+    findings.push(
+      wrong(
+        name,
+        `${asked - right - differ.length} of ${asked} sets of records were not answered over TCP at ${address}: ${fault}`,
+        'Is port 53 open for TCP, too?',
+      ),
+    )
+  if (differ.length > 0) {
+    const named = differ.slice(0, NAMED).map(({ question, how }) => `${question} (${how})`)
+    const more = differ.length > NAMED ? ` and ${differ.length - NAMED} more` : ''
+    findings.push(
+      wrong(
+        name,
+        `it answers ${differ.length} of ${asked} sets of records otherwise: ${named.join(', ')}${more}`,
+        'maki status shows whether it lacks operations; ask again when it has them.',
+      ),
+    )
+  }
+  return findings
+}
+
+function listDigests(nodes: readonly NodeCheckup[]): HealthFinding[] {
+  const digests = new Set(nodes.flatMap(({ status }) => (status?.up === true ? (status.digest ?? []) : [])))
+  return digests.size <= 1
+    ? []
+    : [
+        wrong(
+          null,
+          'the nodes that are up have different operations',
+          'A moment may be enough; maki status shows who differs.',
+        ),
+      ]
+}
+
+function listCertificate({ name, notBefore, notAfter, daysLeft, sealed }: CertificateRow): HealthFinding[] {
+  const renew = 'maki cert import brings a new one.'
+  if (sealed === 'exposed')
+    return [wrong(null, `the key of the certificate ${name} may be known to a machine that was removed`, renew)]
+  if (daysLeft < 0) return [wrong(null, `the certificate ${name} has expired`, renew)]
+  const lifeDays = (Date.parse(notAfter) - Date.parse(notBefore)) / DAY_MS
+  const soonDays = Math.min(RENEWAL_DAYS, lifeDays * RENEWAL_SHARE)
+  return daysLeft < soonDays ? [wrong(null, `the certificate ${name} expires in ${daysLeft} days`, renew)] : []
+}
+
+/** `85 %`. */
+export const formatShare = (fraction: number): string => `${Math.round(fraction * 100)} %`
