@@ -132,6 +132,17 @@ export class Daemon implements AsyncDisposable {
     await this.#end('SIGTERM')
   }
 
+  /** To the daemon and its workers, which would go on without it. */
+  signalAll(signal: 'SIGSTOP' | 'SIGCONT' | 'SIGKILL'): void {
+    process.kill(-this.#running().pid, signal)
+  }
+
+  /** kill -9 of the daemon and of its workers: the server is gone. */
+  async powerOff(): Promise<void> {
+    this.signalAll('SIGKILL')
+    await this.kill()
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#child?.[Symbol.asyncDispose]()
     this.client[Symbol.dispose]()
