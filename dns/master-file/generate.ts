@@ -41,8 +41,9 @@ function* generate(
   { first, last, step }: { first: number; last: number; step: number },
 ): Generator<readonly Token[], void, undefined> {
   for (let value = first; value <= last; value += step) {
-    yield template.map(({ quoted }, i) => ({
+    yield template.map(({ quoted, foreign }, i) => ({
       quoted,
+      foreign,
       text: (pieces[i] ?? []).map((piece) => fill(piece, value)).join(''),
     }))
   }

@@ -78,7 +78,7 @@ function readField(field: Field, tokens: readonly Token[], readName: NameReader)
     case 'certificate':
       return readNumber(String(CERTIFICATES[word.toUpperCase()] ?? word), 2)
     case 'name': {
-      const read = readName(word)
+      const read = readName(tokens[0] as Token)
       return 'fault' in read ? read : encodeWireName(read.name)
     }
     case 'string':

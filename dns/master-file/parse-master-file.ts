@@ -64,6 +64,7 @@ export function parseMasterFile(bytes: Uint8Array, options: MasterFileOptions): 
   return reader
 }
 
+const EMPTY: Token = { text: '', quoted: false, foreign: false }
 const LOOK = 'Correct the line, or leave it out with --skip-invalid.'
 
 class Reader implements MasterFile {
@@ -117,7 +118,7 @@ class Reader implements MasterFile {
     const word = words[0]?.text ?? ''
     switch (directive) {
       case '$ORIGIN': {
-        const read = createNameReader(this.#origin, (name) => name)(word)
+        const read = createNameReader(this.#origin, (name) => name)(words[0] ?? EMPTY)
         if ('fault' in read) return read
         this.#origin = read.name
         this.#readName = createNameReader(read.name, this.#relocate)
@@ -163,7 +164,7 @@ class Reader implements MasterFile {
   }
 
   #readRecord(line: number, owner: Token, words: readonly Token[], ours = false): Refusal | undefined {
-    const read = this.#readName(owner.text)
+    const read = this.#readName(owner)
     if ('fault' in read) return read
     this.#owner = read.name
     return this.#readData(line, read.name, words, ours)

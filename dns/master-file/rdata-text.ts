@@ -9,7 +9,7 @@ export interface Refusal {
 }
 
 /** Makes a name of the file absolute. */
-export type NameReader = (text: string) => { readonly name: NameKey } | Refusal
+export type NameReader = (token: Token) => { readonly name: NameKey } | Refusal
 
 /** Which fields of a type's data are names, counted from 0. Types that have none are not listed. */
 const NAME_FIELDS: Readonly<Record<string, readonly number[]>> = {
@@ -46,7 +46,7 @@ export function buildRdataText(
       words.push(write(token))
       continue
     }
-    const read = readName(token.text)
+    const read = readName(token)
     if ('fault' in read) return read
     words.push(`${read.name}.`)
   }
@@ -64,14 +64,11 @@ const quote = ({ text, quoted }: Token): string =>
 
 /** How names are read below an origin; `relocate` puts each elsewhere. */
 export function createNameReader(origin: NameKey, relocate: (name: NameKey) => NameKey): NameReader {
-  return (text) => {
+  return ({ text, foreign }) => {
+    const named = () => JSON.stringify(abbreviate(text))
+    if (foreign) return { fault: `${named()} is no name: it is not ASCII`, hint: 'Write it in its xn-- form.' }
     const read = resolveName(text, origin)
-    if ('name' in read) return { name: relocate(read.name) }
-    const isForeign = /\\(1[2-9]|2[0-9])[0-9]/.test(text)
-    return {
-      fault: `${JSON.stringify(abbreviate(text))} is no name: ${read.fault}`,
-      ...(isForeign ? { hint: 'Names in other scripts are written in their xn-- form.' } : {}),
-    }
+    return 'fault' in read ? { fault: `${named()} is no name: ${read.fault}` } : { name: relocate(read.name) }
   }
 }
 

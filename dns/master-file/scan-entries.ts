@@ -9,6 +9,8 @@ export interface Token {
   readonly text: string
   /** It began with a quote. */
   readonly quoted: boolean
+  /** It holds octets beyond ASCII that are not escaped. */
+  readonly foreign: boolean
 }
 
 /** A line, or the lines that parentheses hold together. */
@@ -122,7 +124,7 @@ class Scanner {
     this.#at = start
     this.#passQuoted()
     const closed = this.#text.charCodeAt(this.#at - 1) === QUOTE && this.#at > start
-    return { text: printable(this.#text.slice(start, closed ? this.#at - 1 : this.#at)), quoted: true }
+    return createToken(this.#text.slice(start, closed ? this.#at - 1 : this.#at), true)
   }
 
   /** To behind the closing quote; strings end on their line. */
@@ -149,14 +151,15 @@ class Scanner {
       if (code === QUOTE) this.#passQuoted()
       else if (code === BACKSLASH && this.#text.charCodeAt(this.#at) !== NEWLINE) this.#at += 1
     }
-    return { text: printable(this.#text.slice(start, this.#at)), quoted: false }
+    return createToken(this.#text.slice(start, this.#at), false)
   }
 }
 
 const isBlank = (code: number): boolean => code === SPACE || code === TAB
 
-/** Every octet that is not printable ASCII as `\DDD`, whether or not it is escaped as `\X`. */
-function printable(raw: string): string {
-  if (/^[ -~]*$/.test(raw)) return raw
-  return raw.replace(/\\?([^ -~])/g, (_, character: string) => `\\${String(character.charCodeAt(0)).padStart(3, '0')}`)
+/** Every octet that is not printable ASCII becomes `\DDD`, whether or not it is escaped as `\X`. */
+function createToken(raw: string, quoted: boolean): Token {
+  if (/^[ -~]*$/.test(raw)) return { text: raw, quoted, foreign: false }
+  const spell = (_: string, character: string) => `\\${String(character.charCodeAt(0)).padStart(3, '0')}`
+  return { text: raw.replace(/\\?([^ -~])/g, spell), quoted, foreign: /[^\0-\x7f]/.test(raw) }
 }
