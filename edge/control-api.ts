@@ -90,6 +90,8 @@ export interface ClusterStatus {
   readonly damaged?: { readonly readable: number; readonly lost: number; readonly gone?: true }
   /** What the targets of ALIAS records resolve to at this node; absent where it answers no DNS. */
   readonly aliases?: readonly AliasStatus[]
+  /** The database that says where clients are; absent where there is none, or no DNS is answered. `built` is ISO 8601. */
+  readonly places?: { readonly type: string; readonly built: string }
 }
 
 /** The target of an ALIAS record, as the node that answers knows it. */

@@ -64,7 +64,12 @@ export const daemonSchema = v.object({
     /** An MMDB file that tells where clients are, instead of the one that comes along (GeoLite2-City, say). */
     geolite_path: v.optional(filled(4096)),
     /** Where a newer MMDB file is fetched from; nothing is fetched without it. */
-    geo_mirror: v.optional(webAddress),
+    geo_mirror: v.optional(
+      v.pipe(
+        webAddress,
+        v.check((text) => /^https?:$/.test(URL.parse(text)?.protocol ?? ''), 'http:// or https:// is expected'),
+      ),
+    ),
     geo_refresh_days: v.optional(whole(1, 365), 21),
     /** A TOML file that says of networks where they are. */
     geo_override: v.optional(filled(4096)),

@@ -30,6 +30,7 @@ import type { Edge } from './edge-messages.ts'
 import { buildExplainReport, type ExplainReport } from './explain-report.ts'
 import { formatMetrics } from './metrics.ts'
 import type { NodeAliases } from './node-aliases.ts'
+import type { NodePlaces } from './node-places.ts'
 import type { NodeSeals } from './node-seals.ts'
 import { foldUntil } from './past.ts'
 import type { Presence } from './presence.ts'
@@ -48,6 +49,8 @@ export interface BackendPorts {
   readonly care: BlobCare
   /** Undefined where this node answers no DNS. */
   readonly aliases: NodeAliases | undefined
+  /** The same. */
+  readonly places: NodePlaces | undefined
   readonly self: MemberKey
 }
 
@@ -78,7 +81,7 @@ export class NodeBackend implements ControlBackend {
   }
 
   async status(): Promise<ClusterStatus> {
-    const { shared, presence, aliases, self } = this.#ports
+    const { shared, presence, aliases, places, self } = this.#ports
     const { replica } = shared
     return {
       cluster: { id: replica.cluster, name: findCluster(replica.state)?.name ?? '' },
@@ -87,6 +90,7 @@ export class NodeBackend implements ControlBackend {
       ...describeStandings(replica),
       ...(replica.damaged === undefined ? {} : { damaged: replica.damaged }),
       ...(aliases === undefined ? {} : { aliases: aliases.status() }),
+      ...(places?.status === undefined ? {} : { places: places.status }),
     }
   }
 
@@ -132,7 +136,7 @@ export class NodeBackend implements ControlBackend {
   }
 
   async metrics(): Promise<string> {
-    const { shared, edge, gossip, presence, fetcher, care, activation, aliases } = this.#ports
+    const { shared, edge, gossip, presence, fetcher, care, activation, aliases, places } = this.#ports
     return formatMetrics({
       operations: shared.replica.count,
       nodesUp: presence.nodes().filter(({ up }) => up).length,
@@ -143,6 +147,7 @@ export class NodeBackend implements ControlBackend {
       unservable: activation.unservable().length,
       gossip: { ...gossip.counters },
       aliases: aliases?.counts,
+      placesBuiltAt: places?.database?.builtAt,
       seals: { ...this.seals.keeper.counts, ...this.seals.certificates.counts },
     })
   }

@@ -1,12 +1,13 @@
 import type { Runtime } from '../../core/index.ts'
 import type { DaemonConfig } from '../config/index.ts'
 import type { DnsOptions } from './edge-messages.ts'
+import { listDatabases } from './geo-databases.ts'
 
 const COOKIE_SECRET_BYTES = 16
 
 /** What the workers' DNS is told, of `workers` that share the port. */
 export function buildDnsOptions(
-  { dns, acme }: DaemonConfig,
+  { dns, acme, node }: Pick<DaemonConfig, 'dns' | 'acme' | 'node'>,
   workers: number,
   runtime: Pick<Runtime, 'randomBytes'>,
 ): DnsOptions {
@@ -14,7 +15,7 @@ export function buildDnsOptions(
     ...dns.addr,
     answers: dns.answers,
     authorities: listAuthorities(acme),
-    places: { databases: dns.geolite_path === undefined ? [] : [dns.geolite_path], overrides: dns.geo_override },
+    places: { databases: listDatabases({ dns, node }), overrides: dns.geo_override },
     cookieSecret: Buffer.from(runtime.randomBytes(COOKIE_SECRET_BYTES)).toString('hex'),
     // The kernel spreads clients over the workers, and each counts what it sees.
     rateLimit: dns.rate_limit === 0 ? 0 : Math.max(1, Math.ceil(dns.rate_limit / Math.max(1, workers))),

@@ -13,6 +13,8 @@ export interface NodeCounts {
   readonly unservable: number
   readonly gossip: Readonly<Record<string, unknown>>
   readonly aliases: AliasCounts | undefined
+  /** When the database of places was made, milliseconds since the Unix epoch. */
+  readonly placesBuiltAt: number | undefined
   /** Of seals and the certificates that they hold. */
   readonly seals: {
     readonly epochsHeld: number
@@ -58,6 +60,11 @@ export function formatMetrics(counts: NodeCounts): string {
     metric('alias_lookups_total', 'counter', 'Lookups of targets of ALIAS records, by outcome.', [
       [{ outcome: 'succeeded' }, aliases.succeeded],
       [{ outcome: 'failed' }, aliases.failed],
+    ])
+  }
+  if (counts.placesBuiltAt !== undefined) {
+    metric('places_built_seconds', 'gauge', 'When the database of places in use was made, as Unix time.', [
+      [{}, counts.placesBuiltAt / 1000],
     ])
   }
   if (http !== undefined) {

@@ -38,6 +38,7 @@ import { NodeAliases } from './node-aliases.ts'
 import { makeNodeFolders, type NodeFolders } from './node-folders.ts'
 import { NodeHealth } from './node-health.ts'
 import { readNodeKey } from './node-key.ts'
+import { NodePlaces } from './node-places.ts'
 import { NodeSeals } from './node-seals.ts'
 import { openNodeStore, recoverStore } from './node-store.ts'
 import type { Parts } from './parts.ts'
@@ -102,6 +103,7 @@ export async function startNode(options: NodeOptions): Promise<Node> {
     }),
   )
   await releases.begin(replica)
+  const places = options.parts.dns ? starting.use(await NodePlaces.start({ config, edge, runtime, log })) : undefined
   const aliases = options.parts.dns
     ? starting.use(
         await NodeAliases.start({
@@ -175,6 +177,7 @@ export async function startNode(options: NodeOptions): Promise<Node> {
     care,
     seals,
     aliases,
+    places,
     self,
   })
   const control = starting.use(await startControlServer({ backend, socketPath: config.node.control, log, runtime }))
