@@ -40,7 +40,22 @@ interface Trace {
   falls: number
 }
 
-/** One life of a cluster through some troubles; returns the laws that were broken, none twice. */
+/**
+ * One life of a cluster through some troubles. The laws, by number; "settled" is `SETTLE_MS` after the last change of the world:
+ *
+ * 1. `DETECT_MS` after an address died for all (in sampled clusters: and a silence was noticed), every node that hears a
+ *    majority, or saw it itself, holds it for down, and names it in no answer while any other address is left.
+ * 2. Settled, each node's verdicts are those of `Oracle`. From that follows, and is tried too: where groups of nodes and the
+ *    visitors beside them are cut off from each other in whatever way, or the mesh alone is, a visitor gets only addresses
+ *    that it reaches, if it reaches any. More cannot hold. What only one visitor cannot reach is seen by no node. Of cuts
+ *    between single nodes a majority sees what most of its observers see: a visitor beside the others may be sent where it
+ *    gets no answer. A node that hears no majority, and one of two, does not notice that its own web server is dead.
+ * 3. No answer is empty.
+ * 4. An address that left the answers of a node returns after the hold, which doubles, and no earlier.
+ * 5. When all is well, no node is down after `SETTLE_MS`, and all are up when the longest hold is over.
+ * 6. Members that lie and are less than half of the observers of an address change no verdict of it, also when the node
+ *    itself lies with them.
+ */
 export class Simulation {
   readonly world: World
   readonly violations = new Set<string>()
@@ -52,6 +67,7 @@ export class Simulation {
     this.#troubles = troubles
   }
 
+  /** The laws that were broken, none twice. */
   run(): readonly string[] {
     this.#pass(SETTLE_MS)
     for (const trouble of this.#troubles) {
