@@ -45,6 +45,8 @@ export interface EdgeCounters {
  * reads the blob.
  */
 export type EdgeMessage =
+  /** The first of all. */
+  | { readonly type: 'begin'; readonly options: EdgeOptions }
   | { readonly type: 'listen'; readonly call: number; readonly options: EdgeOptions }
   | { readonly type: 'state'; readonly delta: StateDelta }
   | { readonly type: 'activate'; readonly call: number; readonly domain: Hostname; readonly release: Release | null }

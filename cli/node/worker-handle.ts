@@ -20,7 +20,7 @@ export class WorkerHandle {
 
   /** Starts a worker that does not listen yet. `register` is the folder where it leaves its pid while it does. */
   constructor(options: EdgeOptions, register: string, onBlobFailed: (hash: BlobHash) => void = () => {}) {
-    const child = fork(MAIN, [register, JSON.stringify(options)], {
+    const child = fork(MAIN, [register], {
       serialization: 'advanced',
       execArgv: [...NODE_FLAGS],
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
@@ -36,6 +36,8 @@ export class WorkerHandle {
       else this.#settle(report)
     })
     void this.ended.then((how) => this.#fail(how))
+    // Not as an argument: everybody on the machine can read those, and there are secrets among the options.
+    this.send({ type: 'begin', options })
   }
 
   get hasEnded(): boolean {

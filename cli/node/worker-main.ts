@@ -1,23 +1,22 @@
 /** The process of one edge worker: takes messages from control, answers DNS and HTTP, and outlives control. */
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { asMakiError } from '../../core/index.ts'
+import { asMakiError, type BlobHash } from '../../core/index.ts'
 import { createJsonLog, systemRuntime } from '../system.ts'
 import type { EdgeMessage, EdgeOptions, EdgeReport, EdgeResult } from './edge-messages.ts'
 import { EdgeWorker } from './edge-worker.ts'
 
 const log = createJsonLog((line) => process.stdout.write(line), systemRuntime, { worker: process.pid })
-const [, , register = '', options = ''] = process.argv
+const [, , register = ''] = process.argv
 const entry = join(register, String(process.pid))
-const worker = new EdgeWorker(JSON.parse(options) as EdgeOptions, {
-  runtime: systemRuntime,
-  log,
-  onBlobFailed: (hash) => report({ type: 'blob-failed', hash }),
-})
+let worker: EdgeWorker | undefined
 let listening = false
 let ended = false
 
-process.on('message', (message: EdgeMessage) => void handle(message))
+process.on('message', (message: EdgeMessage) => {
+  if (message.type === 'begin') worker ??= begin(message.options)
+  else if (worker !== undefined) void handle(worker, message)
+})
 process.on('SIGTERM', () => void end())
 // Control decides what an interrupt from the terminal means.
 process.on('SIGINT', () => {})
@@ -26,7 +25,12 @@ process.on('disconnect', () => {
   else if (!ended) log.warn('worker.control-lost', { serving: 'the last state' })
 })
 
-async function handle(message: EdgeMessage): Promise<void> {
+function begin(options: EdgeOptions): EdgeWorker {
+  const onBlobFailed = (hash: BlobHash) => report({ type: 'blob-failed', hash })
+  return new EdgeWorker(options, { runtime: systemRuntime, log, onBlobFailed })
+}
+
+async function handle(worker: EdgeWorker, message: Exclude<EdgeMessage, { type: 'begin' }>): Promise<void> {
   switch (message.type) {
     case 'listen':
       return await settle(message.call, async () => {
@@ -71,7 +75,7 @@ async function settle(call: number, act: () => Promise<EdgeResult>): Promise<voi
 async function end(): Promise<void> {
   if (ended) return
   ended = true
-  await worker.close()
+  await worker?.close()
   await rm(entry, { force: true })
   process.exit(0)
 }
