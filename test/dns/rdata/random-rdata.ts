@@ -61,9 +61,9 @@ export function randomRdata(random: Random, type: RecordType = random.pick(RANDO
       return { type, mname: randomName(random), rname: randomName(random), ...numbers }
     }
     case 'DS': {
-      const digestType = random.pick([1, 2, 4, 200])
-      const digest = random.bytes({ 1: 20, 2: 32, 4: 48 }[digestType] ?? 1 + random.integer(80))
-      return { type, keyTag: bits(16), algorithm: random.pick([8, 13, 15, bits(8)]), digestType, digest }
+      const digestType = random.pick([1, 2, 4])
+      const digest = random.bytes({ 1: 20, 2: 32, 4: 48 }[digestType] ?? 0)
+      return { type, keyTag: bits(16), algorithm: random.pick([5, 8, 10, 13, 14, 15, 16]), digestType, digest }
     }
     case 'SSHFP': {
       const fingerprintType = random.pick([1, 2, 99])
