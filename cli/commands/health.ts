@@ -3,12 +3,12 @@ import { type CertificateRow, listCertificates } from '../certificates.ts'
 import { listExposedPlaces } from '../client/sealing.ts'
 import {
   checkNodes,
-  formatShare,
   type HealthFinding,
   listHealthFindings,
   type NodeCheckup,
   type SeenService,
 } from '../health/index.ts'
+import { formatShare } from '../output/health-view.ts'
 import type { Style } from '../output/style.ts'
 import { formatTable } from '../output/table.ts'
 import { count, plainLine } from '../output/text.ts'
@@ -59,7 +59,7 @@ export default class Health extends MakiCommand<HealthResult> {
       conflicts: client.local.replica.conflicts().map(({ key }) => key),
       isReached: status !== undefined,
     })
-    const healthy = !findings.some(({ level }) => level === 'wrong')
+    const healthy = status !== undefined && !findings.some(({ level }) => level === 'wrong')
     this.exitCode = status === undefined ? 3 : healthy ? 0 : 1
     const answeredBy = status?.nodes.find(({ key }) => key === status.self)?.name ?? reached?.machine.name ?? null
     const cluster = { id: client.profile.cluster, name: findCluster(state)?.name ?? '' }
@@ -74,16 +74,17 @@ export default class Health extends MakiCommand<HealthResult> {
     if (findings.length > 0) parts.push(findings.map((finding) => formatFinding(finding, style)).join('\n'))
     const also = certificates.length === 0 ? '' : `, and ${count(certificates.length, 'certificate')}`
     const checked = `${count(nodes.length, 'node')}${also}`
-    const seen =
-      answeredBy === null ? 'No node says how it sees the others.' : `As ${answeredBy} sees them, and from here.`
-    parts.push(`${healthy ? style.good('healthy') : style.bad('not healthy')}: ${checked}. ${seen}`)
+    const word = healthy ? style.good('healthy') : style.bad(answeredBy === null ? 'not known' : 'not healthy')
+    const by = answeredBy === null ? 'no node says how it sees the others' : `as ${answeredBy} sees them, and from here`
+    parts.push(`${word}: ${checked}; ${by}`)
     return parts.join('\n\n')
   }
 }
 
 function formatNode(node: NodeCheckup, style: Style): string[] {
   const { name, status, seen, records } = node
-  const host = status?.host ?? null
+  // How it was when it was last heard says little.
+  const host = status?.up === true ? (status.host ?? null) : null
   return [
     name,
     status === null ? '-' : status.up ? style.good('up') : style.bad('down'),

@@ -2,6 +2,7 @@ import { findCluster, listNodes, type OperationId, type SealedThing, shortId } f
 import type { ConflictSummary, NodeStatus } from '../../edge/index.ts'
 import type { ClusterClient } from '../client/cluster-client.ts'
 import { describeStandings } from '../operations/standings.ts'
+import { isWell, listVerdicts } from '../output/health-view.ts'
 import type { Style } from '../output/style.ts'
 import { formatTable } from '../output/table.ts'
 import { count, plainLine } from '../output/text.ts'
@@ -33,7 +34,7 @@ interface StatusResult {
 export default class Status extends MakiCommand<StatusResult> {
   static override summary = 'Show the nodes, whether they agree, and what waits.'
   static override description =
-    'Ends with 1 when a node is down, nodes differ, or concurrent edits conflict; with 3 when no node answers.'
+    'Ends with 1 when a node is down or not well, nodes differ, or concurrent edits conflict; with 3 when no node answers.'
   static override examples = ['maki status', 'maki status --json', 'maki status --node berlin']
 
   override async run(): Promise<StatusResult> {
@@ -74,7 +75,7 @@ type Findings = Pick<StatusResult, 'nodes' | 'conflicts' | 'damaged'>
 
 const isHealthy = ({ nodes, conflicts, damaged }: Findings): boolean =>
   damaged === undefined &&
-  nodes.every(({ up, unservable, damagedBlobs }) => up && unservable.length === 0 && damagedBlobs === 0) &&
+  nodes.every((node) => node.up && node.unservable.length === 0 && node.damagedBlobs === 0 && isWell(node)) &&
   new Set(nodes.map(({ digest }) => digest)).size <= 1 &&
   conflicts.length === 0
 
@@ -177,7 +178,7 @@ function listFindings(status: StatusResult, nowMs: number, style: Style): string
         'If no other node has what was lost: make the file accept-loss in its data folder, and start it again.',
       )
   }
-  lines.push(...listBlobFindings(status.nodes, style))
+  lines.push(...listVerdicts(status.nodes, style), ...listBlobFindings(status.nodes, style))
   for (const { operation, reason } of status.void)
     lines.push(`${style.warn('void')} ${shortId(operation)}: ${plainLine(reason)}`)
   lines.push(...listExposures(status.exposed, style))

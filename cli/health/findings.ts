@@ -1,5 +1,6 @@
-import type { HealthVerdict, NodeStatus } from '../../edge/index.ts'
+import type { NodeStatus } from '../../edge/index.ts'
 import type { CertificateRow } from '../certificates.ts'
+import { formatShare, tellVerdict } from '../output/health-view.ts'
 import type { NodeCheckup, RecordsCheck } from './checkup.ts'
 
 /** Something that a person should know, and what to do about it. */
@@ -39,7 +40,7 @@ export function listHealthFindings(input: FindingsInput): readonly HealthFinding
     ...(node.status === null ? [] : listTold(node.name, node.status)),
     ...(node.records === null ? [] : listRecords(node.name, node.records)),
     ...(node.drained
-      ? [note(node.name, 'it is drained: visitors are sent to the others', 'maki machine undrain NAME takes it back.')]
+      ? [note(node.name, 'it is drained: visitors are sent to the others', `maki blame node/${node.key}/drained tells by whom.`)]
       : []),
   ])
   if (isReached) findings.push(...listDigests(nodes))
@@ -74,7 +75,7 @@ const note = (node: string | null, message: string, hint: string): HealthFinding
 
 function listSeen({ name, seen }: NodeCheckup): HealthFinding[] {
   return seen.flatMap(({ outcome, service, address, reason = '' }) => {
-    const where = `${address} from here: ${reason}`
+    const where = `${service} at ${address}, from here: ${reason}`
     if (outcome === 'down')
       return [
         wrong(
@@ -85,8 +86,7 @@ function listSeen({ name, seen }: NodeCheckup): HealthFinding[] {
             : 'Is the daemon running, and are its ports open to everybody?',
         ),
       ]
-    if (outcome === 'unknown')
-      return [note(name, `${service} at ${where}`, 'It was not asked from here; the other nodes ask it.')]
+    if (outcome === 'unknown') return [note(name, where, 'This says nothing of it: ask from elsewhere, too.')]
     return []
   })
 }
@@ -148,38 +148,13 @@ function listTold(name: string, status: NodeStatus): HealthFinding[] {
     )
   if (host.load >= MAX_LOAD)
     findings.push(
-      wrong(
+      note(
         name,
         `its load is ${host.load.toFixed(1)} for each processor`,
         'Find out what keeps it busy, or add a node.',
       ),
     )
   return findings
-}
-
-/** A verdict that is not up, in words; undefined when it is. */
-export function tellVerdict({
-  standing,
-  service,
-  address,
-  reason = 'no reason given',
-  votes,
-  basis,
-}: HealthVerdict): string | undefined {
-  const who =
-    basis === 'majority'
-      ? `${votes.down} of ${votes.up + votes.down} nodes that look at it say so`
-      : 'seen by the node that answered'
-  switch (standing) {
-    case 'up':
-      return undefined
-    case 'held':
-      return `${service} at ${address} answers again, and waits until that has lasted (${reason} before)`
-    case 'down':
-      return `${service} at ${address} is down: ${reason} (${who})`
-    default:
-      return standing satisfies never
-  }
 }
 
 function listRecords(name: string, { asked, right, differ, fault, address }: RecordsCheck): HealthFinding[] {
@@ -228,6 +203,3 @@ function listCertificate({ name, notBefore, notAfter, daysLeft, sealed }: Certif
   const soonDays = Math.min(RENEWAL_DAYS, lifeDays * RENEWAL_SHARE)
   return daysLeft < soonDays ? [wrong(null, `the certificate ${name} expires in ${daysLeft} days`, renew)] : []
 }
-
-/** `85 %`. */
-export const formatShare = (fraction: number): string => `${Math.round(fraction * 100)} %`

@@ -1,7 +1,7 @@
 export { askOverTcp, type DnsAnswers, type DnsQuestion } from './ask-dns.ts'
 export { type Checkup, checkNodes, type NodeCheckup, type RecordsCheck, type SeenService } from './checkup.ts'
 export { normalizeData, type ReceivedRecord, type ReceivedResponse } from './dns-message.ts'
-export { formatShare, type HealthFinding, listHealthFindings, tellVerdict } from './findings.ts'
+export { type FindingsInput, type HealthFinding, listHealthFindings } from './findings.ts'
 export { type DnsProbeOptions, probeDns } from './probe-dns.ts'
 export { type HttpProbeOptions, probeHttp } from './probe-http.ts'
 export type { ProbeOptions, ProbeReport } from './probe-report.ts'
