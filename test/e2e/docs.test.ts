@@ -2,12 +2,16 @@ import { existsSync, globSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import t from 'tap'
 import { COMMANDS } from '../../cli/commands/index.ts'
+import { loadProject } from '../../cli/config/index.ts'
 import { projectSchema } from '../../cli/config/project-schema.ts'
+import { checkRrset, EXPLICIT_TYPES } from '../../dns/index.ts'
 import { ROOT } from './support/scene.ts'
 
 /** What the documents name exists, and what exists and people type is named. */
 
 const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8')
+/** What stands above the records of an example. */
+const DOMAIN = '[[domain]]\nname = "example.com"\npath = "dist"\n'
 const DOCUMENTS = ['README.md', ...globSync('docs/*.md', { cwd: ROOT })]
 
 t.test('links lead somewhere', async (t) => {
@@ -68,6 +72,31 @@ t.test('every key of the project file is documented', async (t) => {
     keys.filter((key) => !new RegExp(`\`${key}\`|\\[\\[(domain\\.)?${key}\\]\\]`).test(text)),
     [],
   )
+})
+
+t.test('every type of record has a section, and every example of one is read', async (t) => {
+  const text = read('docs/records.md')
+  const headings = [...text.matchAll(/^## (.*)$/gm)].flatMap(([, heading]) => String(heading).split(' and '))
+  t.strictSame(
+    EXPLICIT_TYPES.filter((type) => !headings.includes(type)),
+    [],
+  )
+  const examples = [...text.matchAll(/^```toml\n(.*?)^```/gms)].map(([, example]) => String(example))
+  const written = new Set(
+    examples.flatMap((example) => [...example.matchAll(/^type = "(\w+)"/gm)].map(([, type]) => type)),
+  )
+  t.strictSame(
+    EXPLICIT_TYPES.filter((type) => !written.has(type)),
+    [],
+  )
+  for (const [i, example] of examples.entries()) {
+    const folder = t.testdir({ [`${i}`]: { 'makiatto.toml': `${DOMAIN}${example}`, dist: {} } })
+    const project = await loadProject(join(folder, String(i), 'makiatto.toml'), { strict: true })
+    const [domain] = project.domains
+    t.ok((domain?.records.length ?? 0) > 0, example)
+    for (const record of domain?.records ?? [])
+      t.strictSame(checkRrset(domain!.name, record, domain!.records), [], `${record.name} ${record.type}`)
+  }
 })
 
 t.test('log events and metrics that are documented are told', async (t) => {
