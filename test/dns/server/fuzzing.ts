@@ -1,10 +1,12 @@
 import { ServerCookies } from '../../../dns/message/index.ts'
 import { type Identity, respond } from '../../../dns/service/index.ts'
+import { buildZone } from '../../../dns/zone/index.ts'
+import { ZoneTable } from '../../../dns/zone/zone-table.ts'
 import type { Random } from '../../support/seeds.ts'
 import { contextOf } from '../answering.ts'
+import { aliasSet, ClusterState, domainSet, host, nodeJoin, owner, recordSet } from '../cluster-state.ts'
 import { randomMessage } from './mutations.ts'
 import { findBroken, kindOf } from './reply-invariants.ts'
-import { servedTable } from './served-zone.ts'
 
 /** What came of a run. */
 export interface FuzzResult {
@@ -23,7 +25,41 @@ const identity: Identity = {
   version: 'makiatto',
   nowSeconds: () => 1_700_000_000,
 }
-const table = servedTable()
+const table = fuzzedTable()
+
+/** A zone with everything that can be answered in its own way. */
+function fuzzedTable(): ZoneTable {
+  const cluster = new ClusterState()
+  const record = (name: string, type: string, ...values: string[]) => recordSet('example.com', name, type, values)
+  cluster.commit(domainSet('example.com'), aliasSet('example.com', 'www.example.com'))
+  cluster.commit(nodeJoin(1, 'tokyo'), nodeJoin(2, 'berlin'))
+  cluster.commit(
+    record('@', 'MX', '10 mail.example.com.', '20 mail.example.net.'),
+    record('mail', 'A', '198.51.100.25'),
+    record('alias', 'CNAME', 'www.example.com.'),
+    record('loop', 'CNAME', 'loop.example.com.'),
+    record('*.wild', 'TXT', '"anything"'),
+    record('cut', 'NS', 'ns.cut.example.com.', 'ns.example.net.'),
+    record('ns.cut', 'A', '198.51.100.53'),
+    record('far', 'ALIAS', 'nowhere.example.net.'),
+    record('near', 'ALIAS', 'www.example.com.'),
+    {
+      kind: 'record.set',
+      domain: host('example.com'),
+      name: owner('nodes'),
+      type: 'A',
+      ttl: 60,
+      values: [],
+      geo: true,
+    },
+    record('deep.down.below', 'HTTPS', '1 . alpn=h2'),
+    // Nearly as much as an answer over UDP can be, and more than that.
+    record('wide', 'TXT', ...Array.from({ length: 5 }, (_, i) => `"${'y'.repeat(210)}${i}"`)),
+    record('big', 'TXT', ...Array.from({ length: 250 }, (_, i) => `"${'x'.repeat(200)}${i}"`)),
+  )
+  const zone = buildZone(cluster.state, host('example.com'))?.zone
+  return ZoneTable.of(zone === undefined ? [] : [zone])
+}
 
 /** Sends random messages through `respond` and looks at every reply. */
 export function fuzz(random: Random, messages: number): FuzzResult {

@@ -18,6 +18,16 @@ const NAMES = [
   'ns.example.com',
   'tokyo.ns.example.com',
   'no.such.example.com',
+  'some.wild.example.com',
+  'more.some.wild.example.com',
+  'cut.example.com',
+  'host.cut.example.com',
+  'ns.cut.example.com',
+  'far.example.com',
+  'near.example.com',
+  'nodes.example.com',
+  'down.below.example.com',
+  'loop.example.com',
   'example.net',
   'version.bind',
   'id.server',
@@ -29,7 +39,7 @@ const TYPES = [
 const CLASSES = [0, 1, 1, 1, 1, 1, 1, 1, 3, 4, 254, 255, 65_535]
 const SIZES = [0, 1, 100, 511, 512, 513, 700, 1231, 1232, 1233, 4096, 65_535]
 
-/** One message for a server of `servedTable()`. */
+/** One message for a server of `example.com`. */
 export function randomMessage(random: Random): Buffer {
   const message = random.chance(0.05)
     ? Buffer.from(random.bytes(random.integer(random.chance(0.1) ? 2000 : 80)))

@@ -3,7 +3,17 @@ import { type RawOption, type ReadMessage, readMessage } from '../wire-message.t
 
 /** What holds of every reply, whatever the message was. */
 
-const RCODES = { NOERROR: 0, FORMERR: 1, NXDOMAIN: 3, NOTIMP: 4, REFUSED: 5, BADVERS: 16, BADCOOKIE: 23 } as const
+const RCODES = {
+  NOERROR: 0,
+  FORMERR: 1,
+  SERVFAIL: 2,
+  NXDOMAIN: 3,
+  NOTIMP: 4,
+  REFUSED: 5,
+  BADVERS: 16,
+  BADCOOKIE: 23,
+} as const
+const NS = 2
 const SOA = 6
 const ANY = 255
 const NSID = 3
@@ -77,13 +87,10 @@ function findBrokenContent(got: ReadMessage): string | undefined {
   if (got.truncated) return records > 0 ? 'truncated, and yet with records' : undefined
   const hasSoa = got.authorities.some(({ type }) => type === SOA)
   if (got.rcode === RCODES.NXDOMAIN && !hasSoa) return 'NXDOMAIN without SOA'
-  if (
-    got.question !== undefined &&
-    got.rcode === RCODES.NOERROR &&
-    got.answers.length === 0 &&
-    got.authorities.length === 0
-  )
-    return 'NODATA without SOA'
+  const isEmpty = got.question !== undefined && got.rcode === RCODES.NOERROR && got.answers.length === 0
+  const isReferral = !isAuthoritative && got.authorities.length > 0 && got.authorities.every(({ type }) => type === NS)
+  if (isEmpty && !isReferral && !(hasSoa && isAuthoritative))
+    return 'neither an answer, nor a referral, nor NODATA with SOA'
   const types = new Set(got.answers.map(({ type }) => type))
   if (got.question?.readUInt16BE(got.question.length - 4) === ANY && types.size > 1) return 'ANY with more than one set'
   return undefined
