@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { buildExplainReport } from '../../../cli/node/explain-report.ts'
 import { listRequired } from '../../../cli/node/required-releases.ts'
 import { describeStandings } from '../../../cli/operations/standings.ts'
 import { systemRuntime } from '../../../cli/system.ts'
@@ -13,6 +14,7 @@ import {
   type MemberKey,
   silentLog,
 } from '../../../core/index.ts'
+import { buildZone, explain, nowhere, parseExplainQuestion, Steering, ZoneTable } from '../../../dns/index.ts'
 import {
   type ControlBackend,
   type ControlEvent,
@@ -86,8 +88,12 @@ export async function startTestNode(options: {
       }
     },
     state: async () => ({ entries: [], touches: [] }),
-    async explain() {
-      throw new MakiError('MAKI_UNSUPPORTED', 'this node of tests answers no DNS')
+    async explain(typed) {
+      const { state } = replica
+      const zones = listDomains(state).flatMap(({ apex }) => buildZone(state, apex)?.zone ?? [])
+      const steering = new Steering(listNodes(state), new Map(), 1)
+      const tables = { table: ZoneTable.of(zones), steering, aliases: new Map(), locator: nowhere }
+      return buildExplainReport(explain(parseExplainQuestion(typed), tables), { node: name, state, aliases: [] })
     },
     async accept(operations) {
       await hooks.beforeAccept?.()

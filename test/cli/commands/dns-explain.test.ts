@@ -1,0 +1,67 @@
+import t from 'tap'
+import type { Change, OwnerName } from '../../../core/index.ts'
+import { example, startTestCluster } from '../support/test-cluster.ts'
+
+const record = (name: string, type: string, ...values: string[]): Change => ({
+  kind: 'record.set',
+  domain: example,
+  name: name as OwnerName,
+  type,
+  ttl: 60,
+  values,
+})
+
+t.test('the way to an answer in words, and as JSON', async (t) => {
+  await using cluster = await startTestCluster({ nodes: ['one', 'two'] })
+  const [node] = cluster.nodes
+  await cluster.write(node!, [record('mail', 'A', '192.0.2.25'), record('www', 'CNAME', 'mail.example.com.')])
+  await cluster.write(node!, [record('apps', 'ALIAS', 'x.example.net.'), record('*.any', 'TXT', '"\u001b[31m"')])
+  const told = async (...argv: string[]) => {
+    const { code, stdout, stderr } = await cluster.maki('dns', 'explain', ...argv)
+    t.same({ code, stderr }, { code: 0, stderr: '' }, argv.join(' '))
+    return stdout
+  }
+  t.match(
+    await told('www.example.com'),
+    /^www\.example\.com A, as one answers it to 127\.0\.0\.1\n\nexample\.com, serial \d+: www\.example\.com is a CNAME for mail\.example\.com, written (just now|\d+ seconds? ago) by owner \([a-z2-7]{10}\)\.\nexample\.com, serial \d+: mail\.example\.com has A, written .*\n\nNOERROR\n {2}www\.example\.com {3}60 {2}CNAME {2}mail\.example\.com\.\n {2}mail\.example\.com {2}60 {2}A {6}192\.0\.2\.25\n$/,
+  )
+  const nodes = await told('example.com', 'A', '--client', '198.51.100.9')
+  t.match(nodes, /to 198\.51\.100\.9 \(198\.51\.100\.0\/24\)/)
+  t.match(nodes, /example\.com has A, the addresses of the best nodes, which the cluster makes by itself\./)
+  t.match(nodes, /Nobody knows where the network 198\.51\.100\.0\/24 is/)
+  t.match(nodes, /NODE +ADDRESS +DISTANCE +STATE\n +(one|two) +127\.0\.0\.\d +- +ready +chosen\n/)
+  t.match(await told('none.example.com', 'mx'), /there is no none\.example\.com.*\n\nNXDOMAIN, without an answer\n/)
+  t.match(await told('any.example.com'), /exists for the names below it alone/)
+  t.match(await told('example.com', 'TXT'), /example\.com has A, CAA, NS, SOA, and no TXT\./)
+  t.match(
+    await told('apps.example.com'),
+    /by an ALIAS for x\.example\.net, .*\nx\.example\.net lies outside: it was never/,
+  )
+  t.match(await told('www.example.org'), /It lies in no zone of this cluster\./)
+  t.match(await told('example.com', 'AXFR'), /Zones are handed out to nobody/)
+  const wild = await told('x.any.example.com', 'TXT')
+  t.match(wild, /for which \*\.any\.example\.com stands, has TXT/)
+  t.notMatch(wild, '\u001b', 'a value moves no cursor')
+  t.match(await cluster.json('dns', 'explain', 'www.example.com', '--node', 'two'), {
+    node: 'two',
+    rcode: 'NXDOMAIN',
+    steps: [{ step: 'look-up', found: 'nxdomain' }],
+  })
+})
+
+t.test('what cannot be asked, and nobody to ask', async (t) => {
+  await using cluster = await startTestCluster({ nodes: ['one', 'two'] })
+  const explain = (...argv: string[]) => cluster.maki('dns', 'explain', ...argv)
+  t.match(await explain('a..b'), { code: 2, stderr: /is no name to ask for: .*\nTry: / })
+  t.match(await explain('example.com', 'AAA'), { code: 2, stderr: /is no type to ask for.*\nTry: / })
+  t.match(await explain('example.com', 'ALIAS'), { code: 2, stderr: /Try: .*A or AAAA/ })
+  t.match(await explain('example.com', '--client', '1.2.3'), { code: 2, stderr: /Try: .*203\.0\.113/ })
+  t.match(await explain('example.com', '--resolver', 'dns.example'), { code: 2 })
+  t.match(await explain(), { code: 2 })
+  t.match(await explain('example.com', '--offline'), { code: 3, stderr: /no node is asked with --offline/ })
+  await cluster.nodes[1]!.stop()
+  t.match(await explain('example.com', '--node', 'two'), { code: 3, stderr: /two cannot be reached/ })
+  t.match(await explain('example.com'), { code: 0 })
+  await cluster.nodes[0]!.stop()
+  t.match(await explain('example.com'), { code: 3, stderr: /no node can be reached/ })
+})
