@@ -134,7 +134,10 @@ export class HealthMonitor {
     const heard = this.#hearing()
     const majority = this.#followsMajority(heard)
     const voters = new Map(
-      [...this.#members].map((key) => [key, majority ? this.#plan.observersOf(key, heard) : [this.#self]]),
+      [...this.#members].map((key) => [
+        key,
+        majority ? this.#selfFirst(this.#plan.observersOf(key, heard)) : [this.#self],
+      ]),
     )
     return [...this.#watched.values()].map((watched) =>
       this.#judge(watched, voters.get(watched.target.key) ?? [], majority, nowMs),
@@ -159,12 +162,9 @@ export class HealthMonitor {
 
   #judge(watched: Watched, voters: readonly MemberKey[], majority: boolean, nowMs: number): AddressVerdict {
     const { target, face, observer } = watched
-    const words = voters
-      // Our own word first: its reason is the one that this machine can be asked about.
-      .toSorted((a, b) => Number(b === this.#self) - Number(a === this.#self))
-      .map((voter) =>
-        voter === this.#self ? ownWord(observer, nowMs, this.#freshMs) : this.#read(voter, target.key).get(face),
-      )
+    const words = voters.map((voter) =>
+      voter === this.#self ? ownWord(observer, nowMs, this.#freshMs) : this.#read(voter, target.key).get(face),
+    )
     const { votes, down, reason } = countVotes(target.key === this.#self && !majority ? [] : words)
     watched.damper ??= new Damper(nowMs)
     const standing = watched.damper.judge(down, nowMs)
@@ -179,6 +179,12 @@ export class HealthMonitor {
       votes,
       basis,
     }
+  }
+
+  /** Our own reason is the one that this machine can be asked about. */
+  #selfFirst(observers: readonly MemberKey[]): readonly MemberKey[] {
+    if (!observers.includes(this.#self)) return observers
+    return [this.#self, ...observers.filter((key) => key !== this.#self)]
   }
 
   /** Ourselves, and the members whose word is fresh. */

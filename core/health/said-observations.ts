@@ -23,8 +23,7 @@ export const MAX_REASON_LENGTH = 60
 const KEY_BYTES = 52 + 2 + 1
 /** A face and a word that is empty or `true`. */
 const FACE_BYTES = 3 + 1
-/** Of a character that was cleaned: all others went. */
-const CHARACTER_BYTES = 1
+/** What a length above 31 takes more. */
 const LENGTH_BYTES = 1
 
 /** Sorted by key and face. Beyond the bound, reasons go first and then the last faces. */
@@ -43,7 +42,7 @@ export function buildSaid(seen: readonly SeenFace[]): SaidObservations {
   for (const { key, face, state, reason } of kept) {
     if (state === 'up' || reason === undefined) continue
     const text = cleanReason(reason)
-    const costBytes = text.length * CHARACTER_BYTES + LENGTH_BYTES
+    const costBytes = text.length + LENGTH_BYTES
     if (sizeBytes + costBytes > MAX_SAID_BYTES) break
     sizeBytes += costBytes
     said[key] = { ...said[key], [face]: text }

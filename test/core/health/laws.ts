@@ -1,4 +1,4 @@
-import type { AddressFamily, HealthMonitor, Standing } from '../../../core/index.ts'
+import type { AddressFamily, HealthMonitor, NodeStandings, Standing } from '../../../core/index.ts'
 import { Oracle } from './oracle.ts'
 import { FAMILIES, INTERVAL_MS, type MakeMonitor, THRESHOLDS, TIMEOUT_MS, World, type WorldNode } from './world.ts'
 
@@ -60,6 +60,8 @@ export class Simulation {
   readonly world: World
   readonly violations = new Set<string>()
   readonly #traces = new Map<string, Trace>()
+  /** What was looked at last: nothing is new while it is the same. */
+  readonly #checked = new WeakMap<HealthMonitor, NodeStandings>()
   readonly #troubles: readonly Trouble[]
 
   constructor({ seed, size, troubles, make }: Run) {
@@ -106,12 +108,16 @@ export class Simulation {
     this.#settle()
   }
 
-  /** One node is cut off from all others, for visitors and for the mesh. */
+  /** One node is cut off from all others, for visitors and for the mesh: in small clusters each in turn. */
   isolation(): void {
-    const alone = this.world.random.pick(this.world.nodes)
-    this.world.partition([[alone], this.world.nodes.filter((node) => node !== alone)], ['public', 'mesh'])
-    this.#settle()
-    this.#watch(() => this.#checkReachable())
+    const { world } = this
+    const count = world.nodes.length > 5 ? 1 : world.nodes.length
+    for (const alone of world.random.shuffle(world.nodes).slice(0, count)) {
+      world.heal()
+      world.partition([[alone], world.nodes.filter((node) => node !== alone)], ['public', 'mesh'])
+      this.#settle()
+      this.#watch(() => this.#checkReachable())
+    }
   }
 
   partition(): void {
@@ -265,6 +271,8 @@ export class Simulation {
     while (this.world.nowMs < untilMs && !done()) {
       this.world.step()
       for (const node of this.world.alive) {
+        if (this.#checked.get(node.monitor) === node.standings) continue
+        this.#checked.set(node.monitor, node.standings)
         for (const family of FAMILIES) this.#checkMoment(node, family)
       }
     }

@@ -87,6 +87,8 @@ export class World {
   readonly #lost = new Map<string, number>()
   #arrivals: Arrival[] = []
   #joined = 0
+  /** Standings are another object when they, or the nodes, are others. */
+  readonly #answers = new WeakMap<NodeStandings, Partial<Record<AddressFamily, readonly WorldNode[]>>>()
 
   constructor({ seed, size, make, lossy = false }: WorldOptions) {
     this.random = createRandom(seed)
@@ -174,9 +176,14 @@ export class World {
 
   /** What the name server of a node names in its answer, all of the best tier. */
   answer(node: WorldNode, family: AddressFamily): readonly WorldNode[] {
+    const known = this.#answers.get(node.standings)?.[family]
+    if (known !== undefined) return known
     const views = this.nodes.map(({ view }) => view)
     const { chosen } = new Steering(views, node.standings, views.length).choose(family, NOWHERE)
-    return this.nodes.filter(({ view }) => chosen.some(({ node: { key } }) => key === view.key))
+    const keys = new Set(chosen.map(({ node: { key } }) => key))
+    const answer = this.nodes.filter(({ view }) => keys.has(view.key))
+    this.#answers.set(node.standings, { ...this.#answers.get(node.standings), [family]: answer })
+    return answer
   }
 
   step(): void {
