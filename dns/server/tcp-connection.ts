@@ -6,6 +6,8 @@ import type { Responder } from './responder.ts'
 
 /** The length in front of every message (RFC 1035 section 4.2.2). */
 const LENGTH_OCTETS = 2
+/** Queries of one connection that are answered before others have their turn: a chunk can hold thousands. */
+const QUERIES_PER_TURN = 64
 
 /** How long a connection may last. */
 export interface ConnectionLimits {
@@ -84,9 +86,14 @@ export class TcpConnection {
   #answerAll(): void {
     let start = 0
     this.#socket.cork()
-    while (!this.#blocked && !this.#socket.destroyed) {
+    for (let answered = 0; !this.#blocked && !this.#socket.destroyed; answered++) {
       const end = this.#findEnd(start)
       if (end === undefined) break
+      if (answered === QUERIES_PER_TURN) {
+        this.#block()
+        setImmediate(() => this.#unblock())
+        break
+      }
       this.#answerOne(this.#buffer.subarray(start + LENGTH_OCTETS, end))
       start = end
     }
@@ -113,10 +120,13 @@ export class TcpConnection {
     const frame = Buffer.allocUnsafe(LENGTH_OCTETS + bytes.length)
     frame.writeUInt16BE(bytes.length)
     frame.set(bytes, LENGTH_OCTETS)
-    if (!this.#socket.write(frame)) {
-      this.#blocked = true
-      this.#socket.pause()
-    }
+    if (!this.#socket.write(frame)) this.#block()
+  }
+
+  /** Reads and answers nothing more for now. */
+  #block(): void {
+    this.#blocked = true
+    this.#socket.pause()
   }
 
   #forget(octets: number): void {
@@ -126,7 +136,7 @@ export class TcpConnection {
   }
 
   #unblock(): void {
-    if (!this.#blocked) return
+    if (!this.#blocked || this.#socket.destroyed) return
     this.#blocked = false
     this.#restartIdle()
     this.#answerAll()

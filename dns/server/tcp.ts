@@ -31,6 +31,7 @@ export async function listenTcp(options: TcpOptions): Promise<Listener> {
   /** Least recently active first. */
   const connections = new Set<TcpConnection>()
   const perClient = new Map<string, number>()
+  let onRelease = () => {}
 
   const accept = (socket: Socket) => {
     const client = clientOf(socket.remoteAddress)
@@ -57,6 +58,7 @@ export async function listenTcp(options: TcpOptions): Promise<Listener> {
         const left = (perClient.get(client) ?? 1) - 1
         if (left === 0) perClient.delete(client)
         else perClient.set(client, left)
+        onRelease()
       },
     })
     connections.add(connection)
@@ -75,6 +77,12 @@ export async function listenTcp(options: TcpOptions): Promise<Listener> {
       server.close()
       for (const connection of connections) connection.close()
       await closed
+      // The server is closed a moment before its connections have let go of what they own.
+      while (perClient.size > 0) {
+        await new Promise<void>((done) => {
+          onRelease = done
+        })
+      }
     },
   }
 }
