@@ -42,8 +42,15 @@ function formatSet({ name, type, ttl, values, geo, comment }: MasterSet, origin:
   if (geo) return [`${OUR_COMMENT} ${head} geo`]
   // No other program knows ALIAS, and one that meets it may refuse the whole file.
   const prefix = type === 'ALIAS' ? `${OUR_COMMENT} ` : ''
-  return values.map((value) => `${prefix}${head} ${value}`)
+  const spell = type === 'SVCB' || type === 'HTTPS' ? spellParams : (value: string) => value
+  return values.map((value) => `${prefix}${head} ${spell(value)}`)
 }
+
+/** Parameters by number that came after RFC 9460, for programs that have not heard their names: Knot 3.2 is one. */
+const spellParams = (value: string): string =>
+  value.replace(/"(?:\\.|[^"\\])*"| mandatory=[^ ]+| dohpath=/g, (piece) =>
+    piece.startsWith('"') ? piece : piece.replace(/(?<=[ =,])dohpath(?=[=,]|$)/, 'key7'),
+  )
 
 /** Labels from the right; the octet that separates them sorts before every other. */
 const sortKey = (name: NameKey): string => name.split('.').reverse().join('\0')

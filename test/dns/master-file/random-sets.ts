@@ -4,8 +4,8 @@ import type { ExplicitType } from '../../../dns/wire/index.ts'
 import type { Random } from '../../support/seeds.ts'
 import { RANDOM_TYPES, randomName, randomRdata } from '../rdata/random-rdata.ts'
 
-/** What may stand several times at one name beside anything but a CNAME. */
-const PLAIN = RANDOM_TYPES.filter((type) => !['SOA', 'CNAME', 'NS', 'DS'].includes(type))
+/** What may stand several times at one name beside anything but a CNAME. Others know TYPE35 and look into it. */
+const PLAIN = RANDOM_TYPES.filter((type) => !['SOA', 'CNAME', 'NS', 'DS', 'TYPE35'].includes(type))
 
 /** RRsets of a zone that every name server takes: CNAMEs alone, DS beside NS, nothing below a delegation. Sorted values. */
 export function randomSets(
@@ -25,7 +25,9 @@ export function randomSets(
     if (i > 0 && kind === 0) add(name, 'CNAME', some('CNAME').slice(0, 1))
     else if (i > 0 && kind === 1 && !name.startsWith('*')) {
       add(name, 'NS', some('NS'))
-      if (random.chance(0.5)) add(name, 'DS', some('DS'))
+      // Knot looks at the algorithm: it is the second word.
+      const signed = some('DS').filter((value) => ['8', '13', '15'].includes(value.split(' ')[1] as string))
+      if (signed.length > 0) add(name, 'DS', signed)
     } else if (kind === 6) add(name, 'ALIAS', [`${randomName(random)}.`])
     else if (kind === 7) for (const type of ['A', 'AAAA']) add(name, type, [], true)
     else for (const type of new Set(random.shuffle(PLAIN).slice(0, 1 + random.integer(3)))) add(name, type, some(type))
