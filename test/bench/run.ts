@@ -9,6 +9,7 @@ import { describeMachine } from './report.ts'
 import { benchServing } from './serving.ts'
 import { benchStartUp } from './start-up.ts'
 import { benchSync } from './sync.ts'
+import { benchZones } from './zones.ts'
 
 /** Runs the benchmarks that are named, or all: `npm run bench -- commit sync`. Prints numbers, judges nothing. */
 const BENCHMARKS: Readonly<Record<string, () => Promise<void>>> = {
@@ -20,6 +21,7 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<void>>> = {
   operations: benchManyOperations,
   serving: benchServing,
   document: benchDocument,
+  zones: benchZones,
 }
 
 const names = process.argv.slice(2)

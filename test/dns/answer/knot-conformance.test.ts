@@ -117,13 +117,14 @@ function read(message: Buffer): Said {
   }
 }
 
-const show = (records: readonly Answer[] | undefined): readonly string[] =>
-  (records ?? [])
-    .map((one) => {
-      const { ttl, data } = one as { ttl?: number; data?: unknown }
-      return `${one.name.toLowerCase()} ${ttl} ${one.type} ${JSON.stringify(data).toLowerCase()}`
-    })
-    .sort()
+/** Each once: where a wildcard leads to itself, Knot gives its CNAME twice. */
+function show(records: readonly Answer[] | undefined): readonly string[] {
+  const shown = (records ?? []).map((one) => {
+    const { ttl, data } = one as { ttl?: number; data?: unknown }
+    return `${one.name.toLowerCase()} ${ttl} ${one.type} ${JSON.stringify(data).toLowerCase()}`
+  })
+  return [...new Set(shown)].sort()
+}
 
 const worlds = seedsHere.map(buildWorld)
 const folder = t.testdir()
@@ -154,8 +155,10 @@ for (const { seed, zones, questions } of worlds) {
       met.set(kind, (met.get(kind) ?? 0) + 1)
       const home = zoneOf(zones, name, type)
       const isHome = (one: string) => zoneOf(zones, one.split(' ')[0] ?? '', 'A') === home
-      if (expected.path.some((step) => ![undefined, home].includes(zoneOf(zones, step, type)))) {
-        const first = expected.answers.filter((one) => zoneOf(zones, one.split(' ')[0] ?? '', type) === home)
+      const leaves = expected.path.findIndex((step) => ![undefined, home].includes(zoneOf(zones, step, type)))
+      if (leaves !== -1) {
+        const path = expected.path.slice(0, leaves)
+        const first = expected.answers.filter((one) => path.includes(one.split(' ')[0] ?? ''))
         if (!first.every((one) => got.answers.includes(one))) t.strictSame(got, expected, `${name} ${type}`)
         continue
       }

@@ -51,7 +51,8 @@ template:
 zone:
 ${list}`,
     )
-    const child = spawn('knotd', ['-c', join(folder, 'knot.conf')], {
+    // Whatever ends this process ends knotd, too.
+    const child = spawn('setpriv', ['--pdeathsig', 'KILL', 'knotd', '-c', join(folder, 'knot.conf')], {
       stdio: ['ignore', 'ignore', 'pipe'],
       env: { ...process.env, PATH: `${process.env.PATH ?? ''}:/usr/sbin` },
     })
