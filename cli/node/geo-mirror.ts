@@ -87,6 +87,7 @@ export class GeoMirror implements AsyncDisposable {
   async #refresh(): Promise<void> {
     const { log, runtime } = this.#options
     const url = withoutSecrets(this.#options.url)
+    log.debug('geo.mirror-asking', { url })
     try {
       const what = await this.#fetch()
       this.#failures = 0
