@@ -8,6 +8,8 @@ const SIMPLE = /^(?:[a-z0-9_-]{1,63}\.)+[a-z0-9_-]{1,63}\.?$/
 /** Four characters an octet, and a dot for every label: nothing longer can be a name. */
 const MAX_TEXT = 5 * MAX_NAME_OCTETS
 const SHOWN = 80
+/** Asking Node whether a name is an address takes longer than reading the name. */
+const ADDRESS_LIKE = /[0-9]$|:/
 
 /**
  * A name in the data of a record: absolute with or without the final dot; `@` is `origin`, where one is given, `.` the
@@ -20,7 +22,7 @@ export function parseName(field: string, origin: Hostname | undefined, refuse: R
   if (field.length > MAX_TEXT) throw refuse('the name is too long')
   const lower = field.toLowerCase()
   const text = lower.endsWith('.') ? lower.slice(0, -1) : lower
-  if (isIPv4(text) || isIPv6(text)) {
+  if (ADDRESS_LIKE.test(text) && (isIPv4(text) || isIPv6(text))) {
     throw refuse(
       'a name is expected there, not an address',
       'Point a name of type A or AAAA at the address, and this record at that name.',

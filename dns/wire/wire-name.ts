@@ -52,7 +52,17 @@ export function findWireName(bytes: Uint8Array, start: number): WireName | undef
 /** The octets of a name, uncompressed: what `findWireName` reads, in lower case. The name is not too long. */
 export function encodeWireName(key: NameKey): Uint8Array {
   if (key === '') return Uint8Array.of(0)
-  const bytes = new Uint8Array(key.length + 2)
+  const bytes = Buffer.alloc(key.length + 2)
+  if (!key.includes('\\')) {
+    bytes.latin1Write(key, 1)
+    for (let start = 0; start <= key.length; ) {
+      const dot = key.indexOf('.', start)
+      const stop = dot === -1 ? key.length : dot
+      bytes[start] = stop - start
+      start = stop + 1
+    }
+    return bytes
+  }
   let start = 0
   let end = 1
   for (let i = 0; i <= key.length; i++) {
