@@ -10,7 +10,17 @@ import { prepareCluster } from '../../../cli/dev/local-cluster.ts'
 import { controlSocketPath } from '../../../cli/dev/socket-path.ts'
 import { NODE_FLAGS } from '../../../cli/node/node-flags.ts'
 import { systemRuntime } from '../../../cli/system.ts'
-import { type ClusterId, type Operation, type Signer, silentLog } from '../../../core/index.ts'
+import {
+  type Change,
+  type ClusterId,
+  createOperation,
+  decodeOperation,
+  type MemberKey,
+  nextStamp,
+  type Operation,
+  type Signer,
+  silentLog,
+} from '../../../core/index.ts'
 import type { ClusterStatus } from '../../../edge/index.ts'
 import { Child } from '../../support/child.ts'
 import { eventually } from '../../support/eventually.ts'
@@ -208,6 +218,31 @@ export class DaemonCluster implements AsyncDisposable {
       if (new Set(own).size === 1 && own[0] != null && all.every(({ pending }) => pending.length === 0)) return all
       throw new Error(`digests ${own.join()}, pending ${all.map(({ pending }) => pending.length).join()}`)
     })
+  }
+
+  /** An operation of the operator, handed to the first node that runs. */
+  async commit(...changes: readonly Change[]): Promise<void> {
+    const daemon = this.daemons.find(({ isRunning }) => isRunning)
+    if (daemon === undefined) throw new Error('no node runs')
+    const all = (await listOperations(daemon.client)).map((bytes) => decodeOperation(bytes, this.id))
+    const followed = new Set(all.flatMap(({ heads }) => heads))
+    const heads = all.filter(({ id }) => !followed.has(id))
+    const stamps = heads.map(({ stamp }) => stamp)
+    const { bytes } = createOperation(this.operator, this.id, {
+      stamp: nextStamp(systemRuntime.now(), stamps),
+      heads: heads.map(({ id }) => id),
+      changes,
+    })
+    await daemon.client.accept([bytes])
+  }
+
+  /** The key under which a node is a member. */
+  keyOf(daemon: Daemon): MemberKey {
+    for (const { changes } of this.seed) {
+      for (const change of changes ?? [])
+        if (change.kind === 'node.join' && change.name === daemon.name) return change.key
+    }
+    throw new Error(`${daemon.name} never joined`)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,6 +1,5 @@
-import { systemRuntime } from '../../../cli/system.ts'
-import { type Change, createOperation, decodeOperation, type MemberKey, nextStamp } from '../../../core/index.ts'
-import { type Daemon, DaemonCluster, listOperations } from './daemons.ts'
+import type { Change, MemberKey } from '../../../core/index.ts'
+import { type Daemon, DaemonCluster } from './daemons.ts'
 import { type Host, TestNetwork } from './network.ts'
 import type { Scene } from './scene.ts'
 
@@ -63,19 +62,8 @@ export class NetworkedCluster implements AsyncDisposable {
   }
 
   /** An operation of the operator, handed to the first node that runs. */
-  async commit(...changes: readonly Change[]): Promise<void> {
-    const daemon = this.daemons.find(({ isRunning }) => isRunning)
-    if (daemon === undefined) throw new Error('no node runs')
-    const all = (await listOperations(daemon.client)).map((bytes) => decodeOperation(bytes, this.cluster.id))
-    const followed = new Set(all.flatMap(({ heads }) => heads))
-    const heads = all.filter(({ id }) => !followed.has(id))
-    const stamps = heads.map(({ stamp }) => stamp)
-    const { bytes } = createOperation(this.cluster.operator, this.cluster.id, {
-      stamp: nextStamp(systemRuntime.now(), stamps),
-      heads: heads.map(({ id }) => id),
-      changes,
-    })
-    await daemon.client.accept([bytes])
+  commit(...changes: readonly Change[]): Promise<void> {
+    return this.cluster.commit(...changes)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -121,10 +109,6 @@ export class NetworkedCluster implements AsyncDisposable {
 
   /** The key under which a node is a member. */
   keyOf(daemon: Daemon): MemberKey {
-    for (const { changes } of this.cluster.seed) {
-      for (const change of changes ?? [])
-        if (change.kind === 'node.join' && change.name === daemon.name) return change.key
-    }
-    throw new Error(`${daemon.name} never joined`)
+    return this.cluster.keyOf(daemon)
   }
 }
