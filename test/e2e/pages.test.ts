@@ -16,7 +16,7 @@ import { formatDifference, isAsExpected, parseTranscript, type Step } from './tr
 
 // The runner of all tests bounds the file's time.
 t.setTimeout(0)
-const PAGES = ['team', 'history', 'releases', 'offline', 'secrets', 'certificates', 'dns'] as const
+const PAGES = ['team', 'history', 'releases', 'offline', 'secrets', 'certificates', 'dns', 'master-files'] as const
 /** These only ask. What one node acknowledged reaches the others a moment later, so they are asked until it has. */
 const QUESTION =
   /^(curl|dig|maki (status|history|show|blame|state|conflicts$|conflicts;|release (list|show|diff)|operator list|cluster show|record list|domain list|dns explain|cert (list|show)))\b/
