@@ -29,7 +29,7 @@ import {
   type SameReport,
   signSameRequest,
 } from '../../edge/index.ts'
-import type { ExplainReport } from '../node/explain-report.ts'
+import type { ExplainReport } from '../explain-report.ts'
 import { findErrorShape, readAll } from './answer-body.ts'
 import { hasErrno } from './identity.ts'
 import { readEventStream } from './sse.ts'

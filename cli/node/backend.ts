@@ -24,10 +24,10 @@ import type {
   ReleaseChecker,
   SharedReplica,
 } from '../../replication/index.ts'
+import { buildExplainReport, type ExplainReport } from '../explain-report.ts'
 import { describeStandings } from '../operations/standings.ts'
 import type { BlobCare } from './blob-care.ts'
 import type { Edge } from './edge-messages.ts'
-import { buildExplainReport, type ExplainReport } from './explain-report.ts'
 import { formatMetrics } from './metrics.ts'
 import type { NodeAliases } from './node-aliases.ts'
 import type { NodePlaces } from './node-places.ts'

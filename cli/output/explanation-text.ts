@@ -1,7 +1,7 @@
 import { type OperationId, shortId } from '../../core/index.ts'
 import type { ChoiceStep, ExplainedRecord, ExplainedStep, LookUpStep, ResolvedStep, Written } from '../../dns/index.ts'
 import type { AliasStatus } from '../../edge/index.ts'
-import type { ExplainReport } from '../node/explain-report.ts'
+import type { ExplainReport } from '../explain-report.ts'
 import type { Style } from './style.ts'
 import { formatTable } from './table.ts'
 import { plainLine } from './text.ts'

@@ -1,6 +1,6 @@
 import { Args, Flags } from '@oclif/core'
 import { parseExplainQuestion } from '../../../dns/index.ts'
-import type { ExplainReport } from '../../node/explain-report.ts'
+import type { ExplainReport } from '../../explain-report.ts'
 import { formatExplanation } from '../../output/explanation-text.ts'
 import type { Style } from '../../output/style.ts'
 import { MakiCommand } from '../../program/base.ts'

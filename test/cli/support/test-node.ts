@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { buildExplainReport } from '../../../cli/node/explain-report.ts'
+import { buildExplainReport } from '../../../cli/explain-report.ts'
 import { listRequired } from '../../../cli/node/required-releases.ts'
 import { describeStandings } from '../../../cli/operations/standings.ts'
 import { systemRuntime } from '../../../cli/system.ts'

@@ -1,6 +1,6 @@
-import { findMember, type MemberKey, type State } from '../../core/index.ts'
-import type { Explanation } from '../../dns/index.ts'
-import type { AliasStatus } from '../../edge/index.ts'
+import { findMember, type MemberKey, type State } from '../core/index.ts'
+import type { Explanation } from '../dns/index.ts'
+import type { AliasStatus } from '../edge/index.ts'
 
 /** An explanation with what only the node knows that gives it. */
 export interface ExplainReport extends Explanation {
