@@ -54,7 +54,7 @@ export function encodeWireName(key: NameKey): Uint8Array {
   if (key === '') return Uint8Array.of(0)
   const bytes = Buffer.alloc(key.length + 2)
   if (!key.includes('\\')) {
-    bytes.latin1Write(key, 1)
+    bytes.write(key, 1, 'latin1')
     for (let start = 0; start <= key.length; ) {
       const dot = key.indexOf('.', start)
       const stop = dot === -1 ? key.length : dot

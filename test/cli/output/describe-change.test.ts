@@ -72,6 +72,10 @@ const cases: [Change, string][] = [
     { kind: 'record.set', domain, name: '@' as OwnerName, type: 'TXT', ttl: 60, values: ['"a\u001b[2Jb"'] },
     'set example.com TXT to "a\\x1b[2Jb" (TTL 60)',
   ],
+  [
+    { kind: 'record.set', domain, name: 'cdn' as OwnerName, type: 'A', ttl: 60, values: [], geo: true },
+    'set cdn.example.com A to the address of the nearest healthy node (TTL 60)',
+  ],
   [{ kind: 'record.remove', domain, name: 'www' as OwnerName, type: 'A' }, 'remove www.example.com A'],
   [{ ...release, commit: 'abcdef0123456789' }, 'publish example.com (3 files, 12 kB, commit abcdef012345)'],
   [{ ...release, rollbackOf: operation }, `roll example.com back to release ${short} (3 files, 12 kB)`],

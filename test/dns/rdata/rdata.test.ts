@@ -18,17 +18,19 @@ for (const seed of seeds(20)) {
       const rdata = randomRdata(random)
       const { type } = rdata
       const text = formatRdata(rdata)
-      t.match(text, /^[ -~]+$/, 'printable ASCII only')
+      if (!/^[ -~]+$/.test(text)) t.fail(`${text} is not printable ASCII`)
       const again = parseRdata(type, text, apex)
       if (formatRdata(again) !== text) t.equal(formatRdata(again), text)
       const wire = Buffer.from(encodeRdata(rdata))
       if (!wire.equals(encodeRdata(again))) t.fail(`${text} encodes to other bytes after a round trip`)
       if (formatRdata(decodeRdata(type, wire)) !== text) t.equal(formatRdata(decodeRdata(type, wire)), text)
       const generic = `\\# ${wire.length} ${wire.toString('hex')}`
-      t.equal(formatRdata(parseRdata(type, generic, apex)), text, `RFC 3597 form of ${type} ${text.slice(0, 60)}`)
+      const read = formatRdata(parseRdata(type, generic, apex))
+      if (read !== text) t.equal(read, text, `RFC 3597 form of ${type}`)
       const peer = throughPeer(type, wire)
-      if (peer !== undefined && !text.includes('\\')) t.equal(peer, text, `${type} ${text.slice(0, 60)}`)
+      if (peer !== undefined && !text.includes('\\') && peer !== text) t.equal(peer, text, type)
     }
+    t.pass('200 records')
   })
 }
 
