@@ -1,6 +1,6 @@
 import type { AliasAddresses } from '../alias/index.ts'
 import type { Asker, ClientSubnet } from '../message/index.ts'
-import { buildLargestRrset, parseRdata, type Rdata, type Rrset } from '../rdata/index.ts'
+import { buildLargestRrset, parseRdata, type Rdata, type Rrset, renameRrset } from '../rdata/index.ts'
 import type { Choice, Located, Locator, Steering } from '../steering/index.ts'
 import { type NameKey, TYPE_CODES } from '../wire/index.ts'
 import type { NodeSet } from '../zone/index.ts'
@@ -69,9 +69,6 @@ export function buildResolved(type: number, ttl: number, name: NameKey, found: A
   )
 }
 
-/** The same records at another name: what wildcards and ALIAS come to. */
-export const rename = (rrset: Rrset, name: NameKey): Rrset => (rrset.name === name ? rrset : { ...rrset, name })
-
 const shorter = new WeakMap<Rrset, Map<number, Rrset>>()
 
 /** The same records with a TTL that is no longer than this. */
@@ -96,9 +93,9 @@ function keep<Owner extends object, Key>(
     kept.set(owner, sets)
   }
   const known = sets.get(key)
-  if (known !== undefined) return rename(known, name)
+  if (known !== undefined) return renameRrset(known, name)
   const made = make()
   if (sets.size >= MAX_KEPT) sets.clear()
   sets.set(key, made)
-  return rename(made, name)
+  return renameRrset(made, name)
 }

@@ -1,6 +1,6 @@
 import type { AliasTable } from '../alias/index.ts'
 import type { Provenance } from '../message/index.ts'
-import type { Rrset } from '../rdata/index.ts'
+import { type Rrset, renameRrset } from '../rdata/index.ts'
 import type { Choice, Steering } from '../steering/index.ts'
 import { DS, type NameKey, type Rcode } from '../wire/index.ts'
 import {
@@ -12,7 +12,7 @@ import {
   type ZoneSet,
   type ZoneTable,
 } from '../zone/index.ts'
-import { buildChosen, buildResolved, type Client, limitTtl, rename } from './choosing.ts'
+import { buildChosen, buildResolved, type Client, limitTtl } from './choosing.ts'
 
 /** How many CNAMEs are followed; a loop ends here at the latest, and MAX_RRSET_OCTETS leaves room for as many. */
 const MAX_CHAIN = 8
@@ -116,7 +116,7 @@ export function resolve(resolving: Resolving, start: Zone, asked: NameKey, type:
         return end({ authoritative: answers.length > 0, authorities: [cut.rrset], referral: { zone, cut } })
       }
       case 'cname': {
-        const rrset = rename(found.set.rrset, name)
+        const rrset = renameRrset(found.set.rrset, name)
         answers.push(rrset)
         provenance.set(rrset, { apex: zone.apex, owner: found.set.name })
         const next = targetOf(found.set)
@@ -147,7 +147,7 @@ export function findOwn(resolving: Resolving, name: NameKey, type: number): Rrse
 export function makeSet(resolving: Resolving, set: ZoneSet, name: NameKey): Made {
   switch (set.kind) {
     case 'fixed':
-      return { kind: 'records', rrset: rename(set.rrset, name) }
+      return { kind: 'records', rrset: renameRrset(set.rrset, name) }
     case 'nodes': {
       const choice = resolving.steering.choose(set.family, resolving.client.locate())
       resolving.trace?.({ kind: 'choice', name, type: set.type, choice })
@@ -192,7 +192,7 @@ function followAlias(resolving: Resolving, alias: AliasSet, name: NameKey): Made
           break
         }
         const made = makeSet(resolving, found.set, target)
-        return made.kind === 'records' ? { kind: 'records', rrset: rename(limitTtl(made.rrset, ttl), name) } : made
+        return made.kind === 'records' ? { kind: 'records', rrset: renameRrset(limitTtl(made.rrset, ttl), name) } : made
       }
       case 'delegation':
       case undefined: {

@@ -7,9 +7,9 @@ export const A: Codec<AddressData> = {
   hint: 'Write an IPv4 address like 192.0.2.1.',
   parse(fields) {
     const [address = ''] = fields.readWords('address')
+    if (isIPv4(address)) return { type: 'A', address }
     if (isIPv6(address)) throw fields.refuse('that is an IPv6 address', 'Use the type AAAA for it.')
-    if (!isIPv4(address)) throw fields.refuse('it is no IPv4 address')
-    return { type: 'A', address }
+    throw fields.refuse('it is no IPv4 address')
   },
   format: ({ address }) => address,
   encode: ({ address }) => encodePacketData({ name: '.', type: 'A', data: address }),

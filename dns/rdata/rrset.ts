@@ -25,9 +25,75 @@ export const MAX_RRSET_OCTETS = 60_000
 
 const POINTER_OCTETS = 2
 
+/**
+ * A set of one record that is encoded when it is first asked for: large tables hold a million that nobody asks for soon.
+ */
+class SingleRrset implements Rrset {
+  readonly name: NameKey
+  readonly type: number
+  readonly ttl: number
+  readonly #data: Rdata
+  #records: readonly [Uint8Array] | undefined
+
+  constructor(name: NameKey, type: number, ttl: number, data: Rdata) {
+    this.name = name
+    this.type = type
+    this.ttl = ttl
+    this.#data = data
+  }
+
+  get rdata(): readonly Rdata[] {
+    return [this.#data]
+  }
+
+  get records(): readonly Uint8Array[] {
+    this.#records ??= [encodeRecord(this.type, this.ttl, encodeRdata(this.#data))]
+    return this.#records
+  }
+
+  get octets(): number {
+    return POINTER_OCTETS + (this.records[0]?.length ?? 0)
+  }
+}
+
+const MAX_SMALL_STRINGS = 64
+
+/** What is far from any bound, as one can tell without encoding it. */
+function isSmall(data: Rdata): boolean {
+  switch (data.type) {
+    case 'A':
+    case 'AAAA':
+    case 'CNAME':
+    case 'MX':
+    case 'NS':
+    case 'PTR':
+    case 'SRV':
+      return true
+    case 'TXT':
+      return data.strings.length <= MAX_SMALL_STRINGS
+    default:
+      return false
+  }
+}
+
+/** The same set at another name. */
+export const renameRrset = (rrset: Rrset, name: NameKey): Rrset =>
+  rrset.name === name
+    ? rrset
+    : {
+        name,
+        type: rrset.type,
+        ttl: rrset.ttl,
+        rdata: rrset.rdata,
+        records: rrset.records,
+        octets: rrset.octets,
+      }
+
 /** Equal data counts once (RFC 2181 section 5). Undefined when the set is larger than MAX_RRSET_OCTETS. */
 export function buildRrset(name: NameKey, type: RecordType, ttl: number, rdata: readonly Rdata[]): Rrset | undefined {
   const code = typeCode(type)
+  const [only] = rdata
+  if (rdata.length === 1 && only !== undefined && isSmall(only)) return new SingleRrset(name, code, ttl, only)
   const kept: Rdata[] = []
   const records: Uint8Array[] = []
   const seen = new Set<string>()
