@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap'
 import { Presence } from '../../../cli/node/presence.ts'
-import { Emitter, type Hostname, type OperationId, silentLog } from '../../../core/index.ts'
+import { Emitter, type Hostname, MAX_SAID_BYTES, type OperationId, silentLog } from '../../../core/index.ts'
 import { createAwarenessEntry } from '../../../replication/gossip/awareness-entry.ts'
 import { createMemoryStore, type GossipService, Replica, type Unservable } from '../../../replication/index.ts'
 import { cluster, follow, recordChange } from '../../replication/chain.ts'
@@ -102,4 +102,28 @@ t.test('what goes wrong is said too, and never so much that nothing can be said'
   new Presence(options)[Symbol.dispose]()
   const list = said[1]?.unservable
   t.ok(Array.isArray(list) && list.length >= 5)
+})
+
+t.test('what it sees of others is said beside all else that there may be to say', async (t) => {
+  const { said, options } = await open(t)
+  const id = cluster.creation.id as OperationId
+  t.teardown(() => {
+    for (const list of [active, merged]) list.clear()
+    unservable.length = 0
+  })
+  for (let i = 0; i < 2000; i++) {
+    const name = `${String(i).padStart(4, '0')}${`.${'b'.repeat(60)}`.repeat(4)}` as Hostname
+    active.set(name, id)
+    merged.set(name, [id])
+    unservable.push({ domain: name, release: id, missing: 1, reason: '\u{1f98a}'.repeat(100) })
+  }
+  const observations = { [cluster.operator.key]: { w4: 'x'.repeat(MAX_SAID_BYTES - 60) } }
+  const health = { observations, describe: () => ({ health: [], behind: false }) }
+  const host = () => ({ memory: 0.5, disk: 0.75, load: 1.5 })
+  new Presence({ ...options, health, host, serves: { dns: 53, http: 80, https: undefined } })[Symbol.dispose]()
+  t.strictSame(said[0]?.observations, observations)
+  t.strictSame(said[0]?.serves, { dns: 53, http: 80 }, 'what travels has no undefined values')
+  t.strictSame(said[0]?.host, host())
+  new Presence({ ...options, health: { ...health, observations: undefined } })[Symbol.dispose]()
+  t.notOk(Object.hasOwn(said[1] ?? {}, 'observations'), 'who keeps quiet says nothing')
 })

@@ -1,0 +1,138 @@
+import t from 'tap'
+import type { CertificateRow } from '../../../cli/certificates.ts'
+import { type FindingsInput, listHealthFindings, type NodeCheckup } from '../../../cli/health/index.ts'
+import type { NodeStatus } from '../../../edge/index.ts'
+
+const DAY_MS = 86_400_000
+const NOW_MS = 1_700_000_000_000
+
+const statusOf = (parts: Partial<NodeStatus> = {}): NodeStatus => ({
+  key: 'k' as NodeStatus['key'],
+  name: 'berlin',
+  up: true,
+  digest: '4-a-b',
+  heads: [],
+  lagMs: 1,
+  version: '1',
+  active: {},
+  merged: {},
+  unservable: [],
+  damagedBlobs: 0,
+  host: { memory: 0.5, disk: 0.5, load: 0.5 },
+  health: [],
+  behind: false,
+  ...parts,
+})
+
+const nodeOf = (parts: Partial<NodeCheckup> = {}, status: Partial<NodeStatus> | null = {}): NodeCheckup => ({
+  name: 'berlin',
+  key: 'k' as NodeCheckup['key'],
+  drained: false,
+  nameserver: true,
+  seen: [{ service: 'web', family: 'ipv4', address: '192.0.2.1', outcome: 'up', tookMs: 3 }],
+  records: { address: '192.0.2.1', asked: 9, right: 9, differ: [] },
+  status: status === null ? null : statusOf(status),
+  ...parts,
+})
+
+const certificateOf = (lifeDays: number, daysLeft: number, parts: Partial<CertificateRow> = {}) =>
+  ({
+    name: 'example.com',
+    notBefore: new Date(NOW_MS - (lifeDays - daysLeft) * DAY_MS).toISOString(),
+    notAfter: new Date(NOW_MS + daysLeft * DAY_MS).toISOString(),
+    daysLeft,
+    sealed: 'ok',
+    ...parts,
+  }) as CertificateRow
+
+function find(parts: Partial<FindingsInput>): string[] {
+  const whole = { nodes: [nodeOf()], certificates: [], conflicts: [], isCut: false, isReached: true, ...parts }
+  const findings = listHealthFindings(whole)
+  for (const { hint, message } of findings) if (hint === '' || message === '') throw new Error('nothing is said')
+  return findings.map(({ level, node, message }) => `${level} ${node ?? '-'} ${message}`)
+}
+
+t.test('a cluster that is well gives no finding', async (t) => {
+  t.strictSame(find({}), [])
+  t.strictSame(find({ nodes: [nodeOf({}, { host: null })] }), [])
+  t.strictSame(find({ certificates: [certificateOf(90, 31), certificateOf(365, 30), certificateOf(6, 2)] }), [])
+})
+
+t.test('each fault is named', async (t) => {
+  const verdict = { family: 'ipv4', service: 'web', address: '192.0.2.1', since: '', basis: 'majority' } as const
+  const cases: [Partial<FindingsInput>, RegExp][] = [
+    [
+      {
+        nodes: [
+          nodeOf({
+            seen: [{ service: 'dns', family: 'ipv4', address: '192.0.2.1', outcome: 'down', reason: 'DNS: x' }],
+          }),
+        ],
+      },
+      /^wrong berlin dns at 192\.0\.2\.1, from here: DNS: x/,
+    ],
+    [
+      {
+        nodes: [
+          nodeOf({ seen: [{ service: 'web', family: 'ipv6', address: '::2', outcome: 'unknown', reason: 'y' }] }),
+        ],
+      },
+      /^note berlin web at ::2, from here: y/,
+    ],
+    [{ nodes: [nodeOf({}, { up: false })] }, /^wrong berlin the other nodes do not hear it any more/],
+    [{ nodes: [nodeOf({}, { up: false, lagMs: null })] }, /^wrong berlin no node has heard it/],
+    [{ nodes: [nodeOf({}, { behind: true })] }, /^wrong berlin it lacks what was written/],
+    [{ nodes: [nodeOf({ drained: true })] }, /^note berlin it is drained/],
+    [{ nodes: [nodeOf({}, { host: { memory: 0.9, disk: 0, load: 0 } })] }, /^wrong berlin 90 % of its memory/],
+    [{ nodes: [nodeOf({}, { host: { memory: 0, disk: 0.95, load: 0 } })] }, /^wrong berlin 95 % of its disk/],
+    [{ nodes: [nodeOf({}, { host: { memory: 0, disk: 0, load: 4 } })] }, /^note berlin its load is 4\.0/],
+    [{ nodes: [nodeOf({}, { damagedBlobs: 2 })] }, /^wrong berlin 2 damaged files/],
+    [
+      { nodes: [nodeOf({}, { health: [{ ...verdict, standing: 'down', reason: 'z', votes: { up: 1, down: 2 } }] })] },
+      /^wrong berlin web at 192\.0\.2\.1 is down: z \(2 of 3 nodes/,
+    ],
+    [
+      { nodes: [nodeOf({}, { health: [{ ...verdict, standing: 'held', votes: { up: 3, down: 0 } }] })] },
+      /^note berlin web at 192\.0\.2\.1 answers again/,
+    ],
+    [
+      { nodes: [nodeOf({}, { digest: '4-a-b' }), nodeOf({}, { digest: '4-c-d' })] },
+      /^wrong - the nodes that are up have different/,
+    ],
+    [
+      {
+        nodes: [
+          nodeOf({
+            records: {
+              address: '192.0.2.1',
+              asked: 9,
+              right: 5,
+              differ: ['a', 'b', 'c', 'd'].map((question) => ({ question, how: '1 missing' })),
+            },
+          }),
+        ],
+      },
+      /^wrong berlin it answers 4 of 9 sets of records otherwise: a \(1 missing\), b \(1 missing\), c \(1 missing\) and 1 more/,
+    ],
+    [
+      { nodes: [nodeOf({ records: { address: '192.0.2.1', asked: 9, right: 3, differ: [], fault: 'cut' } })] },
+      /^wrong berlin 6 of 9 sets of records were not answered over TCP at 192\.0\.2\.1: cut/,
+    ],
+    [{ certificates: [certificateOf(90, 29)] }, /^wrong - the certificate example\.com expires in 29 days/],
+    [{ certificates: [certificateOf(6, 1)] }, /expires in 1 days/],
+    [{ certificates: [certificateOf(90, -1)] }, /has expired/],
+    [{ certificates: [certificateOf(90, 80, { sealed: 'exposed' })] }, /may be known to a machine that was removed/],
+    [{ conflicts: ['domain/example.com'] }, /^wrong - concurrent edits conflict at domain\/example\.com/],
+    [{ isCut: true }, /^note - there are more records/],
+  ]
+  for (const [input, expected] of cases) {
+    const found = find(input)
+    t.equal(found.length, 1, found.join('\n'))
+    t.match(found[0], expected)
+  }
+})
+
+t.test('nobody who was not asked is said to differ', async (t) => {
+  t.strictSame(find({ isReached: false, nodes: [nodeOf({ records: null }, null)] }), [])
+  t.strictSame(find({ nodes: [nodeOf({}, { digest: null }), nodeOf()] }), [])
+})
