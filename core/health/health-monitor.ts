@@ -15,10 +15,10 @@ import type { NodeStanding, NodeStandings, Standing } from './standing.ts'
 import { countVotes, hearsMajority } from './vote.ts'
 import { WatchPlan } from './watch-plan.ts'
 
-/** An observation counts while it is younger than so many check intervals and the slack. */
+/** An observation counts while it is younger than so many check intervals, and time-outs: also where every probe takes its own. */
 const FRESH_INTERVALS = 3
-/** For a probe that takes all of its time-out, and one that starts late on a busy machine. */
-const FRESH_SLACK_MS = 10_000
+const FRESH_TIMEOUTS = 2
+const DEFAULT_TIMEOUT_MS = 5000
 const NO_REASON = 'does not answer'
 
 export interface HealthMonitorOptions {
@@ -26,6 +26,8 @@ export interface HealthMonitorOptions {
   readonly thresholds: Thresholds
   /** Between two probes of one target. */
   readonly intervalMs: number
+  /** What a probe may take at most; 5 s where it is not told. */
+  readonly timeoutMs?: number
 }
 
 /** One face of one node: what we have seen of it, and what we conclude. */
@@ -61,10 +63,10 @@ export class HealthMonitor {
   readonly #heard = new Map<MemberKey, Heard>()
   #standings: NodeStandings = new Map()
 
-  constructor({ self, thresholds, intervalMs }: HealthMonitorOptions) {
+  constructor({ self, thresholds, intervalMs, timeoutMs = DEFAULT_TIMEOUT_MS }: HealthMonitorOptions) {
     this.#self = self
     this.#thresholds = thresholds
-    this.#freshMs = FRESH_INTERVALS * intervalMs + FRESH_SLACK_MS
+    this.#freshMs = FRESH_INTERVALS * intervalMs + FRESH_TIMEOUTS * timeoutMs
   }
 
   /** All nodes of the cluster, ourselves among them. What is known of an address goes with it. */

@@ -139,3 +139,17 @@ t.test('in a large cluster a node probes its sample, and everybody when it hears
   for (let i = 1; i < 25; i++) monitor.hear(keyOf(i), {}, false)
   t.equal(monitor.targets().length, 39)
 })
+
+t.test('an observation lasts three intervals and two time-outs', async (t) => {
+  for (const [timeoutMs, lastsMs] of [
+    [undefined, 40_000],
+    [30_000, 90_000],
+  ] as const) {
+    const told = timeoutMs === undefined ? {} : { timeoutMs }
+    const monitor = new HealthMonitor({ self: keyOf(0), thresholds: THRESHOLDS, intervalMs: INTERVAL_MS, ...told })
+    monitor.setNodes([node(0), node(1)])
+    for (const target of monitor.targets()) monitor.record({ ...target, outcome: 'up' }, 0)
+    t.match(monitor.verdicts(lastsMs).at(-1), { basis: 'own eyes', votes: { up: 1, down: 0 } })
+    t.match(monitor.verdicts(lastsMs + 1).at(-1), { basis: 'nobody', standing: 'up' })
+  }
+})
