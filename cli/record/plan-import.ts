@@ -77,6 +77,9 @@ export function planImport(
   const faults: MasterFault[] = [...read.faults]
   const hidden: string[] = []
   const possible = wanted.filter((draft) => {
+    const before = present.get(keyOf(draft.value))
+    // What is there already, and perhaps in conflict with what is there too, is no matter of the file.
+    if (before !== undefined && isSame(before.value, draft.value)) return true
     const found = zone.check(draft)
     if ('fault' in found) faults.push(found.fault)
     else hidden.push(...found.notes)

@@ -215,6 +215,30 @@ t.test('a provider that flattens and chooses TTLs', async (t) => {
   })
 })
 
+t.test('what no answer can have stands in the export as a comment, on one line', async (t) => {
+  await using cluster = await startTestCluster()
+  const hostile = ['192.0.2.1\n$INCLUDE /etc/passwd', '\u001b[2J\u2028x']
+  const set = { kind: 'record.set' as const, domain: example, ttl: 60 }
+  await cluster.write(cluster.nodes[0]!, [
+    { ...set, name: 'evil' as OwnerName, type: 'A', values: hostile },
+    { ...set, name: 'both' as OwnerName, type: 'A', values: ['192.0.2.1'] },
+    { ...set, name: 'both' as OwnerName, type: 'CNAME', values: ['x.example.net.'] },
+    { ...set, name: 'old' as OwnerName, type: 'SIG', values: ['x'] },
+    { ...set, name: 'fine' as OwnerName, type: 'AAAA', values: ['2001:DB8::0:1'] },
+  ])
+  const { stdout } = await cluster.maki('dns', 'export', 'example.com')
+  t.match(stdout, /^; not answered, .*: evil +60 IN A 192\.0\.2\.1\?\$INCLUDE/m)
+  t.match(stdout, /^; not answered, .*: old +60 IN SIG x$/m)
+  t.match(stdout, /^fine +60 IN AAAA 2001:db8::1$/m)
+  t.match(stdout, /^[ -~\n]*$/, 'printable ASCII only')
+  t.notMatch(stdout, /^\$INCLUDE/m)
+  await put(cluster, stdout)
+  t.match(await cluster.json('dns', 'import', 'example.com', 'zone.txt', '--dry-run'), {
+    added: [],
+    changed: [{ name: 'fine.example.com' }],
+  })
+})
+
 t.test('a large file becomes as few operations as fit', async (t) => {
   await using cluster = await startTestCluster()
   const file = await put(
