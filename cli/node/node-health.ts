@@ -67,7 +67,8 @@ export class NodeHealth implements AsyncDisposable {
     const { config, replica, gossip, self, runtime } = options
     const intervalMs = config.check_interval * 1000
     const thresholds = { failures: config.failure_threshold, successes: config.success_threshold }
-    this.#monitor = new HealthMonitor({ self, thresholds, intervalMs })
+    const timeoutMs = Math.max(config.dns_timeout, config.http_timeout) * 1000
+    this.#monitor = new HealthMonitor({ self, thresholds, intervalMs, timeoutMs })
     // A change of membership makes another fold.
     this.#lag = new LagWatch({
       has: (id) => replica.fold.has(id),
@@ -76,7 +77,7 @@ export class NodeHealth implements AsyncDisposable {
     this.#prober = new Prober({
       runtime,
       intervalMs,
-      timeoutMs: Math.max(config.dns_timeout, config.http_timeout) * 1000,
+      timeoutMs,
       probe: (target, signal) => this.#probe(target, signal),
       onOutcome: (target, report) => this.#record(target, report),
     })
