@@ -38,7 +38,7 @@ const METADATA_MARKER = Buffer.from('\xab\xcd\xefMaxMind.com', 'latin1')
 const METADATA_SPAN_BYTES = 128 * 1024
 const MAP_TYPE = 7
 /** Networks that are tried, of each family, before a file is believed: small files are walked as a whole. */
-const PROBES = 4096
+const PROBES = 1024
 
 /**
  * A file in MaxMind's DB format 2 that says where addresses are: GeoLite2 and GeoIP2 City and Country, DB-IP, and the flat

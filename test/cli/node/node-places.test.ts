@@ -1,0 +1,68 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { checkDaemonConfig } from '../../../cli/config/index.ts'
+import { parseToml } from '../../../cli/config/toml.ts'
+import { listDatabases, mirroredDatabase } from '../../../cli/node/geo-databases.ts'
+import { NodePlaces } from '../../../cli/node/node-places.ts'
+import { FakeRuntime, recordLog } from '../../replication/fake-runtime.ts'
+import { writeMmdb } from '../../support/mmdb.ts'
+
+const folder = t.testdir()
+
+const configOf = (dns: string) =>
+  checkDaemonConfig(
+    parseToml(`[node]\nname = "a"\ndata_dir = ${JSON.stringify(folder)}\n[dns]\n${dns}`, 'makiatto.toml'),
+  )
+
+async function start(dns: string) {
+  const log = recordLog()
+  let reloads = 0
+  const edge = { reloadPlaces: () => void reloads++ }
+  const places = await NodePlaces.start({ config: configOf(dns), edge, runtime: new FakeRuntime(1), log })
+  return { places, log, reloads: () => reloads }
+}
+
+const database = (type: string) => writeMmdb({ '1.0.0.0/8': { country_code: 'NL' } }, { type })
+
+t.test('a node does not start on rules with faults, and says them', async (t) => {
+  const file = join(folder, 'places.toml')
+  writeFileSync(file, '[[network]]\ncidr = "nowhere"\ncountry = "DE"\n')
+  await t.rejects(start(`geo_override = ${JSON.stringify(file)}`), {
+    code: 'MAKI_CONFIG',
+    message: /places\.toml:2:8: /,
+  })
+  writeFileSync(file, '[[network]]\ncidr = "203.0.113.0/24"\ncountry = "DE"\n')
+  const { places } = await start(`geo_override = ${JSON.stringify(file)}`)
+  await places[Symbol.asyncDispose]()
+})
+
+t.test('the named database comes first, then the mirrored, then the one that comes along', async (t) => {
+  const named = join(folder, 'named.mmdb')
+  const mirror = 'geo_mirror = "http://127.0.0.1:1/x.mmdb"'
+  const typeFor = async (dns: string) => {
+    const { places, log } = await start(dns)
+    await places[Symbol.asyncDispose]()
+    return [places.status?.type, log.events.filter(([event]) => event === 'geo.database-failed').length]
+  }
+  const [bundled = ''] = listDatabases(configOf(''))
+  t.match(bundled, /dbip-country\.mmdb$/)
+  t.strictSame(listDatabases(configOf(`${mirror}\ngeolite_path = "/x"`)), ['/x', mirroredDatabase(folder), bundled])
+  t.strictSame(await typeFor(''), ['country ipvAll', 0])
+  t.strictSame(await typeFor(mirror), ['country ipvAll', 0], 'nothing was fetched yet')
+  mkdirSync(join(folder, 'geo'))
+  writeFileSync(mirroredDatabase(folder), database('Mirrored'))
+  t.strictSame(await typeFor(mirror), ['Mirrored', 0])
+  t.strictSame(await typeFor(''), ['country ipvAll', 0], 'of a mirror that is no longer configured')
+  const both = `${mirror}\ngeolite_path = ${JSON.stringify(named)}`
+  t.strictSame(await typeFor(both), ['Mirrored', 1], 'one that is not there is told of')
+  writeFileSync(named, database('Named'))
+  t.strictSame(await typeFor(both), ['Named', 0])
+})
+
+t.test('a mirror has http or https', async (t) => {
+  t.throws(() => configOf('geo_mirror = "file:///etc/passwd"'), {
+    code: 'MAKI_CONFIG',
+    message: /http:\/\/ or https:\/\//,
+  })
+})
