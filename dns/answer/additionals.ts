@@ -4,7 +4,7 @@ import { type NameKey, TYPE_CODES } from '../wire/index.ts'
 import type { FixedSet, Zone } from '../zone/index.ts'
 import { findOwn, makeSet, type Resolving } from './resolve.ts'
 
-/** Whoever needs more asks for it: an answer never costs more look-ups than this, however many servers a set names. */
+/** Whoever needs more asks for it: additional records never cost more look-ups than this, however many hosts a set names. */
 const MAX_TARGETS = 32
 
 const ADDRESS_TYPES = [TYPE_CODES.A, TYPE_CODES.AAAA] as const
@@ -13,7 +13,9 @@ const ADDRESS_TYPES = [TYPE_CODES.A, TYPE_CODES.AAAA] as const
 export function listAdditionals(resolving: Resolving, answers: readonly Rrset[]): readonly Rrset[] {
   const last = answers.at(-1)
   if (last === undefined) return []
-  return listTargets(last).flatMap((target) => ADDRESS_TYPES.flatMap((type) => findOwn(resolving, target, type) ?? []))
+  return listTargets(last, MAX_TARGETS).flatMap((target) =>
+    ADDRESS_TYPES.flatMap((type) => findOwn(resolving, target, type) ?? []),
+  )
 }
 
 /**
@@ -27,7 +29,7 @@ export function listGlue(
 ): { readonly glue: readonly Rrset[]; readonly additionals: readonly Rrset[] } {
   const glue: Rrset[] = []
   const additionals: Rrset[] = []
-  for (const target of listTargets(cut.rrset)) {
+  for (const target of listTargets(cut.rrset, Number.POSITIVE_INFINITY)) {
     for (const type of ADDRESS_TYPES) {
       const own = findOwn(resolving, target, type)
       if (own !== undefined) {
@@ -44,13 +46,13 @@ export function listGlue(
   return { glue, additionals }
 }
 
-/** Each target once, in the order of the records. */
-function listTargets({ name, rdata }: Rrset): readonly NameKey[] {
+/** The first targets, each once, in the order of the records. */
+function listTargets({ name, rdata }: Rrset, most: number): readonly NameKey[] {
   const targets = new Set<NameKey>()
   for (const data of rdata) {
     const target = targetOf(data, name)
     if (target !== undefined) targets.add(target)
-    if (targets.size === MAX_TARGETS) break
+    if (targets.size >= most) break
   }
   return [...targets]
 }
