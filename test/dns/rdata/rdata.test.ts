@@ -282,6 +282,7 @@ t.test('200,000 characters take no time and make no long message', async (t) => 
     '0',
     '{?',
     '{?dns,',
+    'dns,',
     ';',
     'x=',
     'key1 ',
@@ -297,17 +298,20 @@ t.test('200,000 characters take no time and make no long message', async (t) => 
     '1 . alpn=',
     '1 . mandatory=',
     '1 . dohpath=/',
-    '1 . dohpath="/{?',
+    '1 . dohpath=/{?',
     '0 issue ',
     '0 issue "a',
     '0 iodef ',
     '1 1 1 ',
     '"',
   ]
-  for (const type of RANDOM_TYPES) {
+  // One of each family.
+  for (const type of ['AAAA', 'CAA', 'DS', 'HTTPS', 'SRV', 'TXT', 'TYPE35'] as const) {
     for (const head of heads) {
       for (const part of parts) {
-        const text = head + part.repeat(Math.floor((200_000 - head.length) / part.length))
+        // A parameter of 200,000 would be refused for its length alone.
+        const length = head.startsWith('1 . ') ? 60_000 : 200_000
+        const text = head + part.repeat(Math.floor((length - head.length) / part.length))
         const start = process.cpuUsage()
         let fault = ''
         try {
@@ -319,7 +323,7 @@ t.test('200,000 characters take no time and make no long message', async (t) => 
         const { user } = process.cpuUsage(start)
         if (fault.length > 2000) t.fail(`${type} ${head}${part}: a message of ${fault.length} characters`)
         // What is quadratic takes a hundred times as long.
-        if (user > 1_500_000) t.fail(`${type} ${head}${part}: ${user / 1e6} s of processor time`)
+        if (user > 300_000) t.fail(`${type} ${head}${part}: ${user / 1e6} s of processor time`)
       }
     }
   }
