@@ -162,6 +162,12 @@ for (const [kind, start] of Object.entries(kinds)) {
     edge.apply(setText('two'))
     await edge.activate(apex, releases[1] as Release)
     for (let i = 0; i < 4; i++) t.equal(await txt(dns), '"two"')
+    const subnet = { family: 'ipv4', sourcePrefix: 24, address: Uint8Array.of(192, 0, 2, 0) } as const
+    t.match(await edge.explain({ name: `txt.${apex}`, type: 16, asker: '192.0.2.7', subnet }), {
+      asker: { address: '192.0.2.7', subnet: '192.0.2.0/24' },
+      steps: [{ step: 'look-up', found: 'set', written: { via: null } }],
+      answers: [{ name: `txt.${apex}`, value: '"two"' }],
+    })
     const counted = await edge.counters()
     t.equal(counted.http?.requests, 13)
     t.ok((counted.dns?.queries.udp ?? 0) >= 5)

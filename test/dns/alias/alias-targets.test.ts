@@ -29,6 +29,14 @@ t.test('targets outside our zones, each once', async (t) => {
   t.strictSame(list(), ['x.cdn.net'])
 })
 
+t.test('what was written under a domain that is not there waits for it', async (t) => {
+  const { commit, list } = setUp()
+  commit(alias('example.com', '@', 'apps.example.net.'))
+  t.strictSame(list(), [])
+  commit(domainSet('example.com'))
+  t.strictSame(list(), ['apps.example.net'])
+})
+
 t.test('of a target in our zones, what its CNAMEs lead to outside', async (t) => {
   const { commit, list } = setUp()
   commit(domainSet('example.com'), domainSet('example.org'), aliasSet('example.com', 'www.example.com'))
