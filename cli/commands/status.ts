@@ -1,5 +1,5 @@
 import { findCluster, listNodes, type OperationId, type SealedThing, shortId } from '../../core/index.ts'
-import type { ConflictSummary, NodeStatus } from '../../edge/index.ts'
+import type { AliasStatus, ConflictSummary, NodeStatus } from '../../edge/index.ts'
 import type { ClusterClient } from '../client/cluster-client.ts'
 import { describeStandings } from '../operations/standings.ts'
 import { isWell, listVerdicts } from '../output/health-view.ts'
@@ -27,6 +27,8 @@ interface StatusResult {
   readonly exposed: readonly SealedThing[]
   /** What the store of the node that answered lost and has not pulled again yet. */
   readonly damaged?: { readonly readable: number; readonly lost: number; readonly gone?: true }
+  /** What the targets of ALIAS records resolve to at the node that answered. */
+  readonly aliases?: readonly AliasStatus[]
   /** Own operations on this computer that no node has yet. */
   readonly waiting: readonly OperationId[]
 }
@@ -179,6 +181,7 @@ function listFindings(status: StatusResult, nowMs: number, style: Style): string
       )
   }
   lines.push(...listVerdicts(status.nodes, style), ...listBlobFindings(status.nodes, style))
+  lines.push(...listAliasFindings(status.aliases ?? [], nowMs, style))
   for (const { operation, reason } of status.void)
     lines.push(`${style.warn('void')} ${shortId(operation)}: ${plainLine(reason)}`)
   lines.push(...listExposures(status.exposed, style))
@@ -219,4 +222,22 @@ function listBlobFindings(nodes: readonly NodeStatus[], style: Style): string[] 
       )
   }
   return lines
+}
+
+/** Targets that cannot be looked up, and addresses that are withheld from visitors. */
+function listAliasFindings(aliases: readonly AliasStatus[], nowMs: number, style: Style): string[] {
+  return aliases.flatMap(({ target, ipv4, ipv6, failing, refused }) => {
+    const kept = ipv4.length + ipv6.length > 0 ? '; what it had is still answered' : ''
+    const since = failing === null ? '' : formatAgo(Date.parse(failing.since), nowMs)
+    return [
+      ...(failing === null
+        ? []
+        : [`${style.warn('alias')} ${plainLine(target)}: ${plainLine(failing.reason)} (first ${since})${kept}`]),
+      ...(refused.length === 0
+        ? []
+        : [
+            `${style.warn('alias')} ${plainLine(target)}: not public, and not answered: ${refused.map(plainLine).join(', ')}`,
+          ]),
+    ]
+  })
 }

@@ -49,6 +49,23 @@ t.test('the way to an answer in words, and as JSON', async (t) => {
   })
 })
 
+t.test('a target that cannot be looked up is told of, in the status too', async (t) => {
+  await using cluster = await startTestCluster()
+  const node = cluster.nodes[0]!
+  await cluster.write(node, [record('apps', 'ALIAS', 'x.example.net.')])
+  const target = { target: 'x.example.net', ipv4: ['1.1.1.1'], ipv6: [], since: '2026-11-22T10:00:00Z' }
+  t.notMatch(await cluster.maki('status'), { stdout: /alias/ })
+  node.aliases = [{ ...target, failing: { since: '2026-11-22T11:00:00Z', reason: 'SERVFAIL' }, refused: ['10.0.0.1'] }]
+  const { stdout } = await cluster.maki('status')
+  t.match(stdout, /alias x\.example\.net: SERVFAIL \(first .*\); what it had is still answered\n/)
+  t.match(stdout, /alias x\.example\.net: not public, and not answered: 10\.0\.0\.1\n/)
+  t.match(await cluster.json('status'), { aliases: [{ target: 'x.example.net' }] })
+  t.match(
+    (await cluster.maki('dns', 'explain', 'apps.example.com')).stdout,
+    /Lookups have failed for .*: SERVFAIL\. Not public/,
+  )
+})
+
 t.test('what cannot be asked, and nobody to ask', async (t) => {
   await using cluster = await startTestCluster({ nodes: ['one', 'two'] })
   const explain = (...argv: string[]) => cluster.maki('dns', 'explain', ...argv)

@@ -16,6 +16,7 @@ import {
 } from '../../../core/index.ts'
 import { buildZone, explain, nowhere, parseExplainQuestion, Steering, ZoneTable } from '../../../dns/index.ts'
 import {
+  type AliasStatus,
   type ControlBackend,
   type ControlEvent,
   isSignedSameRequest,
@@ -36,6 +37,8 @@ export interface TestNode extends AsyncDisposable {
   readonly batches: number[]
   /** Overrides parts of what the node says of itself and others. */
   statusOf: (nodes: NodeStatus[]) => NodeStatus[]
+  /** What it says of the targets of ALIAS records. */
+  aliases: readonly AliasStatus[]
   /** Stops answering; what it stored stays. */
   stop(): Promise<void>
   start(): Promise<void>
@@ -84,6 +87,7 @@ export async function startTestNode(options: {
         cluster: { id: cluster, name: findCluster(state)?.name ?? '' },
         self,
         nodes: node.statusOf(nodes),
+        aliases: node.aliases,
         ...describeStandings(replica),
       }
     },
@@ -93,7 +97,11 @@ export async function startTestNode(options: {
       const zones = listDomains(state).flatMap(({ apex }) => buildZone(state, apex)?.zone ?? [])
       const steering = new Steering(listNodes(state), new Map(), 1)
       const tables = { table: ZoneTable.of(zones), steering, aliases: new Map(), locator: nowhere }
-      return buildExplainReport(explain(parseExplainQuestion(typed), tables), { node: name, state, aliases: [] })
+      return buildExplainReport(explain(parseExplainQuestion(typed), tables), {
+        node: name,
+        state,
+        aliases: node.aliases,
+      })
     },
     async accept(operations) {
       await hooks.beforeAccept?.()
@@ -148,6 +156,7 @@ export async function startTestNode(options: {
     hooks,
     batches,
     statusOf: (nodes) => nodes,
+    aliases: [],
     async stop() {
       await server?.close()
       server = undefined
