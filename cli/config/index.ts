@@ -5,7 +5,13 @@ export {
   loadDaemonConfig,
 } from './daemon-config.ts'
 export { type Finding, formatFinding } from './findings.ts'
-export { formatListenAddress, type ListenAddress, parseEndpoint, parseListenAddress } from './listen-address.ts'
+export {
+  formatListenAddress,
+  type ListenAddress,
+  parseEndpoint,
+  parseListenAddress,
+  parseResolver,
+} from './listen-address.ts'
 export { findNearest } from './nearest.ts'
 export { parsePlaceRules, readPlaceRules } from './place-rules.ts'
 export {

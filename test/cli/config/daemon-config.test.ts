@@ -1,7 +1,13 @@
 import { join } from 'node:path'
 import t from 'tap'
 import { checkDaemonConfig } from '../../../cli/config/daemon-config.ts'
-import { formatListenAddress, loadDaemonConfig, parseEndpoint, parseListenAddress } from '../../../cli/config/index.ts'
+import {
+  formatListenAddress,
+  loadDaemonConfig,
+  parseEndpoint,
+  parseListenAddress,
+  parseResolver,
+} from '../../../cli/config/index.ts'
 import { parseToml } from '../../../cli/config/toml.ts'
 import { createTestCluster } from '../../support/histories.ts'
 
@@ -145,4 +151,13 @@ t.test('listen addresses', async (t) => {
   t.same(parseEndpoint('node.example.com:1'), { host: 'node.example.com', port: 1 })
   for (const text of ['node:0', '-x:1', 'a b:1', ':1', 'http://a:1'])
     t.throws(() => parseEndpoint(text), { code: 'MAKI_INVALID' }, JSON.stringify(text))
+})
+
+t.test('resolvers are addresses, at port 53 unless they say otherwise', async (t) => {
+  t.same(parseResolver('9.9.9.9'), { host: '9.9.9.9', port: 53 })
+  t.same(parseResolver('2620:fe::fe'), { host: '2620:fe::fe', port: 53 })
+  t.same(parseResolver('127.0.0.1:5353'), { host: '127.0.0.1', port: 5353 })
+  t.same(parseResolver('[2620:fe::fe]:5353'), { host: '2620:fe::fe', port: 5353 })
+  for (const text of ['', 'dns.example', 'dns.example:53', '9.9.9.9:0', '9.9.9.9:65536', '[9.9.9.9]:53'])
+    t.throws(() => parseResolver(text), { code: 'MAKI_INVALID', hint: /./ }, JSON.stringify(text))
 })
