@@ -40,12 +40,10 @@ export class ProjectedZone implements ZoneSource {
   /** The zone after a further change; undefined keys say that anything may have changed. */
   changed(keys: ChangedKeys): ProjectedZone {
     if (this.#isRead) return new ProjectedZone(this.apex, this.#builder, this.#built, keys)
+    // It will read the state of then.
+    if (keys?.size === 0) return this
     const all = this.#changed === undefined || keys === undefined ? undefined : new Set([...this.#changed, ...keys])
     return new ProjectedZone(this.apex, this.#builder, this.#before, all)
-  }
-
-  get isRead(): boolean {
-    return this.#isRead
   }
 
   /** A zone that cannot be built is our mistake, and stays as it was: the others must not suffer from it. */
