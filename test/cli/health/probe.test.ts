@@ -73,6 +73,15 @@ t.test('DNS: refused, silent, garbage', async (t) => {
     reply(respondTo(query, 0, (bytes) => Buffer.concat([bytes, bytes]))),
   )
   await isDown(t, dns(longer), /no DNS message/)
+  for (const target of [12, 13, 29, 200]) {
+    // A question whose name is a pointer to itself, or ahead.
+    const looped = await openUdp(t, (query, reply) =>
+      reply(
+        respondTo(query, 0, (bytes) => Buffer.concat([bytes.subarray(0, 12), Buffer.of(0xc0, target, 0, 6, 0, 1)])),
+      ),
+    )
+    await isDown(t, dns(looped), /no DNS message/, `pointer to ${target}`)
+  }
   const echo = await openUdp(t, (query, reply) => reply(query))
   await isDown(t, dns(echo, QUICK_MS), /messages that answer nothing/, 'a query sent back is no answer')
 })

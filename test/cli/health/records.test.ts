@@ -77,6 +77,7 @@ t.test('each difference is named, whatever it is', async (t) => {
   here.commit(
     record('@', 'MX', '10 mail.example.com.'),
     record('mail', 'A', '198.51.100.99'),
+    record('mail', 'AAAA', '2001:db8::25', '2001:db8::26'),
     record('new', 'TXT', '"not there yet"'),
     record('cut', 'NS', 'other.example.net.'),
     record('_dns._tcp', 'SRV', '1 2 54 mail.example.com.'),
@@ -88,6 +89,7 @@ t.test('each difference is named, whatever it is', async (t) => {
     'example.com MX: 1 others',
     'example.com SOA: serial N, not N',
     'mail.example.com A: 1 missing, 1 others',
+    'mail.example.com AAAA: 1 missing',
     'new.example.com TXT: it answers NXDOMAIN',
   ])
 })

@@ -105,12 +105,14 @@ t.test('what goes wrong is said too, and never so much that nothing can be said'
 })
 
 t.test('what it sees of others is said beside all else that there may be to say', async (t) => {
-  const { said, options } = await open(t)
+  const { said, replica, options } = await open(t)
   const id = cluster.creation.id as OperationId
   t.teardown(() => {
     for (const list of [active, merged]) list.clear()
     unservable.length = 0
   })
+  const forks = Array.from({ length: 100 }, (_, i) => follow([cluster.creation], [recordChange(i)], { wallMs: i }))
+  await replica.submit(forks.map(({ bytes }) => bytes))
   for (let i = 0; i < 2000; i++) {
     const name = `${String(i).padStart(4, '0')}${`.${'b'.repeat(60)}`.repeat(4)}` as Hostname
     active.set(name, id)
