@@ -1,5 +1,5 @@
 import type { Rrset } from '../rdata/index.ts'
-import { type NameKey, OPT, parentName, RCODES } from '../wire/index.ts'
+import { encodeWireName, type NameKey, OPT, parentName, RCODES } from '../wire/index.ts'
 import type { ClientSubnet, Transport } from './asker.ts'
 import { EDNS_OPTIONS, FAMILY_CODES, OPTION_HEADER_OCTETS, prefixOctets, SUBNET_FIXED_OCTETS } from './edns-options.ts'
 import { HEADER_OCTETS, RECURSION_DESIRED_BIT, type Response } from './message.ts'
@@ -211,15 +211,27 @@ class Writer {
       }
       const parent: NameKey | undefined = parentName(rest)
       const length = parent === undefined || parent === '' ? rest.length : rest.length - parent.length - 1
-      if (this.#position + 1 + length > this.#limit) return false
-      if (this.#position <= MAX_POINTER) this.#names.set(rest, this.#position)
-      this.#bytes.writeUInt8(length, this.#position)
-      this.#bytes.write(rest.slice(0, length), this.#position + 1, 'latin1')
-      this.#position += 1 + length
+      const start = this.#position
+      if (!this.#putLabel(rest.slice(0, length))) return false
+      if (start <= MAX_POINTER) this.#names.set(rest, start)
       rest = parent
     }
     if (this.#position + 1 > this.#limit) return false
     this.#position = this.#bytes.writeUInt8(0, this.#position)
+    return true
+  }
+
+  #putLabel(label: string): boolean {
+    // Of a key: what stands there as four characters is one octet.
+    const escaped = label.includes('\\') ? encodeWireName(label).subarray(0, -1) : undefined
+    const octets = escaped?.length ?? 1 + label.length
+    if (this.#position + octets > this.#limit) return false
+    if (escaped !== undefined) this.#bytes.set(escaped, this.#position)
+    else {
+      this.#bytes.writeUInt8(label.length, this.#position)
+      this.#bytes.write(label, this.#position + 1, 'latin1')
+    }
+    this.#position += octets
     return true
   }
 }
