@@ -15,7 +15,7 @@ import {
 } from '../../core/index.ts'
 import type { HealthVerdict, NodeStatus } from '../../edge/index.ts'
 import type { AwarenessView, GossipService, Replica } from '../../replication/index.ts'
-import type { DaemonConfig } from '../config/index.ts'
+import type { DaemonConfig, ListenAddress } from '../config/index.ts'
 import { findPorts, type ProbeReport, Prober, probeService, type ServicePorts } from '../health/index.ts'
 import type { Edge } from './edge-messages.ts'
 import { readSaid, readServes } from './said.ts'
@@ -26,6 +26,8 @@ export interface NodeHealthOptions {
   readonly gossip: GossipService
   readonly edge: Pick<Edge, 'setStandings'>
   readonly self: MemberKey
+  /** Where our own web server listens; undefined when it does not run. */
+  readonly http: ListenAddress | undefined
   readonly version: string
   readonly runtime: Runtime
   readonly log: Log
@@ -43,7 +45,7 @@ interface Word {
 const LOOK_MS = 1_000
 
 /**
- * Watches the public addresses of the other nodes, hears what those see, and tells DNS what to make of it: the shell around
+ * Watches the public addresses of the other nodes and the own web server, hears what those see, and tells DNS what to make of it: the shell around
  * `HealthMonitor` and `LagWatch`. With `enabled = false` it asks nobody, says nothing, and takes every node for healthy.
  */
 export class NodeHealth implements AsyncDisposable {
@@ -126,9 +128,11 @@ export class NodeHealth implements AsyncDisposable {
   }
 
   #probe(target: ProbeTarget, signal: AbortSignal): Promise<ProbeReport> {
-    const { config, replica, version, runtime } = this.#options
-    return probeService(target, {
-      ports: findPorts(target.address, this.#words.get(target.key)?.serves),
+    const { config, replica, version, runtime, self, http } = this.#options
+    const isOwn = target.key === self
+    const to = { service: target.service, address: isOwn ? reachableHost(http?.host) : target.address }
+    return probeService(to, {
+      ports: isOwn ? { http: http?.port } : findPorts(target.address, this.#words.get(target.key)?.serves),
       apex: replica.state.ids('domain')[0],
       version,
       dnsTimeoutMs: config.dns_timeout * 1000,
@@ -153,7 +157,7 @@ export class NodeHealth implements AsyncDisposable {
     const before = new Map(this.#verdicts.map((verdict) => [idOf(verdict), verdict]))
     this.#verdicts = this.#monitor.verdicts(nowMs)
     const turned = this.#verdicts.filter((now) => now.standing !== (before.get(idOf(now))?.standing ?? 'up'))
-    const standings = this.#monitor.standings(nowMs, this.#behind)
+    const standings = this.#monitor.standings(nowMs, this.#behind, this.#verdicts)
     const isNew = standings !== this.#standings
     if (isNew) {
       this.#standings = standings
@@ -216,6 +220,12 @@ export class NodeHealth implements AsyncDisposable {
   #nameOf(key: MemberKey): string {
     return this.#nodes.find((node) => node.key === key)?.name ?? key
   }
+}
+
+/** Where a server that listens at `host` is reached from the same machine. */
+function reachableHost(host = '0.0.0.0'): string {
+  if (host === '0.0.0.0') return '127.0.0.1'
+  return host === '::' ? '::1' : host
 }
 
 const idOf = ({ key, service, address }: AddressVerdict): string => `${key} ${service} ${address}`

@@ -144,7 +144,18 @@ export async function startNode(options: NodeOptions): Promise<Node> {
   const seals = starting.use(new NodeSeals({ replica, gossip, signer, seed, runtime, log, changed }))
   const self = signer.key
   const health = starting.use(
-    new NodeHealth({ config: config.health, replica, gossip, edge, self, version, runtime, log, changed }),
+    new NodeHealth({
+      config: config.health,
+      replica,
+      gossip,
+      edge,
+      self,
+      http: listening.http,
+      version,
+      runtime,
+      log,
+      changed,
+    }),
   )
   const host = starting.use(await HostWatch.start({ folder: folders.data, runtime, log, changed }))
   presence = starting.use(

@@ -1,6 +1,6 @@
 import type { MemberKey } from '../ids.ts'
 import type { AddressVerdict, Basis } from './address-verdict.ts'
-import { Damper } from './damper.ts'
+import { Damper, type HoldTimes, holdTimes } from './damper.ts'
 import { Observer, type Thresholds } from './observer.ts'
 import { type Face, faceOf, listTargets, type ProbeResult, type ProbeTarget, type WatchedNode } from './probe-target.ts'
 import {
@@ -11,7 +11,7 @@ import {
   type SaidObservations,
   type SeenFace,
 } from './said-observations.ts'
-import type { NodeStanding, NodeStandings, Standing } from './standing.ts'
+import { buildStandings, type NodeStandings, type Standing, sameStandings } from './standing.ts'
 import { countVotes, hearsMajority } from './vote.ts'
 import { WatchPlan } from './watch-plan.ts'
 
@@ -50,13 +50,16 @@ interface Heard {
  * conclude come out. `nowMs` is monotonic and never goes back. Deterministic.
  *
  * A node that hears the majority follows the votes of the observers that it hears, also about itself. One that does not, and
- * always one of two, keeps quiet about others and goes by its own eyes, and takes itself for up: whoever asked it reached
- * it. Words about strangers, of strangers and of nodes that are not to watch are ignored; a member has one vote an address.
+ * always one of two, keeps quiet about others and goes by its own eyes; it takes itself for up while its own web server
+ * answers it, for whoever asked it reached it. So it does where the majority holds all for down: a public network that fell
+ * apart, of which every part is down for the others. Words about strangers, of strangers and of nodes that are not to watch
+ * are ignored; a member has one vote an address, and none about itself.
  */
 export class HealthMonitor {
   readonly #self: MemberKey
   readonly #thresholds: Thresholds
   readonly #freshMs: number
+  readonly #holds: HoldTimes
   #plan = new WatchPlan([])
   #members: ReadonlySet<MemberKey> = new Set()
   #watched: ReadonlyMap<string, Watched> = new Map()
@@ -67,6 +70,7 @@ export class HealthMonitor {
     this.#self = self
     this.#thresholds = thresholds
     this.#freshMs = FRESH_INTERVALS * intervalMs + FRESH_TIMEOUTS * timeoutMs
+    this.#holds = holdTimes(intervalMs)
   }
 
   /** All nodes of the cluster, ourselves among them. What is known of an address goes with it. */
@@ -86,7 +90,8 @@ export class HealthMonitor {
 
   /**
    * Whom to probe now, once an interval. Changes with who is heard: a node that hears no majority needs its own eyes for
-   * everybody.
+   * everybody. Our own web server is among them, and is to be asked where it listens: what routers make of our public address
+   * when we use it ourselves says nothing.
    */
   targets(): readonly ProbeTarget[] {
     const heard = this.#hearing()
@@ -95,13 +100,12 @@ export class HealthMonitor {
       [...this.#members].filter((key) => all || this.#plan.observersOf(key, heard).includes(this.#self)),
     )
     return [...this.#watched.values()].flatMap(({ target }) =>
-      target.key !== this.#self && mine.has(target.key) ? [target] : [],
+      target.key === this.#self ? (target.service === 'web' ? [target] : []) : mine.has(target.key) ? [target] : [],
     )
   }
 
   /** A result for what is not watched any more is ignored. */
   record(result: ProbeResult, nowMs: number): void {
-    if (result.key === this.#self) return
     this.#watched.get(watchedId(result))?.observer.record(result.outcome, result.reason, nowMs)
   }
 
@@ -147,18 +151,19 @@ export class HealthMonitor {
   }
 
   /**
-   * What DNS is told: of each node what `web` makes of its addresses; a family that it has not is up. `behind` are the nodes
-   * that lag. The same object while nothing changes.
+   * What DNS is told: of each node what `web` makes of its addresses; a family that it has not is up. Where all addresses of
+   * a family are down, those that we see answer are held instead. `behind` are the nodes that lag. The same object while
+   * nothing changes.
    */
-  standings(nowMs: number, behind: ReadonlySet<MemberKey>): NodeStandings {
-    const now = new Map<MemberKey, NodeStanding>(
-      [...this.#members].map((key) => [key, { ipv4: 'up', ipv6: 'up', behind: behind.has(key) }]),
-    )
-    for (const { key, family, service, standing } of this.verdicts(nowMs)) {
-      const node = now.get(key)
-      if (service === 'web' && node !== undefined) now.set(key, { ...node, [family]: standing })
-    }
-    if (!equalStandings(now, this.#standings)) this.#standings = now
+  standings(
+    nowMs: number,
+    behind: ReadonlySet<MemberKey>,
+    verdicts: readonly AddressVerdict[] = this.verdicts(nowMs),
+  ): NodeStandings {
+    const seen = (one: AddressVerdict): boolean =>
+      this.#watched.get(watchedId(one))?.observer.observation(nowMs, this.#freshMs)?.state === 'up'
+    const now = buildStandings({ members: this.#members, verdicts, behind, seen })
+    if (!sameStandings(now, this.#standings)) this.#standings = now
     return this.#standings
   }
 
@@ -167,8 +172,8 @@ export class HealthMonitor {
     const words = voters.map((voter) =>
       voter === this.#self ? ownWord(observer, nowMs, this.#freshMs) : this.#read(voter, target.key).get(face),
     )
-    const { votes, down, reason } = countVotes(target.key === this.#self && !majority ? [] : words)
-    watched.damper ??= new Damper(nowMs)
+    const { votes, down, reason } = countVotes(words)
+    watched.damper ??= new Damper(nowMs, this.#holds)
     const standing = watched.damper.judge(down, nowMs)
     if (down) watched.reason = reason ?? NO_REASON
     const told = votes.up + votes.down > 0
@@ -231,12 +236,4 @@ function reasonOf(standing: Standing, reason: string | undefined): string | unde
     default:
       return standing satisfies never
   }
-}
-
-function equalStandings(a: NodeStandings, b: NodeStandings): boolean {
-  if (a.size !== b.size) return false
-  return [...a].every(([key, { ipv4, ipv6, behind }]) => {
-    const other = b.get(key)
-    return other !== undefined && other.ipv4 === ipv4 && other.ipv6 === ipv6 && other.behind === behind
-  })
 }

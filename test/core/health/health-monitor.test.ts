@@ -21,7 +21,7 @@ const names = (targets: readonly ProbeTarget[]) =>
 const down = (reason: string) => ({ w4: reason })
 const NONE = new Set<never>()
 
-t.test('every public address of the others is probed, dns where it is served', async (t) => {
+t.test('every public address of the others is probed, dns where it is served, and our own web server', async (t) => {
   const monitor = create(1)
   monitor.setNodes([
     node(0, { nameserver: true }),
@@ -30,6 +30,7 @@ t.test('every public address of the others is probed, dns where it is served', a
     node(3),
   ])
   t.same(names(monitor.targets()), [
+    '0 web 192.0.2.1',
     '1 web 192.0.2.2',
     '1 web 2001:db8::1',
     '1 dns 192.0.2.2',
@@ -124,9 +125,48 @@ t.test('standings are the same object while nothing changes', async (t) => {
   t.match(first.get(keyOf(1)), { behind: false })
 })
 
+t.test('a node without a majority notices that its own web server is dead; it has no vote about itself', async (t) => {
+  const monitor = create(3)
+  const record = (outcome: 'up' | 'down', atMs: number) => {
+    for (const target of monitor.targets())
+      monitor.record({ ...target, outcome: target.key === keyOf(0) ? outcome : 'up', reason: 'hangs' }, atMs)
+  }
+  const own = (atMs: number) => monitor.verdicts(atMs).find(({ key }) => key === keyOf(0))
+  t.match(own(0), { standing: 'up', basis: 'nobody' })
+  for (let atMs = 0; atMs < 3; atMs++) record('down', atMs)
+  t.match(own(3), { standing: 'down', basis: 'own eyes', reason: 'hangs' })
+  monitor.hear(keyOf(1), { [keyOf(0)]: { w4: true } }, true)
+  t.match(own(4), { standing: 'held', basis: 'majority', votes: { up: 1, down: 0 } })
+  t.notOk(Object.hasOwn(monitor.say(4) ?? {}, keyOf(0)), 'and says nothing of itself')
+})
+
+t.test('where votes leave no address of a family, those that the node itself sees are held', async (t) => {
+  const monitor = create(4)
+  monitor.setNodes([0, 1, 2, 3].map((i) => node(i, { ipv6: `2001:db8::${i + 1}` })))
+  const bad = { w4: 'cut off', w6: true }
+  for (const by of [1, 2, 3]) {
+    const said = Object.fromEntries([0, 1, 2, 3].filter((i) => i !== by).map((i) => [keyOf(i), bad]))
+    monitor.hear(keyOf(by), said, true)
+  }
+  for (let atMs = 0; atMs < 3; atMs++)
+    for (const target of monitor.targets())
+      monitor.record({ ...target, outcome: [keyOf(0), keyOf(1)].includes(target.key) ? 'up' : 'down' }, atMs)
+  const of = (family: 'ipv4' | 'ipv6') => [...monitor.standings(5, NONE).values()].map((one) => one[family])
+  t.same(of('ipv4'), ['held', 'held', 'down', 'down'])
+  t.same(of('ipv6'), ['up', 'up', 'up', 'up'], 'each family by itself')
+  t.ok(
+    monitor.verdicts(5).every(({ family, standing }) => standing === (family === 'ipv4' ? 'down' : 'up')),
+    'verdicts are those of the votes',
+  )
+  monitor.hear(keyOf(2), {}, true)
+  monitor.hear(keyOf(3), {}, true)
+  t.equal(monitor.standings(6, NONE).get(keyOf(3))?.ipv4, 'down')
+  t.equal(monitor.standings(6, NONE).get(keyOf(1))?.ipv4, 'held', 'and is damped by the verdict, as before')
+})
+
 t.test('in a large cluster a node probes its sample, and everybody when it hears no majority', async (t) => {
   const monitor = create(40)
-  t.equal(monitor.targets().length, 39)
+  t.equal(monitor.targets().length, 40)
   for (let i = 1; i < 40; i++) monitor.hear(keyOf(i), {}, true)
   const sample = monitor.targets().length
   t.ok(sample > 0 && sample < 20, `${sample}`)
@@ -137,7 +177,7 @@ t.test('in a large cluster a node probes its sample, and everybody when it hears
   const verdict = monitor.verdicts(0).find(({ key }) => key === unwatched)
   t.match(verdict, { votes: { up: 0, down: 7 } }, 'words of others than its observers do not count')
   for (let i = 1; i < 25; i++) monitor.hear(keyOf(i), {}, false)
-  t.equal(monitor.targets().length, 39)
+  t.equal(monitor.targets().length, 40)
 })
 
 t.test('an observation lasts three intervals and two time-outs', async (t) => {

@@ -23,7 +23,17 @@ export class Oracle {
 
   /** What a node should conclude of an address once all is settled. */
   expect(by: WorldNode, target: WorldNode, family: AddressFamily): Expected {
-    if (!this.hearsMajority(by)) return by === target || this.#sees(by, target, family) !== false ? 'up' : 'down'
+    if (!this.hearsMajority(by)) return this.#sees(by, target, family) !== false ? 'up' : 'down'
+    const voted = this.#vote(by, target, family)
+    if (voted !== 'down') return voted
+    // Where votes leave no address, those that the node itself sees are better than the others.
+    const all = this.#world.nodes.filter(({ view }) => view[family] !== null)
+    if (all.some((one) => this.#vote(by, one, family) === 'up')) return 'down'
+    if (this.#world.nodes.length > ALL_WATCH) return 'either'
+    return this.#sees(by, target, family) === true ? 'up' : 'down'
+  }
+
+  #vote(by: WorldNode, target: WorldNode, family: AddressFamily): Expected {
     const observers = [...(this.#hearable.get(by) ?? [])].filter((one) => one !== target && this.hearsMajority(one))
     const words = observers.map((one) => this.#sees(one, target, family)).filter((word) => word !== undefined)
     const downs = words.filter((up) => !up).length
