@@ -16,10 +16,20 @@ import { formatDifference, isAsExpected, parseTranscript, type Step } from './tr
 
 // The runner of all tests bounds the file's time.
 t.setTimeout(0)
-const PAGES = ['team', 'history', 'releases', 'offline', 'secrets', 'certificates', 'dns', 'master-files'] as const
+const PAGES = [
+  'team',
+  'history',
+  'releases',
+  'offline',
+  'secrets',
+  'certificates',
+  'dns',
+  'master-files',
+  'health',
+] as const
 /** These only ask. What one node acknowledged reaches the others a moment later, so they are asked until it has. */
 const QUESTION =
-  /^(curl|dig|maki (status|history|show|blame|state|conflicts$|conflicts;|release (list|show|diff)|operator list|cluster show|record list|domain list|dns explain|cert (list|show)))\b/
+  /^(curl|dig|maki (status|health|history|show|blame|state|conflicts$|conflicts;|release (list|show|diff)|operator list|cluster show|record list|domain list|dns explain|cert (list|show)))\b/
 const OWNER = 'owner'
 /** More than any answer has ever needed; the difference is then shown. */
 const QUESTIONS = 25
