@@ -1,6 +1,7 @@
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { benchCommit } from './commit.ts'
+import { benchDns } from './dns.ts'
 import { benchDocument } from './document.ts'
 import { benchManyOperations } from './many-operations.ts'
 import { benchMemory } from './memory.ts'
@@ -21,6 +22,7 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<void>>> = {
   operations: benchManyOperations,
   serving: benchServing,
   document: benchDocument,
+  dns: benchDns,
   zones: benchZones,
 }
 

@@ -66,6 +66,15 @@ ${list}`,
     }
   }
 
+  get port(): number {
+    return this.#port
+  }
+
+  /** Of the process itself: what starts it becomes it. */
+  get pid(): number {
+    return this.#child.pid as number
+  }
+
   /** The answers, in the order of the queries, whatever ids these have. Asks again what was lost. */
   async ask(queries: readonly Uint8Array[]): Promise<Buffer[]> {
     const socket = createSocket('udp4')
