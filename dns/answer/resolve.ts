@@ -1,4 +1,4 @@
-import type { AliasTable } from '../alias/index.ts'
+import type { AliasAddresses, AliasTable } from '../alias/index.ts'
 import type { Provenance } from '../message/index.ts'
 import { type Rrset, renameRrset } from '../rdata/index.ts'
 import type { Choice, Steering } from '../steering/index.ts'
@@ -31,7 +31,7 @@ export type Step =
   | {
       readonly kind: 'resolved'
       readonly target: NameKey
-      readonly found: AliasTable extends ReadonlyMap<string, infer Found> ? Found | undefined : never
+      readonly found: AliasAddresses | undefined
     }
 
 /** What names are resolved with. */

@@ -11,7 +11,7 @@ export interface Question {
   readonly class: number
 }
 
-/** What the asker's OPT record says (RFC 6891 section 6.1). */
+/** What the asker's OPT record says (RFC 6891 sections 6.1.2 and 6.1.3). */
 export interface Edns extends EdnsOptions {
   readonly version: number
   /** Octets that the asker can receive over UDP. */
@@ -154,7 +154,7 @@ function findQuestion(bytes: Uint8Array, view: DataView): { question: Question; 
 
 /** What the records after the question say. */
 interface Body {
-  /** Of the first OPT, also when something else is wrong: a query with OPT is answered with OPT (RFC 6891 section 7). */
+  /** Of the first OPT, also when something else is wrong: a query with OPT is answered with OPT (RFC 6891 section 6.1.1). */
   readonly edns: Edns | undefined
   readonly isWhole: boolean
 }

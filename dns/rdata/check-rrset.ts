@@ -10,7 +10,7 @@ import type { Rdata } from './types.ts'
 /**
  * What no single value shows. Throws MAKI_INVALID for what `checkAlone` refuses, and for a set that cannot stand beside
  * the others of its name: a CNAME is alone (RFC 1034 section 3.6.2), an ALIAS has no A, AAAA or CNAME beside it, a DS
- * has an NS (RFC 4034 section 5). `others` are the domain's records, of which one of the same name and type is replaced
+ * has an NS (RFC 4035 section 2.4). `others` are the domain's records, of which one of the same name and type is replaced
  * and not looked at. Returns what its writer should know: records that a delegation hides.
  */
 export function checkRrset(apex: Hostname, record: RecordValue, others: Iterable<RecordValue>): readonly string[] {
@@ -95,7 +95,7 @@ function checkPlace(type: ExplicitType, { name }: RecordValue, refuse: RefuseSet
     throw refuse('the DS of a domain is held by its parent', 'Give it to your registrar.')
   }
   if (name.startsWith('*') && (type === 'NS' || type === 'DS')) {
-    throw refuse('a wildcard cannot be delegated (RFC 4592)', 'Delegate each name.')
+    throw refuse('a wildcard cannot be delegated (RFC 4592 section 4.2)', 'Delegate each name.')
   }
 }
 

@@ -6,7 +6,7 @@ import { quote } from './fields.ts'
 import { type Refuse, uint16 } from './octets.ts'
 import type { ServiceParam } from './types.ts'
 
-/** Parameters of SVCB and HTTPS records (RFC 9460 sections 7, 8 and 14.3; dohpath: RFC 9461 section 5). */
+/** Parameters of SVCB and HTTPS records (RFC 9460 sections 7, 8 and 14.3.2; dohpath: RFC 9461 section 5). */
 const KEYS = {
   mandatory: 0,
   alpn: 1,
@@ -20,7 +20,7 @@ const KEYS = {
 type KeyName = keyof typeof KEYS
 
 const names = new Map<number, KeyName>((Object.keys(KEYS) as KeyName[]).map((name) => [KEYS[name], name]))
-/** 65535 is no key (RFC 9460 section 14.3.1). */
+/** 65535 is no key (RFC 9460 section 14.3.2). */
 const MAX_KEY = 0xfffe
 const MAX_VALUE_OCTETS = 0xffff
 

@@ -1,6 +1,8 @@
 import { once } from 'node:events'
-import { createServer, isIPv6, type Socket } from 'node:net'
+import { createServer, type Socket } from 'node:net'
 import type { Runtime } from '../../core/index.ts'
+import { ipOctets } from '../wire/index.ts'
+import { plainAddress } from './plain-address.ts'
 import { type ConnectionLimits, TcpConnection } from './tcp-connection.ts'
 import type { Listener, ListenOptions } from './udp.ts'
 
@@ -11,6 +13,8 @@ export interface TcpLimits extends ConnectionLimits {
   /** One client's connections beyond them are closed at once. An IPv6 client is its /64. */
   readonly maxConnectionsPerClient: number
 }
+
+const IPV6_CLIENT_OCTETS = 8
 
 /** RFC 7766 section 6.2 asks for limits of this kind and leaves the numbers to us. */
 export const TCP_LIMITS: TcpLimits = {
@@ -87,13 +91,9 @@ export async function listenTcp(options: TcpOptions): Promise<Listener> {
   }
 }
 
-/** Whoever holds one IPv6 address holds its /64. A socket that is gone already has no address; those share a limit. */
-export function clientOf(remoteAddress: string | undefined): string {
-  const address = (remoteAddress ?? '').replace(/^::ffff:(?=[0-9.]+$)/, '')
-  if (!isIPv6(address)) return address
-  const [head = '', tail] = (address.split('%')[0] ?? '').split('::')
-  const left = head === '' ? [] : head.split(':')
-  const right = tail === undefined || tail === '' ? [] : tail.split(':')
-  const zeros = tail === undefined ? 0 : Math.max(0, 8 - left.length - right.length)
-  return [...left, ...Array<string>(zeros).fill('0'), ...right].slice(0, 4).join(':')
+/** Equal for addresses of one client: whoever holds one IPv6 address holds its /64. A socket that is gone already has none. */
+export function clientOf(remoteAddress = ''): string {
+  const address = plainAddress(remoteAddress)
+  const octets = address.includes(':') ? ipOctets(address) : undefined
+  return octets === undefined ? address : `${Buffer.from(octets.subarray(0, IPV6_CLIENT_OCTETS)).toString('hex')}/64`
 }

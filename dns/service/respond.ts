@@ -26,7 +26,7 @@ export interface Unproven {
   readonly account: string
   /**
    * What tells an honest asker how to get its answer all the same, and is of no use to others: BADCOOKIE with a cookie to
-   * who knows cookies (RFC 7873 section 5.2.4), else TC.
+   * who knows cookies (RFC 7873 sections 5.2.3 and 5.2.4), else TC.
    */
   readonly cut: () => ReplyBytes
 }
@@ -53,8 +53,7 @@ function send(found: Response, { asker, table }: AnswerContext, identity: Identi
   const { edns } = found
   const cookie = edns?.cookie && identity.cookies?.judge(edns.cookie, asker.address, identity.nowSeconds())
   const nsid = edns?.nsid === true ? identity.nsid : undefined
-  const response =
-    cookie === undefined && nsid === undefined ? found : { ...found, cookie: cookie?.option, nsid: nsid ?? found.nsid }
+  const response = cookie === undefined && nsid === undefined ? found : { ...found, cookie: cookie?.option, nsid }
   const { rcode } = response
   const reply = { kind: 'send', bytes: finishResponse(response, asker.transport), rcode, malformed } as const
   if (asker.transport !== 'udp' || cookie?.standing === 'valid') return reply
