@@ -31,6 +31,7 @@ import {
 } from '../../edge/index.ts'
 import type { ExplainReport } from '../explain-report.ts'
 import { findErrorShape, readAll } from './answer-body.ts'
+import { isClusterStatus } from './cluster-status.ts'
 import { hasErrno } from './identity.ts'
 import { readEventStream } from './sse.ts'
 
@@ -81,7 +82,9 @@ export class ControlClient implements Disposable {
   }
 
   async status(options: { signal?: AbortSignal; answerMs?: number } = {}): Promise<ClusterStatus> {
-    return (await this.#json('GET', CONTROL_PATHS.status, options)) as ClusterStatus
+    const status = await this.#json('GET', CONTROL_PATHS.status, options)
+    if (!isClusterStatus(status)) throw this.#protocol('its status has another shape')
+    return status
   }
 
   /** Hands operations in; when it resolves they are durable at the node. All or nothing. */

@@ -59,7 +59,8 @@ export default class Status extends MakiCommand<StatusResult> {
     return { ...readCopy(client), answeredBy: null, exchangedAt, waiting }
   }
 
-  protected format(status: StatusResult, style: Style): string {
+  protected format(told: StatusResult, style: Style): string {
+    const status = cleanNames(told)
     const name = status.cluster.name === '' ? 'unknown' : plainLine(status.cluster.name)
     const exchangedAtMs = status.exchangedAt === null ? undefined : Date.parse(status.exchangedAt)
     const source =
@@ -71,6 +72,20 @@ export default class Status extends MakiCommand<StatusResult> {
     if (lines.length > 0) parts.push(lines.join('\n'))
     return parts.join('\n\n')
   }
+}
+
+/** Words of nodes, which may lie, as they may stand on a terminal. */
+function cleanNames(status: StatusResult): StatusResult {
+  const clean = (text: string | null): string | null => (text === null ? null : plainLine(text))
+  const nodes = status.nodes.map(
+    (node): NodeStatus => ({
+      ...node,
+      name: plainLine(node.name),
+      digest: clean(node.digest),
+      version: clean(node.version),
+    }),
+  )
+  return { ...status, answeredBy: clean(status.answeredBy), nodes }
 }
 
 type Findings = Pick<StatusResult, 'nodes' | 'conflicts' | 'damaged'>
@@ -232,7 +247,7 @@ function listAliasFindings(aliases: readonly AliasStatus[], nowMs: number, style
     return [
       ...(failing === null
         ? []
-        : [`${style.warn('alias')} ${plainLine(target)}: ${plainLine(failing.reason)} (first ${since})${kept}`]),
+        : [`${style.warn('alias')} ${plainLine(target)}: ${plainLine(failing.reason)} (first seen ${since})${kept}`]),
       ...(refused.length === 0
         ? []
         : [

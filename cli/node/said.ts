@@ -3,13 +3,17 @@ import { isId, type OperationId } from '../../core/index.ts'
 
 const operationId = v.custom<OperationId>((input) => typeof input === 'string' && isId(input))
 const port = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(65_535))
+/** Ends on terminals. */
+const token = v.fallback(v.nullable(v.pipe(v.string(), v.regex(/^[\x21-\x7e]{1,64}$/))), null)
+/** What no computer reaches, and JSON can say. */
+const MAX_LOAD = 1_000_000
 const fraction = v.pipe(v.number(), v.minValue(0), v.maxValue(1))
 const unset = <const Schema extends v.GenericSchema>(schema: Schema) => v.fallback(v.optional(schema), undefined)
 
 /** What a node says about itself; read leniently, for other versions may say more or less. */
 const saidSchema = v.object({
-  version: v.fallback(v.nullable(v.string()), null),
-  digest: v.fallback(v.nullable(v.string()), null),
+  version: token,
+  digest: token,
   heads: v.fallback(v.array(operationId), []),
   active: v.fallback(v.record(v.string(), operationId), {}),
   merged: v.fallback(v.record(v.string(), v.array(operationId)), {}),
@@ -27,7 +31,9 @@ const saidSchema = v.object({
   damagedBlobs: v.fallback(v.pipe(v.number(), v.safeInteger(), v.minValue(0)), 0),
   /** How its computer is: fractions used, and load for each processor. */
   host: v.fallback(
-    v.nullable(v.object({ memory: fraction, disk: fraction, load: v.pipe(v.number(), v.minValue(0)) })),
+    v.nullable(
+      v.object({ memory: fraction, disk: fraction, load: v.pipe(v.number(), v.minValue(0), v.maxValue(MAX_LOAD)) }),
+    ),
     null,
   ),
 })

@@ -25,7 +25,8 @@ export const isWell = ({ health = [], behind }: Pick<NodeStatus, 'health' | 'beh
 
 /** Lines about nodes that are not well, and why. */
 export function listVerdicts(nodes: readonly NodeStatus[], style: Style): string[] {
-  return nodes.flatMap(({ name, health = [], behind }) => {
+  return nodes.flatMap(({ name: said, health = [], behind }) => {
+    const name = plainLine(said)
     const lines = health.flatMap((verdict) => {
       const told = tellVerdict(verdict)
       const word = verdict.standing === 'down' ? style.bad('down') : style.warn('held back')

@@ -31,6 +31,42 @@ async function serve(handler: RequestListener) {
 const clientOf = (socketPath: string, runtime: Pick<Runtime, 'after'> = systemRuntime) =>
   new ControlClient({ socketPath, name: 'one', runtime })
 
+t.test('a status of another shape is refused, whoever made it so', async (t) => {
+  await using cluster = await startTestCluster()
+  const [node] = cluster.nodes
+  using honest = clientOf(node!.socketPath)
+  const status = await honest.status()
+  const [one] = status.nodes
+  let answer: unknown
+  await using liar = await serve((_, response) => response.end(JSON.stringify(answer)))
+  using client = clientOf(liar.socketPath)
+  answer = { ...status, more: 1, nodes: [{ ...one, more: 1 }] }
+  t.same(await client.status(), answer, 'newer nodes may say more')
+  const host = { memory: 0.5, disk: 0.5, load: null }
+  const bad = [
+    { host },
+    { health: [{}] },
+    { name: 7 },
+    { version: {} },
+    { unservable: null },
+    { heads: 'x' },
+    { lagMs: '' },
+  ]
+  for (const wrong of [
+    null,
+    [],
+    'x',
+    {},
+    { ...status, nodes: {} },
+    { ...status, conflicts: [{}] },
+    { ...status, aliases: [{ target: 'x' }] },
+    ...bad.map((part) => ({ ...status, nodes: [{ ...one, ...part }] })),
+  ]) {
+    answer = wrong
+    await t.rejects(client.status(), { code: 'MAKI_PROTOCOL' }, JSON.stringify(wrong).slice(-80))
+  }
+})
+
 t.test('against the real control server', async (t) => {
   await using cluster = await startTestCluster()
   const [node] = cluster.nodes

@@ -9,6 +9,10 @@ t.test('what a node says is read leniently: what is not understood is as if it w
   t.strictSame(readSaid({ version: 3, heads: ['x'], host: { memory: 2, disk: 0, load: 0 }, more: 1 }), NOTHING_SAID)
   const host = { memory: 0.5, disk: 1, load: 12 }
   t.strictSame(readSaid({ host, version: '2' }), { ...NOTHING_SAID, host, version: '2' })
+  for (const odd of [Number.NaN, Number.POSITIVE_INFINITY, 1e308, -1])
+    t.strictSame(readSaid({ host: { ...host, load: odd } }), NOTHING_SAID, `a load of ${odd}`)
+  for (const odd of ['\u001b[2J', 'a b', '\u202e1', '\u009b1m', '', 'x'.repeat(65)])
+    t.strictSame(readSaid({ version: odd, digest: odd }), NOTHING_SAID, JSON.stringify(odd))
   t.equal(readServes({}), undefined)
   t.equal(readServes(null), undefined)
   t.same(readServes({ serves: { dns: 53, http: 'x', https: 70_000 } }), { dns: 53, http: undefined, https: undefined })
