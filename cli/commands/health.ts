@@ -57,6 +57,7 @@ export default class Health extends MakiCommand<HealthResult> {
       ...checkup,
       certificates,
       conflicts: client.local.replica.conflicts().map(({ key }) => key),
+      aliases: status?.aliases ?? [],
       isReached: status !== undefined,
     })
     const healthy = status !== undefined && !findings.some(({ level }) => level === 'wrong')
@@ -75,7 +76,10 @@ export default class Health extends MakiCommand<HealthResult> {
     const also = certificates.length === 0 ? '' : `, and ${count(certificates.length, 'certificate')}`
     const checked = `${count(nodes.length, 'node')}${also}`
     const word = healthy ? style.good('healthy') : style.bad(answeredBy === null ? 'not known' : 'not healthy')
-    const by = answeredBy === null ? 'no node says how it sees the others' : `as ${answeredBy} sees them, and from here`
+    const by =
+      answeredBy === null
+        ? 'no node says how it sees the others'
+        : `as ${plainLine(answeredBy)} sees them, and from here`
     parts.push(`${word}: ${checked}; ${by}`)
     return parts.join('\n\n')
   }

@@ -1,4 +1,4 @@
-import type { NodeStatus } from '../../edge/index.ts'
+import type { AliasStatus, NodeStatus } from '../../edge/index.ts'
 import type { CertificateRow } from '../certificates.ts'
 import { formatShare, tellVerdict } from '../output/health-view.ts'
 import type { NodeCheckup, RecordsCheck } from './checkup.ts'
@@ -19,6 +19,8 @@ export interface FindingsInput {
   /** Keys of concurrent edits. */
   readonly conflicts: readonly string[]
   readonly isCut: boolean
+  /** What the targets of ALIAS records resolve to at the node that was reached. */
+  readonly aliases: readonly AliasStatus[]
   /** Whether a node was reached that says how it sees the others. */
   readonly isReached: boolean
 }
@@ -34,16 +36,23 @@ const NAMED = 3
 
 /** What is wrong with a cluster, worst first within each node; pure. */
 export function listHealthFindings(input: FindingsInput): readonly HealthFinding[] {
-  const { nodes, certificates, conflicts, isCut, isReached } = input
+  const { nodes, certificates, conflicts, aliases, isCut, isReached } = input
   const findings = nodes.flatMap((node) => [
     ...listSeen(node),
     ...(node.status === null ? [] : listTold(node.name, node.status)),
     ...(node.records === null ? [] : listRecords(node.name, node.records)),
     ...(node.drained
-      ? [note(node.name, 'it is drained: visitors are sent to the others', `maki blame node/${node.key}/drained tells by whom.`)]
+      ? [
+          note(
+            node.name,
+            'it is drained: visitors are sent to the others',
+            `maki blame node/${node.key}/drained tells by whom.`,
+          ),
+        ]
       : []),
   ])
   if (isReached) findings.push(...listDigests(nodes))
+  findings.push(...aliases.flatMap(listAlias))
   findings.push(...certificates.flatMap(listCertificate))
   for (const key of conflicts)
     findings.push(
@@ -133,7 +142,8 @@ function listTold(name: string, status: NodeStatus): HealthFinding[] {
         'They are fetched from the other nodes; look after the disk.',
       ),
     )
-  if (host == null) return findings
+  // How it was when it was last heard says little.
+  if (host == null || !up) return findings
   if (host.memory >= MAX_USED)
     findings.push(
       wrong(name, `${formatShare(host.memory)} of its memory are used`, 'Find out what takes it, or give it more.'),
@@ -192,6 +202,31 @@ function listDigests(nodes: readonly NodeCheckup[]): HealthFinding[] {
           'A moment may be enough; maki status shows who differs.',
         ),
       ]
+}
+
+/** Visitors notice only where nothing is left to answer with. */
+function listAlias({ target, ipv4, ipv6, failing, refused }: AliasStatus): HealthFinding[] {
+  const isAnswered = ipv4.length + ipv6.length > 0
+  const level = isAnswered ? note : wrong
+  const left = isAnswered ? 'what it had is still answered' : 'no address is answered'
+  const findings: HealthFinding[] = []
+  if (failing !== null)
+    findings.push(
+      level(
+        null,
+        `the ALIAS target ${target} cannot be looked up: ${failing.reason}; ${left}`,
+        `Is the name right, and does it have an address? dig ${target} tells; maki dns explain why a name is answered so.`,
+      ),
+    )
+  if (refused.length > 0)
+    findings.push(
+      level(
+        null,
+        `the ALIAS target ${target} has addresses that are not public, and not answered: ${refused.slice(0, NAMED).join(', ')}`,
+        'Let it have public addresses, or write these as A and AAAA records.',
+      ),
+    )
+  return findings
 }
 
 function listCertificate({ name, notBefore, notAfter, daysLeft, sealed }: CertificateRow): HealthFinding[] {

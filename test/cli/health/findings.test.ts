@@ -1,7 +1,7 @@
 import t from 'tap'
 import type { CertificateRow } from '../../../cli/certificates.ts'
 import { type FindingsInput, listHealthFindings, type NodeCheckup } from '../../../cli/health/index.ts'
-import type { NodeStatus } from '../../../edge/index.ts'
+import type { AliasStatus, NodeStatus } from '../../../edge/index.ts'
 
 const DAY_MS = 86_400_000
 const NOW_MS = 1_700_000_000_000
@@ -45,8 +45,26 @@ const certificateOf = (lifeDays: number, daysLeft: number, parts: Partial<Certif
     ...parts,
   }) as CertificateRow
 
+const aliasOf = (parts: Partial<AliasStatus>): AliasStatus => ({
+  target: 'a.example',
+  ipv4: [],
+  ipv6: [],
+  since: null,
+  failing: null,
+  refused: [],
+  ...parts,
+})
+
 function find(parts: Partial<FindingsInput>): string[] {
-  const whole = { nodes: [nodeOf()], certificates: [], conflicts: [], isCut: false, isReached: true, ...parts }
+  const whole = {
+    nodes: [nodeOf()],
+    certificates: [],
+    conflicts: [],
+    aliases: [],
+    isCut: false,
+    isReached: true,
+    ...parts,
+  }
   const findings = listHealthFindings(whole)
   for (const { hint, message } of findings) if (hint === '' || message === '') throw new Error('nothing is said')
   return findings.map(({ level, node, message }) => `${level} ${node ?? '-'} ${message}`)
@@ -124,6 +142,16 @@ t.test('each fault is named', async (t) => {
     [{ certificates: [certificateOf(90, 80, { sealed: 'exposed' })] }, /may be known to a machine that was removed/],
     [{ conflicts: ['domain/example.com'] }, /^wrong - concurrent edits conflict at domain\/example\.com/],
     [{ isCut: true }, /^note - there are more records/],
+    [
+      { aliases: [aliasOf({ failing: { since: '', reason: 'x' } })] },
+      /^wrong - the ALIAS target a\.example .*: x; no address/,
+    ],
+    [
+      { aliases: [aliasOf({ ipv4: ['192.0.2.1'], failing: { since: '', reason: 'x' } })] },
+      /^note - the ALIAS target a\.example cannot be looked up: x; what it had/,
+    ],
+    [{ aliases: [aliasOf({ refused: ['10.0.0.1'] })] }, /^wrong - .*not public, and not answered: 10\.0\.0\.1/],
+    [{ nodes: [nodeOf({}, { up: false, host: { memory: 1, disk: 1, load: 9 } })] }, /do not hear it/],
   ]
   for (const [input, expected] of cases) {
     const found = find(input)
