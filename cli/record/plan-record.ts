@@ -57,7 +57,7 @@ export interface RecordResult {
 
 const DEFAULT_TTL = 300
 
-/** The RRset becomes exactly the given values, or with `geo` the address of the best node. Pure; throws MAKI_INVALID, MAKI_NOT_FOUND, MAKI_UNSUPPORTED. */
+/** The RRset becomes exactly the given values, or with `geo` the address of the best node. Pure; throws MAKI_INVALID, MAKI_NOT_FOUND. */
 export function planRecordSet(state: State, request: RecordRequest): RecordPlan {
   const target = readTarget(state, request)
   if (request.geo === true && request.values.length > 0) {

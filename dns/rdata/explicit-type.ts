@@ -10,7 +10,7 @@ import {
 import { quote } from './fields.ts'
 
 /**
- * Any case of a type that an owner can write, `TYPE28` for AAAA too. Throws MAKI_UNSUPPORTED for every other, saying
+ * Any case of a type that an owner can write, `TYPE28` for AAAA too. Throws MAKI_INVALID for every other, saying
  * whose it is, how else it is written, or which name is nearest.
  */
 export function parseExplicitType(text: string): ExplicitType {
@@ -22,11 +22,11 @@ export function parseExplicitType(text: string): ExplicitType {
   if (fault !== undefined) {
     const shown = OTHER_TYPES.has(name) ? name : nameOfCode(code)
     const [why, hint] = FAULTS[fault]
-    throw new MakiError('MAKI_UNSUPPORTED', `records of type ${shown} cannot be written: ${why}`, { hint })
+    throw new MakiError('MAKI_INVALID', `records of type ${shown} cannot be written: ${why}`, { hint })
   }
   const type = formatType(code)
   if (!OTHER_TYPES.has(name) && isExplicitType(type)) return type
-  throw new MakiError('MAKI_UNSUPPORTED', `records of type ${name} cannot be written by that name`, {
+  throw new MakiError('MAKI_INVALID', `records of type ${name} cannot be written by that name`, {
     hint:
       name === 'SPF'
         ? 'Use TXT: nobody asks for SPF any more.'
@@ -51,7 +51,7 @@ const FAULTS: Readonly<Record<NonNullable<ReturnType<typeof findTypeFault>>, rea
 function refuseName(text: string, name: string): MakiError {
   const nearest = findNearestType(name)
   const all = `These can: ${EXPLICIT_TYPES.join(', ')}, and any other as TYPE and its number.`
-  return new MakiError('MAKI_UNSUPPORTED', `there is no record type ${quote(text)}`, {
+  return new MakiError('MAKI_INVALID', `there is no record type ${quote(text)}`, {
     hint: nearest === undefined ? all : `Did you mean ${nearest}? ${all}`,
   })
 }

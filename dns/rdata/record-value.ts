@@ -19,8 +19,7 @@ const WITH_PRIORITY: ReadonlyMap<ExplicitType, { readonly words: number; readonl
 /**
  * One value as people write it, in the form that operations keep (`RecordValue.values`). A TXT value is plain text
  * unless it starts with a quote or with `\#`, and is cut into strings of 255 bytes; a value of MX or SRV takes its
- * priority from the option or from its first word. `apex` is what `@` stands for. Throws MAKI_INVALID or
- * MAKI_UNSUPPORTED.
+ * priority from the option or from its first word. `apex` is what `@` stands for. Throws MAKI_INVALID.
  */
 export function canonicalRecordValue(
   type: string,
@@ -50,7 +49,9 @@ function withPriority(
 ): string {
   const trimmed = text.trim()
   const found = trimmed.split(/[ \t]+/)
-  if (found.length !== words) {
+  // Numbers alone are the words before a host that is missing: what reads them says so.
+  const lacksHost = priority === undefined && found.every((word) => /^[0-9]+$/.test(word))
+  if (found.length !== words || lacksHost) {
     if (priority === undefined || found[0] === String(priority)) return text
     throw new MakiError('MAKI_INVALID', `${quote(text)} names another priority than ${priority}`, {
       hint: 'Write the priority once.',

@@ -62,6 +62,9 @@ t.test('what makes no sense is refused, with the way out', async (t) => {
     ['CNAME', `${'a.'.repeat(128)}example.com`, undefined, /too long/, /full name/],
     ['CNAME', `${'a'.repeat(64)}.example.com`, undefined, /no label/, /./],
     ['MX', 'mail.example.com', undefined, /no priority/, /"10 mail\.example\.com"/],
+    ['MX', '10', undefined, /1 part/, /10 mail/],
+    ['SRV', '10 5 5060', undefined, /3 parts/, /priority, weight, port/],
+    ['SRV', '5 5060 sip.example.com', undefined, /no priority/, /"10 5 5060 sip\.example\.com"/],
     ['MX', '10 mail.example.com', 20, /another priority/, /once/],
     ['MX', '70000 mail.example.com', undefined, /65535/, /10 mail/],
     ['MX', 'mail.example.com', 1.5, /65535/, /10 mail/],
@@ -116,7 +119,7 @@ t.test('types that an owner can write, and why others are not', async (t) => {
     ['x'.repeat(200_000), /no record type/, /^These/],
   ]
   for (const [type, message, hint] of refused) {
-    const expected = { code: 'MAKI_UNSUPPORTED', message, hint }
+    const expected = { code: 'MAKI_INVALID', message, hint }
     t.throws(() => canonicalRecordValue(type, 'x'), expected, type.slice(0, 40))
   }
 })
