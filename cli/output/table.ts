@@ -15,17 +15,23 @@ export function displayWidth(text: string): number {
   return width
 }
 
+/** Longer cells, like keys in TXT records, push what follows them on their own line, not on all lines. */
+const MAX_COLUMN_WIDTH = 80
+
 /** Rows with aligned columns, two spaces between them, none at the end of a line; a header where one is given. */
 export function formatTable(rows: readonly (readonly string[])[], header?: readonly string[]): string {
   const lines = header === undefined ? rows : [header, ...rows]
   const widths: number[] = []
   for (const line of lines) {
-    for (const [column, cell] of line.entries()) widths[column] = Math.max(widths[column] ?? 0, displayWidth(cell))
+    for (const [column, cell] of line.entries()) {
+      const width = displayWidth(cell)
+      widths[column] = Math.max(widths[column] ?? 0, width > MAX_COLUMN_WIDTH ? 0 : width)
+    }
   }
   return lines
     .map((line) =>
       line
-        .map((cell, column) => cell + ' '.repeat((widths[column] ?? 0) - displayWidth(cell)))
+        .map((cell, column) => cell + ' '.repeat(Math.max(0, (widths[column] ?? 0) - displayWidth(cell))))
         .join('  ')
         .trimEnd(),
     )

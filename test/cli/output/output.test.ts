@@ -112,3 +112,15 @@ t.test('points in time as people type them', async (t) => {
     t.throws(() => parseWhen(text, now), { code: 'MAKI_USAGE' }, text)
   }
 })
+
+t.test('a cell that is very long moves what follows it on its own line alone', async (t) => {
+  const key = 'k'.repeat(400)
+  const lines = formatTable(
+    [
+      ['a', '192.0.2.1', 'x'],
+      ['b', key, 'x'],
+    ],
+    ['N', 'VALUE', 'FROM'],
+  ).split('\n')
+  t.strictSame(lines, ['N  VALUE      FROM', 'a  192.0.2.1  x', `b  ${key}  x`])
+})
