@@ -46,7 +46,7 @@ export interface ImportPlan {
 /** As operations allow. */
 const MAX_VALUES = 1000
 const TAKE_AWAY =
-  'Remove what is there first (maki record remove), or let the file take the place of all records: --replace'
+  'Remove what is there first (maki record remove), or let the file take the place of all records with --replace.'
 
 /** Compares a file with the records of a domain. Pure; `automatic` are the domain's, as they are answered now. */
 export function planImport(

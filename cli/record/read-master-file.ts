@@ -30,12 +30,16 @@ export async function readMasterFile(
   return parseMasterFile(Buffer.concat(chunks), options)
 }
 
+/** More are told by their number: a file of something else has a fault in each line. */
+const MAX_SHOWN = 20
+
 /** Throws MAKI_INVALID that lists the faults in the order of the file, with their lines; returns when there is none. */
 export function throwFaults(file: string, faults: readonly MasterFault[], faultCount: number): void {
-  const [first] = faults
+  const shown = [...faults].sort((a, b) => a.line - b.line).slice(0, MAX_SHOWN)
+  const [first] = shown
   if (first === undefined) return
-  const more = faultCount - faults.length
-  const lines = [...faults].sort((a, b) => a.line - b.line).map((fault) => `\n  ${formatFault(file, fault)}`)
+  const more = faultCount - shown.length
+  const lines = shown.map((fault) => `\n  ${formatFault(file, fault)}`)
   const message =
     faultCount === 1
       ? formatFault(file, first)
@@ -44,7 +48,7 @@ export function throwFaults(file: string, faults: readonly MasterFault[], faultC
     hint:
       faultCount === 1
         ? first.hint
-        : `${first.hint} The first line says so; correct all of them, or leave them out with --skip-invalid.`,
+        : `Line ${first.line}: ${first.hint} Correct all of them, or leave them out with --skip-invalid.`,
   })
 }
 

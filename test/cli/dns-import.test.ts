@@ -296,3 +296,22 @@ for (const seed of seeds(2)) {
     t.match(same, { operations: [], added: [], changed: [], removed: [], same: sets.length })
   })
 }
+
+t.test(
+  'a file of something else is refused in few lines, and one of faults alone is not said to be done',
+  async (t) => {
+    await using cluster = await startTestCluster()
+    const file = await put(cluster, Array.from({ length: 40 }, (_, i) => `name${i} AAA 192.0.2.1\n`).join(''))
+    const refused = await cluster.maki('dns', 'import', 'example.com', file)
+    t.match(refused, {
+      code: 2,
+      stderr:
+        /zone\.txt has 40 faults:\n(.+\n){20} {2}and 20 more\nTry: Line 1: Did you mean .*\. Correct all of them, or/,
+    })
+    const skipped = await cluster.maki('dns', 'import', 'example.com', file, '--skip-invalid')
+    t.match(skipped, {
+      code: 0,
+      stdout: /^Nothing to do: no line of zone\.txt can be taken over\.\n40 lines with faults/,
+    })
+  },
+)

@@ -190,6 +190,8 @@ function formatHead({ domain, file, dryRun, operations, node, ...rest }: ImportR
     ...(changed.length === 0 ? [] : [`${changed.length} changed`]),
     ...(removed.length === 0 ? [] : [`${removed.length} removed`]),
   ]
+  if (parts.length === 0 && rest.same === 0 && rest.leftOut.length === 0 && rest.invalidCount > 0)
+    return `Nothing to do: no line of ${plainLine(file)} can be taken over.`
   if (parts.length === 0) return `Nothing to do: ${domain} has the records of ${plainLine(file)} already.`
   if (dryRun) return `Would import ${plainLine(file)} into ${domain} (${parts.join(', ')}); nothing was written:`
   const where = node === null ? '' : ` (at ${node})`
