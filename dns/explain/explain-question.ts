@@ -57,6 +57,7 @@ function parseQuestionName(text: string): NameKey {
   const refuse = (why: string, hint = 'Write a full name, like www.example.com.') =>
     new MakiError('MAKI_INVALID', `${JSON.stringify(text)} is no name to ask for: ${why}`, { hint })
   if (text === '.') return ''
+  if (text.includes('://')) throw refuse('it is the address of a page', 'Write its host alone, like www.example.com.')
   const plain = text.endsWith('.') ? text.slice(0, -1) : text
   if (plain === '') throw refuse('it is empty')
   const labels = plain.split('.').map((label) => {

@@ -69,6 +69,10 @@ t.test('a target that cannot be looked up is told of, in the status too', async 
 t.test('what cannot be asked, and nobody to ask', async (t) => {
   await using cluster = await startTestCluster({ nodes: ['one', 'two'] })
   const explain = (...argv: string[]) => cluster.maki('dns', 'explain', ...argv)
+  t.match(await explain('https://example.com/'), {
+    code: 2,
+    stderr: /the address of a page\nTry: Write its host alone/,
+  })
   t.match(await explain('a..b'), { code: 2, stderr: /is no name to ask for: .*\nTry: / })
   t.match(await explain('example.com', 'AAA'), { code: 2, stderr: /is no type to ask for.*\nTry: / })
   t.match(await explain('example.com', 'ALIAS'), { code: 2, stderr: /Try: .*A or AAAA/ })
