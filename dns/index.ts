@@ -14,7 +14,6 @@ export {
 } from './alias/index.ts'
 export { type AnswerContext, answer } from './answer/index.ts'
 export {
-  buildQuery,
   type ChoiceStep,
   type ExplainedCandidate,
   type ExplainedRecord,
@@ -60,6 +59,7 @@ export {
   checkRrset,
   decodeRdata,
   encodeRdata,
+  findAddress,
   findConflict,
   formatAlias,
   formatRdata,

@@ -1,6 +1,12 @@
-import { isIP } from 'node:net'
-import { absoluteName, type DomainView, listNodes, type NodeView, type State } from '../../core/index.ts'
-import { buildZone, formatRdata, formatType, parseRdata } from '../../dns/index.ts'
+import {
+  type AddressFamily,
+  absoluteName,
+  type DomainView,
+  listNodes,
+  type NodeView,
+  type State,
+} from '../../core/index.ts'
+import { buildZone, findAddress, formatRdata, formatType } from '../../dns/index.ts'
 
 /** An RRset that we make ourselves and that no explicit one takes the place of. */
 export interface AutomaticSet {
@@ -28,15 +34,7 @@ export function listAutomaticSets(state: State, { apex, records }: DomainView): 
   return sets
 }
 
-const VERSIONS = { ipv4: 4, ipv6: 6 } as const
-
 /** Those that an answer is chosen from, each once. */
-function listAddresses(nodes: readonly NodeView[], family: 'ipv4' | 'ipv6'): string[] {
-  const found = new Set<string>()
-  for (const { [family]: address } of nodes) {
-    // As in the zone: no record can hold an address with a zone.
-    if (address !== null && isIP(address) === VERSIONS[family] && !address.includes('%'))
-      found.add(formatRdata(parseRdata(family === 'ipv4' ? 'A' : 'AAAA', address)))
-  }
-  return [...found]
-}
+const listAddresses = (nodes: readonly NodeView[], family: AddressFamily): string[] => [
+  ...new Set(nodes.flatMap((node) => findAddress(node[family], family)?.address ?? [])),
+]

@@ -44,7 +44,7 @@ export function buildChosen(
 ): Rrset | undefined {
   if (chosen.length === 0) return undefined
   let key = `${type} ${ttl}`
-  for (const { address } of chosen) key += 'address' in address ? ` ${address.address}` : ''
+  for (const { address } of chosen) key += ` ${address.address}`
   return keep(chosenSets, steering, key, name, () =>
     build(
       type,

@@ -8,6 +8,7 @@ import {
   AXFR,
   CLASS_IN,
   encodeWireName,
+  formatIp,
   formatType,
   IXFR,
   type NameKey,
@@ -23,7 +24,7 @@ import type { ChoiceStep, ExplainedRecord, ExplainedStep, Explanation, LookUpSte
 const UDP_SIZE = 1232
 
 /**
- * Answers a question as it is answered to everybody, and tells the way. The asker of the context is not looked at.
+ * Answers a question as it is answered to everybody, and tells the way.
  */
 export function explain(question: ExplainQuestion, context: Omit<AnswerContext, 'asker'>): Explanation {
   const steps: ExplainedStep[] = []
@@ -54,7 +55,7 @@ export function explain(question: ExplainQuestion, context: Omit<AnswerContext, 
 }
 
 /** The query that is answered: over TCP, with EDNS, as resolvers ask. */
-export function buildQuery({ name, type, subnet }: ExplainQuestion): Query {
+function buildQuery({ name, type, subnet }: ExplainQuestion): Query {
   return {
     id: 0,
     opcode: OPCODE_QUERY,
@@ -216,10 +217,4 @@ const listAdditionals = ({ glue, additionals }: Response): readonly ExplainedRec
 
 const showName = (key: NameKey): string => (key === '' ? '.' : key)
 
-function formatSubnet({ family, sourcePrefix, address }: ClientSubnet): string {
-  if (family === 'ipv4') return `${address.join('.')}/${sourcePrefix}`
-  const octets = Buffer.from(address)
-  const groups = Array.from({ length: 8 }, (_, i) => octets.readUInt16BE(i * 2).toString(16))
-  // As WHATWG URL writes it: the longest run of zeros compressed (RFC 5952).
-  return `${new URL(`http://[${groups.join(':')}]`).hostname.slice(1, -1)}/${sourcePrefix}`
-}
+const formatSubnet = ({ sourcePrefix, address }: ClientSubnet): string => `${formatIp(address)}/${sourcePrefix}`

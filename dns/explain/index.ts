@@ -1,4 +1,4 @@
-export { buildQuery, explain } from './explain.ts'
+export { explain } from './explain.ts'
 export { type ExplainQuestion, parseExplainQuestion, type TypedQuestion } from './explain-question.ts'
 export type {
   ChoiceStep,

@@ -1,5 +1,7 @@
 import { isIPv4, isIPv6 } from 'node:net'
-import { type Codec, encodePacketData } from './codec.ts'
+import type { AddressFamily } from '../../core/index.ts'
+import { formatIp, ipOctets } from '../wire/index.ts'
+import type { Codec } from './codec.ts'
 import type { AddressData } from './types.ts'
 
 /** RFC 1035 section 3.4.1. */
@@ -12,11 +14,11 @@ export const A: Codec<AddressData> = {
     throw fields.refuse('it is no IPv4 address')
   },
   format: ({ address }) => address,
-  encode: ({ address }) => encodePacketData({ name: '.', type: 'A', data: address }),
-  decode: (octets) => ({ type: 'A', address: octets.take(4).join('.') }),
+  encode: encodeAddress,
+  decode: (octets) => ({ type: 'A', address: formatIp(octets.take(4)) }),
 }
 
-/** RFC 3596. */
+/** RFC 3596 section 2.2. */
 export const AAAA: Codec<AddressData> = {
   hint: 'Write an IPv6 address like 2001:db8::1.',
   parse(fields) {
@@ -26,15 +28,24 @@ export const AAAA: Codec<AddressData> = {
     return { type: 'AAAA', address: canonicalIpv6(address) }
   },
   format: ({ address }) => address,
-  encode: ({ address }) => encodePacketData({ name: '.', type: 'AAAA', data: address }),
-  decode: (octets) => ({ type: 'AAAA', address: formatIpv6(octets.take(16)) }),
+  encode: encodeAddress,
+  decode: (octets) => ({ type: 'AAAA', address: formatIp(octets.take(16)) }),
+}
+
+/**
+ * The data of an address that somebody says a node has; undefined for what no record can hold: what is no address of the
+ * family, and one with a zone (`fe80::1%eth0`), which Node counts as one.
+ */
+export function findAddress(text: string | null, family: AddressFamily): AddressData | undefined {
+  if (text === null) return undefined
+  if (family === 'ipv4') return isIPv4(text) ? { type: 'A', address: text } : undefined
+  return isIPv6(text) && !text.includes('%') ? { type: 'AAAA', address: canonicalIpv6(text) } : undefined
 }
 
 /** One spelling for each address. */
-export const canonicalIpv6 = (address: string): string => new URL(`http://[${address}]`).hostname.slice(1, -1)
+const canonicalIpv6 = (address: string): string => formatIp(encodeAddress({ address }))
 
-/** 16 octets as such text. */
-export function formatIpv6(octets: Uint8Array): string {
-  const view = new DataView(octets.buffer, octets.byteOffset, 16)
-  return canonicalIpv6(Array.from({ length: 8 }, (_, i) => view.getUint16(2 * i).toString(16)).join(':'))
+/** Of an address that was looked at before. */
+function encodeAddress({ address }: Pick<AddressData, 'address'>): Uint8Array {
+  return ipOctets(address) as Uint8Array
 }

@@ -1,6 +1,5 @@
 import { isIPv4, isIPv6 } from 'node:net'
-import { ipOctets } from '../wire/index.ts'
-import { canonicalIpv6, formatIpv6 } from './address-data.ts'
+import { formatIp, ipOctets } from '../wire/index.ts'
 import { formatString, MAX_STRING_OCTETS } from './character-string.ts'
 import { quote } from './fields.ts'
 import { type Refuse, uint16 } from './octets.ts'
@@ -106,11 +105,9 @@ export function formatServiceParam({ key, value }: ServiceParam): string {
     case 'port':
       return `port=${octets.readUInt16BE()}`
     case 'ipv4hint':
-      return `ipv4hint=${cut(octets, 4)
-        .map((address) => address.join('.'))
-        .join(',')}`
+      return `ipv4hint=${cut(octets, 4).map(formatIp).join(',')}`
     case 'ipv6hint':
-      return `ipv6hint=${cut(octets, 16).map(formatIpv6).join(',')}`
+      return `ipv6hint=${cut(octets, 16).map(formatIp).join(',')}`
     case 'ech':
       return `ech=${octets.toString('base64')}`
     case 'dohpath':
@@ -209,7 +206,7 @@ const escapeListed = (id: Uint8Array): string => Buffer.from(id).toString('latin
 function joinAddresses(text: string, isAddress: (word: string) => boolean, what: string, refuse: Refuse): Uint8Array {
   return Buffer.concat(
     text.split(',').map((word) => {
-      const octets = isAddress(word) ? ipOctets(what === 'ipv6hint' ? canonicalIpv6(word) : word) : undefined
+      const octets = isAddress(word) ? ipOctets(word) : undefined
       return octets ?? raise(refuse(`${what} lists ${quote(word)}, which is no such address`))
     }),
   )

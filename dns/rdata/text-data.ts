@@ -19,7 +19,7 @@ export const TXT: Codec<TextData> = {
   },
 }
 
-/** RFC 8659 section 4.1.1; what is told apart in any case is kept in lower case. */
+/** RFC 8659 section 4.1.1: letters and digits, whose case does not count. */
 const TAG = /^[a-z0-9]+$/
 const MAX_TAG_OCTETS = 255
 

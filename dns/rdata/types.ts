@@ -16,7 +16,7 @@ export type Rdata =
   | ServiceBinding
   | UnknownData
 
-/** `address` of an AAAA is as WHATWG URL writes it: lower case, the longest run of zeros compressed (RFC 5952). */
+/** `address` of an AAAA is as `formatIp` writes it (RFC 5952). */
 export interface AddressData {
   readonly type: 'A' | 'AAAA'
   readonly address: string

@@ -2,8 +2,8 @@ import { readFile, stat } from 'node:fs/promises'
 import { Reader, type Response } from 'mmdb-lib'
 import decoder from 'mmdb-lib/lib/decoder.js'
 import { asMakiError, isPlace, MakiError, type Place } from '../../core/index.ts'
+import { formatIp } from '../wire/index.ts'
 import { countryCenters } from './country-centers.ts'
-import { formatOctets } from './network.ts'
 
 /** No database of places comes near it; a file of a stranger shall not fill the memory of every worker. */
 export const MAX_DATABASE_BYTES = 512 * 1024 * 1024
@@ -106,7 +106,7 @@ export class GeoDatabase {
     if (octets.length === 16 && this.#reader.metadata.ipVersion === 4) return { ...NOTHING, bits: 0 }
     this.#bounds.begin()
     try {
-      const [record, bits] = this.#reader.getWithPrefixLength(formatOctets(octets))
+      const [record, bits] = this.#reader.getWithPrefixLength(formatIp(octets))
       return { ...this.#entryOf(record), bits }
     } catch {
       this.#bounds.failed()

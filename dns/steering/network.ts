@@ -27,12 +27,3 @@ export function truncate({ octets }: Network, bits: number): Network {
   const kept = octets.map((octet, i) => octet & (0xff << (8 - Math.min(8, Math.max(0, bits - i * 8)))))
   return { octets: kept, bits }
 }
-
-/** As people write addresses: IPv4 dotted, IPv6 in eight groups. */
-export function formatOctets(octets: Uint8Array): string {
-  if (octets.length === 4) return octets.join('.')
-  const groups = Array.from({ length: 8 }, (_, i) =>
-    (((octets[i * 2] as number) << 8) | (octets[i * 2 + 1] as number)).toString(16),
-  )
-  return groups.join(':')
-}

@@ -1,4 +1,3 @@
-import { isIPv4, isIPv6 } from 'node:net'
 import {
   type AddressFamily,
   chordSquared,
@@ -9,7 +8,7 @@ import {
   type UnitVector,
   unitVector,
 } from '../../core/index.ts'
-import { parseRdata, type Rdata } from '../rdata/index.ts'
+import { type AddressData, findAddress } from '../rdata/index.ts'
 import type { Located } from './locator.ts'
 import { type Readiness, readinessOf, TIERS } from './readiness.ts'
 import { affinity, affinitySeed } from './spread.ts'
@@ -17,7 +16,7 @@ import { affinity, affinitySeed } from './spread.ts'
 /** A node as far as choosing goes. */
 export interface Candidate {
   readonly node: NodeView
-  readonly address: Rdata
+  readonly address: AddressData
   /** From the client; undefined when the place of one of them is not known. */
   readonly distanceKm: number | undefined
   readonly readiness: Readiness
@@ -38,8 +37,7 @@ export interface Choice {
 /** What is known of a node before anybody asks. */
 interface Target {
   readonly node: NodeView
-  readonly address: Rdata
-  readonly text: string
+  readonly address: AddressData
   readonly point: UnitVector | undefined
   readonly readiness: Readiness
   readonly tier: number
@@ -117,7 +115,7 @@ class Chosen implements Choice {
   get others(): readonly PassedOver[] {
     const { targets, client, located } = this.#asked
     const chosen = new Set(this.#best.map(({ target }) => target))
-    const taken = new Set(this.#best.map(({ target }) => target.text))
+    const taken = new Set(this.#best.map(({ target }) => textOf(target)))
     const last = this.#best.at(-1)
     return targets
       .filter((target) => !chosen.has(target))
@@ -125,7 +123,7 @@ class Chosen implements Choice {
       .sort((a, b) => a.target.tier - b.target.tier || compareRanked(a, b))
       .map((ranked) => ({
         ...toCandidate(ranked.target, located.place),
-        why: taken.has(ranked.target.text) ? 'same-address' : whyNot(ranked, last, located.place),
+        why: taken.has(textOf(ranked.target)) ? 'same-address' : whyNot(ranked, last, located.place),
       }))
   }
 }
@@ -151,6 +149,8 @@ const rank = (target: Target, client: UnitVector | undefined, spread: number): R
   affinity: affinity(target.seed, spread),
 })
 
+const textOf = ({ address }: Target): string => address.address
+
 /** Never equal for two nodes: in the end their keys decide. */
 function compareRanked(a: Ranked, b: Ranked): number {
   if (a.chord !== b.chord) return a.chord < b.chord ? -1 : 1
@@ -159,7 +159,7 @@ function compareRanked(a: Ranked, b: Ranked): number {
 
 /** Keeps the `most` best of different addresses, in order; `most` is small. */
 function insert(best: Ranked[], ranked: Ranked, most: number): void {
-  const twin = best.findIndex(({ target }) => target.text === ranked.target.text)
+  const twin = best.findIndex(({ target }) => textOf(target) === textOf(ranked.target))
   if (twin >= 0) {
     if (compareRanked(ranked, best[twin] as Ranked) > 0) return
     best.splice(twin, 1)
@@ -173,17 +173,11 @@ function insert(best: Ranked[], ranked: Ranked, most: number): void {
 function listTargets(nodes: readonly NodeView[], standings: NodeStandings, family: AddressFamily): readonly Target[] {
   return nodes
     .flatMap((node): Target[] => {
-      const text = node[family]
-      const address = text === null ? undefined : addressOf(text, family)
-      if (text === null || address === undefined) return []
+      const address = findAddress(node[family], family)
+      if (address === undefined) return []
       const readiness = readinessOf(node, standings.get(node.key), family)
       const point = node.place === null ? undefined : unitVector(node.place)
-      return [{ node, address, text, point, readiness, tier: TIERS.indexOf(readiness), seed: affinitySeed(node.key) }]
+      return [{ node, address, point, readiness, tier: TIERS.indexOf(readiness), seed: affinitySeed(node.key) }]
     })
     .sort((a, b) => a.tier - b.tier)
-}
-
-function addressOf(address: string, family: AddressFamily): Rdata | undefined {
-  if (family === 'ipv4') return isIPv4(address) ? parseRdata('A', address) : undefined
-  return isIPv6(address) && !address.includes('%') ? parseRdata('AAAA', address) : undefined
 }

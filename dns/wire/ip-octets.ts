@@ -15,6 +15,34 @@ export function ipOctets(address: string): Uint8Array | undefined {
   return Uint8Array.from([...left, ...new Array<number>(missing).fill(0), ...right])
 }
 
+/**
+ * The text of 4 or 16 octets, which `ipOctets` reads: one for each address, as RFC 5952 section 4 has it. An IPv4 address
+ * in an IPv6 one is not written with dots.
+ */
+export function formatIp(octets: Uint8Array): string {
+  if (octets.length === 4) return octets.join('.')
+  const groups = Array.from({ length: 8 }, (_, i) => ((octets[2 * i] as number) << 8) | (octets[2 * i + 1] as number))
+  const zeros = findZeros(groups)
+  const text = (from: number, to: number) =>
+    groups
+      .slice(from, to)
+      .map((group) => group.toString(16))
+      .join(':')
+  return zeros.end - zeros.start < 2 ? text(0, 8) : `${text(0, zeros.start)}::${text(zeros.end, 8)}`
+}
+
+/** The longest run of zeros, the first of several. */
+function findZeros(groups: readonly number[]): { readonly start: number; readonly end: number } {
+  let longest = { start: 0, end: 0 }
+  for (let start = 0; start < groups.length; start++) {
+    let end = start
+    while (groups[end] === 0) end++
+    if (end - start > longest.end - longest.start) longest = { start, end }
+    start = end
+  }
+  return longest
+}
+
 function ipv4Octets(address: string): Uint8Array | undefined {
   const octets = new Uint8Array(4)
   let index = 0

@@ -1,8 +1,6 @@
-import { isIPv4, isIPv6 } from 'node:net'
 import { type AddressFamily, type Hostname, isWithin, type NodeView } from '../../core/index.ts'
-import { parseRdata, type Rdata, type Soa } from '../rdata/index.ts'
-import type { KnownType, RecordType } from '../wire/index.ts'
-import { MAX_NAME_OCTETS, type NameKey, nameOctets } from '../wire/index.ts'
+import { type AddressData, findAddress, type Rdata, type Soa } from '../rdata/index.ts'
+import { type KnownType, MAX_NAME_OCTETS, type NameKey, nameOctets, type RecordType } from '../wire/index.ts'
 
 /** TTL of the records that we make, seconds: how long a resolver may send visitors to a node that is gone. */
 export const TTL = 300
@@ -99,20 +97,13 @@ const listServers = (nodes: readonly NodeView[], apex: Hostname) =>
 
 const serverName = (node: NodeView, apex: Hostname): NameKey => `${node.name}.ns.${apex}`
 
-type Address = Extract<Rdata, { readonly type: 'A' | 'AAAA' }>
-
 /** A change of a node rebuilds every zone. */
-const knownAddresses = new WeakMap<NodeView, readonly Address[]>()
+const knownAddresses = new WeakMap<NodeView, readonly AddressData[]>()
 
-function addressesOf(node: NodeView): readonly Address[] {
+function addressesOf(node: NodeView): readonly AddressData[] {
   const known = knownAddresses.get(node)
   if (known !== undefined) return known
-  const { ipv4, ipv6 } = node
-  const addresses = [
-    ...(ipv4 !== null && isIPv4(ipv4) ? [{ type: 'A', address: ipv4 } as const] : []),
-    // Node counts an address with a zone (`fe80::1%eth0`) as one; no record can hold it.
-    ...(ipv6 !== null && isIPv6(ipv6) && !ipv6.includes('%') ? [parseRdata('AAAA', ipv6) as Address] : []),
-  ]
+  const addresses = [findAddress(node.ipv4, 'ipv4') ?? [], findAddress(node.ipv6, 'ipv6') ?? []].flat()
   knownAddresses.set(node, addresses)
   return addresses
 }

@@ -112,6 +112,8 @@ t.test('families, addresses that two share, and nodes without a place', async (t
   )
   t.strictSame(namesOf(steering, client, 'ipv6'), ['n1', 'n3', 'n2'])
   t.strictSame(namesOf(Steering.empty, client), [])
+  const spellings = ['2001:db8:0:0::1', '2001:DB8::1'].map((ipv6, i) => node(i, { place: here, ipv6 }))
+  t.equal(new Steering(spellings, new Map(), 2).choose('ipv6', client).chosen.length, 1, 'in another spelling too')
   const one = new Steering(nodes, new Map(), 1).choose('ipv6', client)
   t.strictSame(
     one.others.map(({ why }) => why),

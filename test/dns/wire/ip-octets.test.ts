@@ -1,6 +1,6 @@
 import { isIP, isIPv6 } from 'node:net'
 import t from 'tap'
-import { ipOctets } from '../../../dns/wire/ip-octets.ts'
+import { formatIp, ipOctets } from '../../../dns/wire/ip-octets.ts'
 import { createRandom, seeds } from '../../support/seeds.ts'
 
 t.test('addresses in their spellings', async (t) => {
@@ -44,12 +44,24 @@ for (const seed of seeds(5)) {
         if ((octets !== undefined) !== isIP(text) > 0) t.fail(text)
         if (octets === undefined || !isIPv6(text)) continue
         addresses += 1
-        const again = Array.from({ length: 8 }, (_, n) =>
-          (((octets[n * 2] as number) << 8) | (octets[n * 2 + 1] as number)).toString(16),
-        )
-        if (new URL(`http://[${text}]`).hostname !== new URL(`http://[${again.join(':')}]`).hostname) t.fail(text)
+        if (new URL(`http://[${text}]`).hostname !== `[${formatIp(octets)}]`) t.fail(text)
       }
       t.ok(addresses > 20, `${addresses} IPv6 addresses`)
     },
   )
+}
+
+for (const seed of seeds(5)) {
+  t.test(`octets have one text, which says them and is that of URLs (seed ${seed})`, async (t) => {
+    const random = createRandom(seed)
+    for (let i = 0; i < 5000; i++) {
+      const length = random.pick([4, 16])
+      // Zeros in all places, for where they stand decides the spelling.
+      const octets = Uint8Array.from({ length }, () => (random.integer(3) > 0 ? 0 : random.integer(256)))
+      const text = formatIp(octets)
+      if (Buffer.compare(ipOctets(text) ?? Buffer.of(), octets) !== 0) t.fail(text)
+      if (new URL(length === 4 ? `http://${text}` : `http://[${text}]`).hostname.replace(/[[\]]/g, '') !== text)
+        t.fail(text)
+    }
+  })
 }
