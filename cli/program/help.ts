@@ -1,7 +1,7 @@
 import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { stripVTControlCharacters } from 'node:util'
-import { Config, Help } from '@oclif/core'
+import { CommandHelp, Config, Help } from '@oclif/core'
 import type { Host } from './host.ts'
 import { createOclifOptions } from './oclif-options.ts'
 
@@ -9,6 +9,18 @@ import { createOclifOptions } from './oclif-options.ts'
 const MAX_WIDTH = 100
 /** Also of a terminal that does not know its width, which is 0 then. */
 const WIDTH_WITHOUT_TERMINAL = 90
+
+/** oclif trims a list as a whole, which moves its first line out of its column where that begins with spaces. */
+class AlignedHelp extends CommandHelp {
+  override renderList(...args: Parameters<CommandHelp['renderList']>): string {
+    const text = super.renderList(...args)
+    const left = stripVTControlCharacters(args[0][0]?.[0] ?? '')
+    const [first = ''] = stripVTControlCharacters(text).split('\n')
+    // Where both sides do not fit beside each other, the left one stands on a line of its own, without columns.
+    const hasColumns = first.length > left.trim().length
+    return hasColumns ? ' '.repeat(left.length - left.trimStart().length) + text : text
+  }
+}
 
 /** Prints help: of a command (`record:set`), of a topic (`record`), or of the whole program. */
 export async function showHelp(subject: string | undefined, host: Host): Promise<void> {
@@ -18,6 +30,8 @@ export async function showHelp(subject: string | undefined, host: Host): Promise
   )
   const colours = host.stdout.isTerminal && !host.env.NO_COLOR
   const help = new (class extends Help {
+    protected override CommandHelpClass = AlignedHelp
+
     protected override log(...lines: string[]): void {
       const text = lines.join('\n')
       host.stdout.write(`${colours ? text : stripVTControlCharacters(text)}\n`)
