@@ -7,6 +7,9 @@ import { findOwn, makeSet, type Resolving } from './resolve.ts'
 /** Whoever needs more asks for it: additional records never cost more look-ups than this, however many hosts a set names. */
 const MAX_TARGETS = 32
 
+/** Of servers in a referral, likewise; a set of more does not fit into a datagram, so that TC is set all the same. */
+const MAX_SERVERS = 128
+
 const ADDRESS_TYPES = [TYPE_CODES.A, TYPE_CODES.AAAA] as const
 
 /** Addresses of the hosts that the last set of the answer names, where they are ours to tell (RFC 1034 section 3.7). */
@@ -29,7 +32,7 @@ export function listGlue(
 ): { readonly glue: readonly Rrset[]; readonly additionals: readonly Rrset[] } {
   const glue: Rrset[] = []
   const additionals: Rrset[] = []
-  for (const target of listTargets(cut.rrset, Number.POSITIVE_INFINITY)) {
+  for (const target of listTargets(cut.rrset, MAX_SERVERS)) {
     for (const type of ADDRESS_TYPES) {
       const own = findOwn(resolving, target, type)
       if (own !== undefined) {

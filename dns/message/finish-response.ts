@@ -151,7 +151,9 @@ function largestSize(response: Response): number {
 class Writer {
   readonly #bytes: Buffer
   readonly #limit: number
+  /** Where names of records stand, and those of the question that were looked for. */
   readonly #names = new Map<NameKey, number>()
+  #question: NameKey = ''
   #position = HEADER_OCTETS
 
   /** `limit` octets, and room for `more` after them. */
@@ -165,12 +167,8 @@ class Writer {
   }
 
   putQuestion(name: NameKey, wireName: Uint8Array, type: number, klass: number): void {
-    let offset = this.#position
-    this.#bytes.set(wireName, offset)
-    for (let key: NameKey | undefined = name; key !== undefined && key !== ''; key = parentName(key)) {
-      this.#names.set(key, offset)
-      offset += 1 + (wireName[offset - HEADER_OCTETS] ?? 0)
-    }
+    this.#question = name
+    this.#bytes.set(wireName, this.#position)
     this.#position += wireName.length
     this.#position = this.#bytes.writeUInt16BE(type, this.#position)
     this.#position = this.#bytes.writeUInt16BE(klass, this.#position)
@@ -203,7 +201,7 @@ class Writer {
   #putName(name: NameKey): boolean {
     let rest: NameKey | undefined = name
     while (rest !== undefined && rest !== '') {
-      const known = this.#names.get(rest)
+      const known = this.#findOffset(rest)
       if (known !== undefined) {
         if (this.#position + 2 > this.#limit) return false
         this.#position = this.#bytes.writeUInt16BE(0xc000 | known, this.#position)
@@ -219,6 +217,19 @@ class Writer {
     if (this.#position + 1 > this.#limit) return false
     this.#position = this.#bytes.writeUInt8(0, this.#position)
     return true
+  }
+
+  /** Of a name other than the root. */
+  #findOffset(name: NameKey): number | undefined {
+    if (name === this.#question) return HEADER_OCTETS
+    const known = this.#names.get(name)
+    const before = this.#question.length - name.length
+    if (known !== undefined || before <= 0 || this.#question[before - 1] !== '.' || !this.#question.endsWith(name))
+      return known
+    let offset = HEADER_OCTETS
+    for (let at = 0; at < before; at = this.#question.indexOf('.', at) + 1) offset += 1 + (this.#bytes[offset] ?? 0)
+    this.#names.set(name, offset)
+    return offset
   }
 
   #putLabel(label: string): boolean {

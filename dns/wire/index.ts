@@ -19,12 +19,14 @@ export {
   typeCode,
   type UnknownType,
 } from './codes.ts'
-export { formatIp, ipOctets } from './ip-octets.ts'
+export { ipOctets } from './ip-octets.ts'
 export { type SipDigest, SipHash } from './sip-hash.ts'
 export { findTypeFault, isExplicitType, OTHER_TYPES } from './type-registry.ts'
 export {
+  countLabels,
   encodeWireName,
   findWireName,
+  lastLabels,
   MAX_LABEL_OCTETS,
   MAX_NAME_OCTETS,
   type NameKey,

@@ -102,3 +102,20 @@ export function parentName(key: NameKey): NameKey | undefined {
   const dot = key.indexOf('.')
   return dot === -1 ? '' : key.slice(dot + 1)
 }
+
+/** How many labels a name has; the root has none. */
+export function countLabels(key: NameKey): number {
+  let labels = key === '' ? 0 : 1
+  for (let dot = key.indexOf('.'); dot !== -1; dot = key.indexOf('.', dot + 1)) labels += 1
+  return labels
+}
+
+/** The last so many labels of a name; all of it when it has no more. At least one is asked for. */
+export function lastLabels(key: NameKey, count: number): NameKey {
+  let dot = key.length
+  for (let left = count; left > 0; left--) {
+    dot = dot === 0 ? -1 : key.lastIndexOf('.', dot - 1)
+    if (dot === -1) return key
+  }
+  return key.slice(dot + 1)
+}
