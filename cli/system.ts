@@ -1,6 +1,9 @@
 import { randomFillSync } from 'node:crypto'
 import type { Log, Runtime } from '../core/index.ts'
 
+/** What a timer of Node can wait: of more it makes a millisecond. 24.8 days. */
+const MAX_TIMER_MS = 2 ** 31 - 1
+
 /** Real time and chance: the only place in the project that reads a clock, draws a random number or sets a timer. */
 export const systemRuntime: Runtime = {
   now: () => Date.now(),
@@ -8,8 +11,13 @@ export const systemRuntime: Runtime = {
   random: () => Math.random(),
   randomBytes: (length) => randomFillSync(new Uint8Array(length)),
   after(delayMs, call) {
-    const timer = setTimeout(call, delayMs)
-    timer.unref()
+    let timer: NodeJS.Timeout
+    const wait = (leftMs: number): void => {
+      const nowMs = Math.min(leftMs, MAX_TIMER_MS)
+      timer = setTimeout(() => (leftMs > nowMs ? wait(leftMs - nowMs) : call()), nowMs)
+      timer.unref()
+    }
+    wait(delayMs)
     return () => clearTimeout(timer)
   },
 }

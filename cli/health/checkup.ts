@@ -2,6 +2,7 @@ import { listNodes, type NodeView, type ProbeTarget, type Runtime, type State } 
 import type { NodeStatus } from '../../edge/index.ts'
 import { askOverTcp } from './ask-dns.ts'
 import { compareAnswer, type ExpectedAnswer, listExpected, nameQuestion } from './expected-answers.ts'
+import { isLocalCluster } from './probe-address.ts'
 import { probeService } from './probe-service.ts'
 import { findPorts } from './service-ports.ts'
 
@@ -109,6 +110,7 @@ async function seeService(
 ): Promise<SeenService> {
   const { kind, ...report } = await probeService(target, {
     ports: findPorts(target.address, status?.serves),
+    isLocal: isLocalCluster(listNodes(state)),
     apex: state.ids('domain')[0],
     version,
     dnsTimeoutMs: TIMEOUT_MS,

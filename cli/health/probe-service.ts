@@ -1,4 +1,5 @@
 import type { ProbeTarget, Runtime } from '../../core/index.ts'
+import { refuseAddress } from './probe-address.ts'
 import { probeDns } from './probe-dns.ts'
 import { probeHttp } from './probe-http.ts'
 import type { ProbeReport } from './probe-report.ts'
@@ -6,6 +7,8 @@ import { probeTls } from './probe-tls.ts'
 import type { ServicePorts } from './service-ports.ts'
 
 export interface ServiceProbeOptions {
+  /** Whether loopback addresses may be asked: the cluster is on this computer (`isLocalCluster`). */
+  readonly isLocal: boolean
   /** Undefined: it is not known where the node listens. */
   readonly ports: ServicePorts | undefined
   /** A domain of ours to ask for; undefined while there is none. */
@@ -22,6 +25,8 @@ export async function probeService(
   target: Pick<ProbeTarget, 'service' | 'address'>,
   options: ServiceProbeOptions,
 ): Promise<ProbeReport> {
+  const refusal = refuseAddress(target.address, options.isLocal)
+  if (refusal !== undefined) return { kind: 'down', reason: refusal }
   const { ports, apex, version, dnsTimeoutMs, httpTimeoutMs, runtime, signal } = options
   if (ports === undefined) return { kind: 'unknown', reason: 'it has not said on which ports it serves' }
   const to = { host: target.address, runtime, signal }

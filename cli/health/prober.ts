@@ -14,7 +14,10 @@ export interface ProberOptions {
   readonly atOnce?: number
 }
 
+/** For few targets; of many at most half, so that a round of silence takes two time-outs and no observation grows old. */
 const AT_ONCE = 16
+/** Each is two sockets, of the thousand that a process may have. */
+const MAX_AT_ONCE = 256
 /** Between nodes that started together, so that they do not probe in step for ever. */
 const JITTER = 0.1
 /**
@@ -66,7 +69,7 @@ export class Prober implements AsyncDisposable {
   }
 
   #fill(): void {
-    const { atOnce = AT_ONCE } = this.#options
+    const { atOnce = Math.min(Math.max(AT_ONCE, Math.ceil(this.#targets.size / 2)), MAX_AT_ONCE) } = this.#options
     for (const id of this.#due) {
       if (this.#running.size >= atOnce) return
       const target = this.#targets.get(id)

@@ -1,4 +1,5 @@
 import type { ProbeTarget } from '../../core/index.ts'
+import { isLoopback } from './probe-address.ts'
 
 /** Ports on which a node serves; a service that does not run has none. */
 export interface ServicePorts {
@@ -20,10 +21,6 @@ export function findPorts(address: string, said: ServicePorts | undefined): Serv
   if (isLoopback(address)) return said
   return { dns: DNS_PORT, http: HTTP_PORT, https: said?.https === undefined ? undefined : HTTPS_PORT }
 }
-
-/** An address that leads to this computer itself. */
-export const isLoopback = (address: string): boolean =>
-  address.startsWith('127.') || address === '::1' || address.toLowerCase().startsWith('::ffff:127.')
 
 /** One text for each target, to find it again. */
 export const targetId = ({ key, service, address }: ProbeTarget): string => `${key} ${service} ${address}`

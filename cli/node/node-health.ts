@@ -16,7 +16,14 @@ import {
 import type { HealthVerdict, NodeStatus } from '../../edge/index.ts'
 import type { AwarenessView, GossipService, Replica } from '../../replication/index.ts'
 import type { DaemonConfig, ListenAddress } from '../config/index.ts'
-import { findPorts, type ProbeReport, Prober, probeService, type ServicePorts } from '../health/index.ts'
+import {
+  findPorts,
+  isLocalCluster,
+  type ProbeReport,
+  Prober,
+  probeService,
+  type ServicePorts,
+} from '../health/index.ts'
 import type { Edge } from './edge-messages.ts'
 import { readSaid, readServes } from './said.ts'
 
@@ -55,6 +62,7 @@ export class NodeHealth implements AsyncDisposable {
   readonly #prober: Prober
   readonly #unsubscribe: (() => void)[] = []
   #nodes: readonly NodeView[] = []
+  #isLocal = false
   /** The last word of each node; one that went keeps its ports, or nobody could look whether it is back. */
   readonly #words = new Map<MemberKey, Word>()
   #verdicts: readonly AddressVerdict[] = []
@@ -121,6 +129,7 @@ export class NodeHealth implements AsyncDisposable {
 
   #setNodes(): void {
     this.#nodes = listNodes(this.#options.replica.state)
+    this.#isLocal = isLocalCluster(this.#nodes)
     this.#monitor.setNodes(this.#nodes)
     const keys = new Set(this.#nodes.map(({ key }) => key))
     for (const key of this.#words.keys()) if (!keys.has(key)) this.#words.delete(key)
@@ -132,6 +141,7 @@ export class NodeHealth implements AsyncDisposable {
     const isOwn = target.key === self
     const to = { service: target.service, address: isOwn ? reachableHost(http?.host) : target.address }
     return probeService(to, {
+      isLocal: isOwn || this.#isLocal,
       ports: isOwn ? { http: http?.port } : findPorts(target.address, this.#words.get(target.key)?.serves),
       apex: replica.state.ids('domain')[0],
       version,

@@ -2,7 +2,15 @@ import { once } from 'node:events'
 import { createServer as createTlsServer } from 'node:tls'
 import { encode } from 'dns-packet'
 import t, { type Test } from 'tap'
-import { type ProbeReport, probeDns, probeHttp, probeService, probeTls } from '../../../cli/health/index.ts'
+import {
+  isLocalCluster,
+  type ProbeReport,
+  probeDns,
+  probeHttp,
+  probeService,
+  probeTls,
+  refuseAddress,
+} from '../../../cli/health/index.ts'
 import { isLocalFault } from '../../../cli/health/local-fault.ts'
 import { systemRuntime } from '../../../cli/system.ts'
 import { LEAF, LEAF_KEY } from '../../support/certificates.ts'
@@ -226,10 +234,60 @@ t.test('a probe can be cancelled before and while it runs', async (t) => {
   t.equal((await probeHttp(options)).kind, 'unknown')
 })
 
+t.test('a member makes nobody connect to what only they reach', async (t) => {
+  let met = 0
+  const port = await openTcp(t, () => met++)
+  const ask = (address: string, isLocal: boolean) =>
+    probeService(
+      { service: 'web', address },
+      {
+        isLocal,
+        ports: { http: port },
+        apex: undefined,
+        version: '1',
+        dnsTimeoutMs: QUICK_MS,
+        httpTimeoutMs: QUICK_MS,
+        runtime,
+      },
+    )
+  const own = ['127.0.0.1', '127.8.8.8', '::1', '0::1', '0:0:0:0:0:0:0:1', '::ffff:127.0.0.1', '::FFFF:7f00:1']
+  for (const address of own) {
+    t.match(await ask(address, false), { kind: 'down', reason: /loopback/ }, address)
+    t.equal(refuseAddress(address, true), undefined, `${address} in a cluster on one computer`)
+  }
+  const never = [
+    ...['0.0.0.0', '169.254.169.254', '224.0.0.251', '255.255.255.255', '250.1.2.3'],
+    ...['::', '::ffff:169.254.169.254', '::a9fe:a9fe', 'fe80::1', 'ff02::fb', 'localhost', ''],
+  ]
+  for (const address of never)
+    for (const isLocal of [false, true])
+      t.match(await ask(address, isLocal), { kind: 'down', reason: /no visitor/ }, address)
+  t.equal(met, 0, 'nobody was asked')
+  for (const address of ['192.168.1.2', '10.0.0.1', '203.0.113.4', 'fd00::1', '2001:db8::1', '64:ff9b::1'])
+    t.equal(refuseAddress(address, false), undefined, address)
+})
+
+t.test('a cluster on one computer has most of its addresses there', async (t) => {
+  const at = (ipv4: string | null, ipv6: string | null = null) => ({ ipv4, ipv6 })
+  t.ok(isLocalCluster([at('127.0.0.1'), at('127.0.0.1', '::1'), at('198.51.100.1')]))
+  t.notOk(
+    isLocalCluster([at('127.0.0.1', '::1'), at('192.0.2.1', '2001:db8::1'), at('192.0.2.2')]),
+    'one that says so is not enough',
+  )
+  t.notOk(isLocalCluster([at(null)]))
+})
+
 t.test('a service: ports that are not known, parts that do not run, HTTP and HTTPS as one', async (t) => {
   const ok = await openTcp(t, (socket) => socket.end('HTTP/1.1 404 Not Found\r\n\r\n'))
   const closed = await findClosedPort()
-  const common = { apex: 'example.com', version: '1', dnsTimeoutMs: PATIENT_MS, httpTimeoutMs: PATIENT_MS, runtime }
+  const common = {
+    isLocal: true,
+    apex: 'example.com',
+    version: '1',
+    dnsTimeoutMs: PATIENT_MS,
+    httpTimeoutMs: PATIENT_MS,
+    runtime,
+  }
   const web = { service: 'web', address: host } as const
   t.match(await probeService(web, { ...common, ports: undefined }), { kind: 'unknown' })
   t.match(await probeService(web, { ...common, ports: { dns: 1 } }), { kind: 'down', reason: /^HTTP: it does not run/ })

@@ -26,7 +26,7 @@ interface Started {
   end(outcome?: ProbeReport): void
 }
 
-function open(seed: number, atOnce = 16) {
+function open(seed: number, atOnce: number | undefined = 16) {
   const runtime = new FakeRuntime(seed)
   const started: Started[] = []
   const outcomes: { readonly target: ProbeTarget; readonly outcome: ProbeReport }[] = []
@@ -81,6 +81,36 @@ t.test('each target at once, then at each interval, never more than allowed', as
     }
     t.equal(outcomes.length, started.length)
   }
+})
+
+t.test('of many targets that are silent, none waits so long that what was seen of it grows old', async (t) => {
+  const runtime = new FakeRuntime(1)
+  const seen = new Map<string, number>()
+  let worstMs = 0
+  await using prober = new Prober({
+    runtime,
+    intervalMs: INTERVAL_MS,
+    timeoutMs: TIMEOUT_MS,
+    probe: (_, signal) =>
+      new Promise((resolve) => {
+        runtime.after(TIMEOUT_MS, () => resolve({ kind: 'down', reason: 'no answer' }))
+        signal.addEventListener('abort', () => resolve({ kind: 'unknown', reason: 'it was cancelled' }))
+      }),
+    onOutcome({ key }) {
+      worstMs = Math.max(worstMs, runtime.monotonic() - (seen.get(key) ?? 0))
+      seen.set(key, runtime.monotonic())
+    },
+  })
+  const startMs = runtime.monotonic()
+  const targets = Array.from({ length: 400 }, (_, i) => targetAt(i))
+  for (const { key } of targets) seen.set(key, startMs)
+  prober.setTargets(targets)
+  for (let step = 0; step < 120; step++) {
+    await settle()
+    runtime.advance(500)
+  }
+  t.ok(worstMs <= 3 * INTERVAL_MS + 2 * TIMEOUT_MS, `${worstMs} ms between two looks at one`)
+  t.ok(worstMs > INTERVAL_MS)
 })
 
 t.test('what is no target any more is cancelled and not heard, and may come back', async (t) => {

@@ -6,6 +6,7 @@ import { listNodes, silentLog } from '../../../core/index.ts'
 import { buildZone, Steering, startDnsServer, ZoneTable } from '../../../dns/index.ts'
 import { serviceOf } from '../../dns/answering.ts'
 import { aliasSet, ClusterState, domainSet, host, nodeJoin, recordSet } from '../../dns/cluster-state.ts'
+import { FakeRuntime } from '../../replication/fake-runtime.ts'
 import { createRandom, seeds } from '../../support/seeds.ts'
 import { findClosedPort, openTcp } from './peers.ts'
 
@@ -119,6 +120,41 @@ t.test('what is no server: refused, silent, cut off, answers to other questions'
     answers: [],
     fault: undefined,
   })
+})
+
+t.test('a server that answers for hours is not waited for', async (t) => {
+  const runtime = new FakeRuntime(1)
+  // Each answer comes just before it would be late.
+  const port = await openTcp(t, (socket) => {
+    socket.on('data', (queries: Buffer) => {
+      for (let at = 0; at < queries.length; at += 2 + queries.readUInt16BE(at)) {
+        const message = Buffer.from(queries.subarray(at, at + 2 + queries.readUInt16BE(at)))
+        message.writeUInt16BE(0x8400, 4)
+        pending.push(() => socket.write(message))
+      }
+    })
+  })
+  const pending: (() => void)[] = []
+  const startedMs = runtime.monotonic()
+  const questions = Array.from({ length: 500 }, () => ({ name: 'example.com', type: 1 }))
+  let isOver = false
+  const asked = askOverTcp({ host: '127.0.0.1', port, timeoutMs: 5000, runtime }, questions).finally(() => {
+    isOver = true
+  })
+  let answered = 0
+  while (!isOver) {
+    await new Promise((resolve) => setImmediate(resolve))
+    const answer = pending.shift()
+    if (answer === undefined) continue
+    answer()
+    answered++
+    for (let left = 20; left > 0; left--) await new Promise((resolve) => setImmediate(resolve))
+    runtime.advance(4900)
+  }
+  const { fault, answers } = await asked
+  t.match(fault, /^\d+ of 500 answers within 60 s$/)
+  t.ok(runtime.monotonic() - startedMs < 70_000, `after ${answered} answers`)
+  t.ok(answers.some((answer) => answer !== undefined))
 })
 
 t.test('answers in any order and in any pieces', async (t) => {
