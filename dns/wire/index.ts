@@ -19,7 +19,7 @@ export {
   typeCode,
   type UnknownType,
 } from './codes.ts'
-export { ipOctets } from './ip-octets.ts'
+export { formatIp, ipOctets } from './ip-octets.ts'
 export { type SipDigest, SipHash } from './sip-hash.ts'
 export { findTypeFault, isExplicitType, OTHER_TYPES } from './type-registry.ts'
 export {
