@@ -1,4 +1,4 @@
-import type { Refusal } from './rdata-text.ts'
+import type { Refusal } from './refusal.ts'
 import type { Token } from './scan-entries.ts'
 
 /** Steps of one `$GENERATE`: the addresses of a /16. */

@@ -1,6 +1,7 @@
 import { encodeWireName, OTHER_TYPES, type UnknownType } from '../wire/index.ts'
-import type { NameReader, Refusal } from './rdata-text.ts'
+import type { NameReader } from './name-reader.ts'
 import { GENERIC } from './rdata-text.ts'
+import type { Refusal } from './refusal.ts'
 import type { Token } from './scan-entries.ts'
 
 /**

@@ -1,15 +1,17 @@
 import { type Hostname, MakiError } from '../../core/index.ts'
+import { abbreviate, quote } from '../rdata/index.ts'
 import type { NameKey } from '../wire/index.ts'
 import { readGenerate } from './generate.ts'
-import { abbreviate, createNameReader, type NameReader, type Refusal } from './rdata-text.ts'
+import { createNameReader, type NameReader } from './name-reader.ts'
 import { findSetAside, type MasterRecord, readHead, readValue, type SetAside } from './read-record.ts'
 import { findTtl } from './read-ttl.ts'
+import type { Refusal } from './refusal.ts'
 import { type Entry, scanEntries, type Token } from './scan-entries.ts'
 
 /** Octets of a file: more than the largest zones that people keep by hand. */
 export const MAX_MASTER_FILE_BYTES = 64 * 1024 * 1024
 /** Records of a file, those of `$GENERATE` included. */
-export const MAX_MASTER_FILE_RECORDS = 1_000_000
+const MAX_MASTER_FILE_RECORDS = 1_000_000
 /** Faults that are told one by one; the others are counted. */
 const MAX_FAULTS = 100
 /** Where neither the file nor its SOA says anything; seconds. */
@@ -73,6 +75,8 @@ class Reader implements MasterFile {
   readonly faults: MasterFault[] = []
   faultCount = 0
   readonly #relocate: (name: NameKey) => NameKey
+  /** Not relocated: it is what names are read below, and those are. */
+  #origin: NameKey
   #readName: NameReader
   #owner: NameKey | undefined
   /** Of `$TTL`, the last one written, and the SOA's minimum: the first that there is stands in for a TTL. */
@@ -85,12 +89,9 @@ class Reader implements MasterFile {
       if (name === origin) return moveTo
       return name.endsWith(`.${origin}`) ? `${name.slice(0, -origin.length)}${moveTo}` : name
     }
-    // Not relocated: it is what names are read below, and those are.
     this.#origin = origin
     this.#readName = createNameReader(origin, this.#relocate)
   }
-
-  #origin: NameKey
 
   read(entry: Entry): void {
     const { tokens } = entry
@@ -128,7 +129,7 @@ class Reader implements MasterFile {
         const ttl = findTtl(word)
         if (ttl === undefined)
           return {
-            fault: `${JSON.stringify(abbreviate(word))} is no TTL`,
+            fault: `${quote(word)} is no TTL`,
             hint: 'Write seconds, or a time like 1h30m.',
           }
         this.#ttls.directive = ttl

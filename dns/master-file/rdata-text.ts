@@ -1,15 +1,6 @@
-import type { NameKey } from '../wire/index.ts'
-import { resolveName } from './resolve-name.ts'
+import type { NameReader } from './name-reader.ts'
+import type { Refusal } from './refusal.ts'
 import type { Token } from './scan-entries.ts'
-
-/** Why a record of the file cannot be taken, and the way out where there is one of its own. */
-export interface Refusal {
-  readonly fault: string
-  readonly hint?: string
-}
-
-/** Makes a name of the file absolute. */
-export type NameReader = (token: Token) => { readonly name: NameKey } | Refusal
 
 /** Which fields of a type's data are names, counted from 0. Types that have none are not listed. */
 const NAME_FIELDS: Readonly<Record<string, readonly number[]>> = {
@@ -61,16 +52,3 @@ const write = ({ text, quoted }: Token): string => (quoted ? `"${text}"` : text)
 /** A word without quotes around it may hold one, which then stands for itself. */
 const quote = ({ text, quoted }: Token): string =>
   quoted ? `"${text}"` : `"${text.replace(/\\.|"/gs, (piece) => (piece === '"' ? '\\"' : piece))}"`
-
-/** How names are read below an origin; `relocate` puts each elsewhere. */
-export function createNameReader(origin: NameKey, relocate: (name: NameKey) => NameKey): NameReader {
-  return ({ text, foreign }) => {
-    const named = () => JSON.stringify(abbreviate(text))
-    if (foreign) return { fault: `${named()} is no name: it is not ASCII`, hint: 'Write it in its xn-- form.' }
-    const read = resolveName(text, origin)
-    return 'fault' in read ? { fault: `${named()} is no name: ${read.fault}` } : { name: relocate(read.name) }
-  }
-}
-
-/** Keeps messages short. */
-export const abbreviate = (text: string): string => (text.length > 80 ? `${text.slice(0, 77)}...` : text)

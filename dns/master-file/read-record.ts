@@ -2,8 +2,10 @@ import { MakiError } from '../../core/index.ts'
 import { canonicalRecordValue, parseExplicitType } from '../rdata/index.ts'
 import { type ExplicitType, findTypeFault, formatType, type NameKey, OTHER_TYPES } from '../wire/index.ts'
 import { buildGenericText, findGenericType } from './generic-types.ts'
-import { buildRdataText, isGeneric, type NameReader, type Refusal } from './rdata-text.ts'
+import type { NameReader } from './name-reader.ts'
+import { buildRdataText, isGeneric } from './rdata-text.ts'
 import { findTtl } from './read-ttl.ts'
+import type { Refusal } from './refusal.ts'
 import type { Token } from './scan-entries.ts'
 
 /** A record of a master file that an owner can write. */
@@ -29,7 +31,7 @@ export interface SetAside {
 }
 
 /** What precedes the data. */
-export interface RecordHead {
+interface RecordHead {
   /** Undefined where none is written. */
   readonly ttl: number | undefined
   readonly type: string

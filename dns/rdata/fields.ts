@@ -84,7 +84,9 @@ export class Fields {
 
 const MAX_SHOWN = 80
 
-const abbreviate = (text: string): string => (text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN - 3)}...` : text)
+/** Cut where it is long, for messages. */
+export const abbreviate = (text: string): string =>
+  text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN - 3)}...` : text
 
 /** In quotes, and cut where it is long: what is refused may have 200,000 characters. */
 export const quote = (text: string): string => JSON.stringify(abbreviate(text))

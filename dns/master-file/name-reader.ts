@@ -1,7 +1,19 @@
+import { quote } from '../rdata/index.ts'
 import { MAX_LABEL_OCTETS, MAX_NAME_OCTETS, type NameKey, nameOctets, spellOctet } from '../wire/index.ts'
+import type { Refusal } from './refusal.ts'
+import type { Token } from './scan-entries.ts'
 
-/** A name as its key, or why it is none. */
-export type ResolvedName = { readonly name: NameKey } | { readonly fault: string }
+/** Makes a name of the file absolute. */
+export type NameReader = (token: Token) => { readonly name: NameKey } | Refusal
+
+/** How names are read below an origin; `relocate` puts each elsewhere. */
+export function createNameReader(origin: NameKey, relocate: (name: NameKey) => NameKey): NameReader {
+  return ({ text, foreign }) => {
+    if (foreign) return { fault: `${quote(text)} is no name: it is not ASCII`, hint: 'Write it in its xn-- form.' }
+    const read = resolveName(text, origin)
+    return 'fault' in read ? { fault: `${quote(text)} is no name: ${read.fault}` } : { name: relocate(read.name) }
+  }
+}
 
 const PLAIN_NAME = /^[A-Za-z0-9_*-]+(\.[A-Za-z0-9_*-]+)*\.?$/
 
@@ -9,7 +21,7 @@ const PLAIN_NAME = /^[A-Za-z0-9_*-]+(\.[A-Za-z0-9_*-]+)*\.?$/
  * The name that a word of a master file stands for (RFC 1035 section 5.1): `@` is the origin, a final dot makes a name
  * absolute, `\DDD` is an octet and `\X` is X without what it means otherwise.
  */
-export function resolveName(text: string, origin: NameKey): ResolvedName {
+function resolveName(text: string, origin: NameKey): { readonly name: NameKey } | Refusal {
   if (text === '@') return { name: origin }
   if (text === '.') return { name: '' }
   const labels = PLAIN_NAME.test(text) ? splitPlain(text) : splitEscaped(text)
@@ -40,7 +52,7 @@ function splitPlain(text: string): Labels {
 /** What stands between two dots that separate: `\DDD`, `\X`, or a character. */
 const PIECE = /\\[0-9]{3}|\\[^0-9]|[^\\]/y
 
-function splitEscaped(text: string): Labels | { readonly fault: string } {
+function splitEscaped(text: string): Labels | Refusal {
   const keys: string[] = []
   const octets: number[] = []
   let label = ''
