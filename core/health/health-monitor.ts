@@ -1,5 +1,6 @@
 import type { MemberKey } from '../ids.ts'
 import type { AddressVerdict, Basis } from './address-verdict.ts'
+import { buildStandings, sameStandings } from './build-standings.ts'
 import { Damper, type HoldTimes, holdTimes } from './damper.ts'
 import { Observer, type Thresholds } from './observer.ts'
 import { type Face, faceOf, listTargets, type ProbeResult, type ProbeTarget, type WatchedNode } from './probe-target.ts'
@@ -11,7 +12,7 @@ import {
   type SaidObservations,
   type SeenFace,
 } from './said-observations.ts'
-import { buildStandings, type NodeStandings, type Standing, sameStandings } from './standing.ts'
+import type { NodeStandings, Standing } from './standing.ts'
 import { countVotes, hearsMajority } from './vote.ts'
 import { WatchPlan } from './watch-plan.ts'
 

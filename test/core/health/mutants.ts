@@ -90,7 +90,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'where all are down, all are alike',
-    file: 'standing.ts',
+    file: 'build-standings.ts',
     find: 'isNoneLeft && seen(verdict)',
     replace: '(false as boolean)',
     law: '2',
