@@ -2,12 +2,13 @@ import type { AliasAddresses, AliasTable } from '../alias/index.ts'
 import type { Provenance } from '../message/index.ts'
 import { type Rrset, renameRrset } from '../rdata/index.ts'
 import type { Choice, Steering } from '../steering/index.ts'
-import { DS, type NameKey, type Rcode } from '../wire/index.ts'
+import { DS, type NameKey, type Rcode, TYPE_CODES } from '../wire/index.ts'
 import {
   type AliasSet,
   type FixedSet,
   type Lookup,
   lookUp,
+  type NodeSet,
   type Zone,
   type ZoneSet,
   type ZoneTable,
@@ -149,6 +150,7 @@ export function makeSet(resolving: Resolving, set: ZoneSet, name: NameKey): Made
     case 'fixed':
       return { kind: 'records', rrset: renameRrset(set.rrset, name) }
     case 'nodes': {
+      if (set.family === 'ipv6' && resolving.steering.isIpv6Idle && hasIpv4(resolving.table, set)) return NOTHING
       const choice = resolving.steering.choose(set.family, resolving.client.locate())
       resolving.trace?.({ kind: 'choice', name, type: set.type, choice })
       const rrset = buildChosen(set, name, resolving.steering, choice)
@@ -160,6 +162,9 @@ export function makeSet(resolving: Resolving, set: ZoneSet, name: NameKey): Made
       return set satisfies never
   }
 }
+
+const hasIpv4 = (table: ZoneTable, { name }: NodeSet): boolean =>
+  table.find(name)?.findSet(name, TYPE_CODES.A)?.kind === 'nodes'
 
 /**
  * What an ALIAS comes to: what our zones have at its target, where that lies in them, else what it was resolved to. A

@@ -79,6 +79,15 @@ export class Steering {
     }
   }
 
+  /**
+   * True while every IPv6 address is down and some IPv4 address is not. A name that has both kinds then is better off
+   * without the one that visitors would wait for in vain (RFC 8305 is not everybody's).
+   */
+  get isIpv6Idle(): boolean {
+    const { ipv4, ipv6 } = this.#targets
+    return ipv6[0]?.readiness === 'down' && ipv4[0] !== undefined && ipv4[0].readiness !== 'down'
+  }
+
   /** Empty only when no node has an address of the family. */
   choose(family: AddressFamily, located: Located): Choice {
     const targets = this.#targets[family]
