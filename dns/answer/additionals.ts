@@ -22,8 +22,8 @@ export function listAdditionals(resolving: Resolving, answers: readonly Rrset[])
 }
 
 /**
- * The addresses that go with a referral: of servers at or below the cut what the zone has there, without which nobody
- * would find them (RFC 9471); of others in our zones what these answer.
+ * The addresses that go with a referral, as far as our zones have them, below cuts too. Of servers at or below the cut
+ * nobody would find any without them (RFC 9471 section 3.1).
  */
 export function listGlue(
   resolving: Resolving,
@@ -34,19 +34,17 @@ export function listGlue(
   const additionals: Rrset[] = []
   for (const target of listTargets(cut.rrset, MAX_SERVERS)) {
     for (const type of ADDRESS_TYPES) {
-      const own = findOwn(resolving, target, type)
-      if (own !== undefined) {
-        additionals.push(own)
-        continue
-      }
-      const set = isWithin(target, zone.apex) ? zone.findSet(target, type) : undefined
-      const made = set && makeSet(resolving, set, target)
-      if (made?.kind !== 'records') continue
-      if (isWithin(target, cut.name)) glue.push(made.rrset)
-      else additionals.push(made.rrset)
+      const set = findOwn(resolving, target, type) ?? findBelowCut(resolving, zone, target, type)
+      if (set !== undefined) (isWithin(target, cut.name) ? glue : additionals).push(set)
     }
   }
   return { glue, additionals }
+}
+
+function findBelowCut(resolving: Resolving, zone: Zone, target: NameKey, type: number): Rrset | undefined {
+  const set = isWithin(target, zone.apex) ? zone.findSet(target, type) : undefined
+  const made = set && makeSet(resolving, set, target)
+  return made?.kind === 'records' ? made.rrset : undefined
 }
 
 /** The first targets, each once, in the order of the records. */

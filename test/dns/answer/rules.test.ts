@@ -11,11 +11,15 @@ import { ClusterState, domainSet, host, nodeJoin, recordSet } from '../cluster-s
 import { ManualTimers } from '../server/served-zone.ts'
 import { askWith } from '../server/server-conformance.ts'
 
+/** So many that all NS fit into 1232 octets, and not all their addresses. */
+const SERVERS = 25
+
 const cluster = new ClusterState()
 const record = (name: string, type: string, ...values: string[]) => recordSet('example.com', name, type, values)
 const geo = (name: string, type: string): Change => ({ ...record(name, type), geo: true }) as Change
 cluster.commit(nodeJoin(1, 'tokyo'), nodeJoin(2, 'berlin', { ipv6: null }))
-cluster.commit(domainSet('example.com'), domainSet('child.example.com'), domainSet('far.off.example.com'))
+const apexes = ['example.com', 'child.example.com', 'far.off.example.com', 'own.ranch.example.com']
+cluster.commit(...apexes.map((apex) => domainSet(apex)))
 cluster.commit(
   record('*.wild', 'TXT', '"any"'),
   record('host.wild', 'A', '198.51.100.1'),
@@ -48,10 +52,12 @@ cluster.commit(
   record('to-child', 'CNAME', 'child.example.com.'),
   record('to-none', 'CNAME', 'none.child.example.com.'),
   record('to-cut', 'CNAME', 'deep.cut.example.com.'),
-  ...Array.from({ length: 40 }, (_, i) => record(`ns${i}.farm`, 'A', `198.51.100.${i}`)),
-  record('farm', 'NS', ...Array.from({ length: 40 }, (_, i) => `ns${i}.farm.example.com.`)),
+  ...Array.from({ length: SERVERS }, (_, i) => record(`ns${i}.farm`, 'A', `198.51.100.${i}`)),
+  record('farm', 'NS', ...Array.from({ length: SERVERS }, (_, i) => `ns${i}.farm.example.com.`)),
+  // The zone around delegates what lies around a zone of ours.
+  ...Array.from({ length: SERVERS }, (_, i) => recordSet('own.ranch.example.com', `ns${i}`, 'A', [`198.51.100.${i}`])),
+  record('ranch', 'NS', ...Array.from({ length: SERVERS }, (_, i) => `ns${i}.own.ranch.example.com.`)),
 )
-const apexes = ['example.com', 'child.example.com', 'far.off.example.com']
 const table = ZoneTable.of(apexes.flatMap((apex) => buildZone(cluster.state, host(apex))?.zone ?? []))
 const places = { tokyo: { latitude: 35, longitude: 139 }, berlin: { latitude: 52, longitude: 13 } }
 const nodes = listNodes(cluster.state).map(
@@ -252,11 +258,13 @@ t.test('an answer that depends on the client says for whom it holds (RFC 7871)',
 })
 
 t.test('a referral whose glue does not fit asks for TCP (RFC 9471)', async (t) => {
-  const cut = await askWith('kdig', server.address, '+notcp', '+ignore', '+bufsize=1232', 'a.farm.example.com', 'A')
-  t.ok(cut.flags.includes('tc'))
-  const whole = await askWith('kdig', server.address, '+tcp', 'a.farm.example.com', 'A')
-  t.notOk(whole.flags.includes('tc'))
-  t.strictSame([whole.authority.length, whole.additional.length], [40, 40])
+  for (const name of ['a.farm.example.com', 'a.ranch.example.com']) {
+    const cut = await askWith('kdig', server.address, '+notcp', '+ignore', '+bufsize=1232', name, 'A')
+    t.ok(cut.flags.includes('tc') && cut.authority.length === SERVERS, name)
+    const whole = await askWith('kdig', server.address, '+tcp', name, 'A')
+    t.notOk(whole.flags.includes('tc'))
+    t.strictSame([whole.authority.length, whole.additional.length], [SERVERS, SERVERS])
+  }
 })
 
 t.test('who signs can tell where each set comes from', async (t) => {
