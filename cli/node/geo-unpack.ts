@@ -8,6 +8,8 @@ import { MAX_DATABASE_BYTES } from '../../dns/index.ts'
 const GZIP_MAGIC = [0x1f, 0x8b]
 const TAR_BLOCK_BYTES = 512
 const TAR_MAGIC_OFFSET = 257
+const TAR_TYPE_OFFSET = 156
+const REGULAR_FILE = 0x30
 /** Longer is no archive of one database. */
 const MAX_TAR_ENTRIES = 1000
 
@@ -49,7 +51,7 @@ async function startsWith(path: string, offset: number, expected: readonly numbe
   return bytesRead === expected.length && expected.every((octet, i) => buffer[i] === octet)
 }
 
-/** The bytes of the first entry whose name ends in .mmdb (POSIX.1-1988 ustar). */
+/** The bytes of the first file whose name ends in .mmdb (POSIX.1-1988 ustar). */
 async function findInTar(path: string): Promise<{ start: number; end: number }> {
   await using file = await open(path)
   const { size: total } = await file.stat()
@@ -63,7 +65,9 @@ async function findInTar(path: string): Promise<{ start: number; end: number }> 
     const size = Number.parseInt(digits, 8)
     const start = offset + TAR_BLOCK_BYTES
     if (start + size > total) throw new Error('the archive is cut short')
-    if (name.endsWith('.mmdb') && size > 0) return { start, end: start + size }
+    // Headers of POSIX.1-2001 and what macOS adds are entries of their own, named like the file that they are about.
+    const isFile = [0, REGULAR_FILE].includes(buffer[TAR_TYPE_OFFSET] as number) && !/(^|\/)\._[^/]*$/.test(name)
+    if (isFile && name.endsWith('.mmdb') && size > 0) return { start, end: start + size }
     offset = start + Math.ceil(size / TAR_BLOCK_BYTES) * TAR_BLOCK_BYTES
   }
   throw new Error('no .mmdb file is in the archive')

@@ -66,9 +66,10 @@ class Scene implements AsyncDisposable {
 const database = (country: string): Buffer => writeMmdb({ '1.0.0.0/8': { country_code: country } })
 
 /** One file of an archive, as `tar` writes it (ustar). */
-function tarEntry(name: string, content: Uint8Array): Buffer {
+function tarEntry(name: string, content: Uint8Array, type = '0'): Buffer {
   const header = Buffer.alloc(512)
   header.write(name, 0)
+  header.write(type, 156)
   header.write(`${content.length.toString(8).padStart(11, '0')}\0`, 124)
   header.write('ustar\x0000', 257)
   return Buffer.concat([header, content, Buffer.alloc((512 - (content.length % 512)) % 512)])
@@ -103,6 +104,14 @@ for (const [name, pack] of Object.entries({
   gzip: (bytes: Buffer) => gzipSync(bytes),
   tar: archive,
   'gzipped tar': (bytes: Buffer) => gzipSync(archive(bytes)),
+  'a tar that says more of each file': (bytes: Buffer) =>
+    Buffer.concat([
+      tarEntry('PaxHeaders/GeoLite2-City.mmdb', Buffer.from('30 mtime=1700000000.000000000\n'), 'x'),
+      tarEntry('./._GeoLite2-City.mmdb', Buffer.alloc(163)),
+      tarEntry('/etc/passwd.mmdb', Buffer.alloc(9), '2'),
+      tarEntry('../../GeoLite2-City.mmdb', bytes),
+      Buffer.alloc(1024),
+    ]),
 })) {
   t.test(`takes a database out of what it is packed in: ${name}`, async (t) => {
     await using scene = new Scene(t.testdir())
