@@ -48,6 +48,8 @@ function formatStep(step: ExplainedStep, report: ExplainReport, nowMs: number, s
       return formatLookUp(step, report, nowMs, style)
     case 'choice':
       return formatChoice(step, report, style)
+    case 'ipv6-idle':
+      return `No node answers on IPv6 at present, and some do on IPv4: until then ${plainLine(step.name)} is as if it had no AAAA.`
     case 'resolved':
       return formatResolved(step, report, nowMs)
     default:

@@ -27,6 +27,8 @@ export type Step =
       readonly type: number
       readonly found: Lookup
     }
+  /** The nodes' IPv6 addresses are left out while none of them answers. */
+  | { readonly kind: 'ipv6-idle'; readonly name: NameKey }
   | { readonly kind: 'choice'; readonly name: NameKey; readonly type: number; readonly choice: Choice }
   /** What an ALIAS's target resolved to; undefined when it never did. */
   | {
@@ -150,7 +152,10 @@ export function makeSet(resolving: Resolving, set: ZoneSet, name: NameKey): Made
     case 'fixed':
       return { kind: 'records', rrset: renameRrset(set.rrset, name) }
     case 'nodes': {
-      if (set.family === 'ipv6' && resolving.steering.isIpv6Idle && hasIpv4(resolving.table, set)) return NOTHING
+      if (set.family === 'ipv6' && resolving.steering.isIpv6Idle && hasIpv4(resolving.table, set)) {
+        resolving.trace?.({ kind: 'ipv6-idle', name })
+        return NOTHING
+      }
       const choice = resolving.steering.choose(set.family, resolving.client.locate())
       resolving.trace?.({ kind: 'choice', name, type: set.type, choice })
       const rrset = buildChosen(set, name, resolving.steering, choice)

@@ -71,6 +71,8 @@ function describeStep(step: Step, located: Located | undefined): ExplainedStep {
       return describeLookUp(step)
     case 'choice':
       return describeChoice(step, located)
+    case 'ipv6-idle':
+      return { step: 'ipv6-idle', name: showName(step.name) }
     case 'resolved': {
       const { target, found } = step
       const { ipv4, ipv6, ttl } = found ?? { ipv4: [], ipv6: [], ttl: 0 }

@@ -31,6 +31,7 @@ export type ExplainedStep =
   /** `nearest`: a zone of ours with the most labels in common, where one has any. */
   | { readonly step: 'no-zone'; readonly nearest: string | null }
   | LookUpStep
+  | Ipv6IdleStep
   | ChoiceStep
   | ResolvedStep
 
@@ -76,6 +77,12 @@ export interface Written {
   readonly at: string
   /** The project whose sync wrote it. */
   readonly via: string | null
+}
+
+/** The name has the nodes' IPv6 addresses, and they are left out while none of them answers and IPv4 does. */
+interface Ipv6IdleStep {
+  readonly step: 'ipv6-idle'
+  readonly name: string
 }
 
 /** How the nodes in an answer were chosen. */
