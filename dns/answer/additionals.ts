@@ -10,12 +10,19 @@ const MAX_TARGETS = 32
 /** Of servers in a referral, likewise; a set of more does not fit into a datagram, so that TC is set all the same. */
 const MAX_SERVERS = 128
 
+const NONE: readonly never[] = []
+
+/** Types whose data name hosts whose addresses are asked for next: those of `targetOf`. */
+const NAMING_TYPES: ReadonlySet<number> = new Set(
+  (['NS', 'MX', 'SRV', 'SVCB', 'HTTPS'] as const).map((type) => TYPE_CODES[type]),
+)
+
 const ADDRESS_TYPES = [TYPE_CODES.A, TYPE_CODES.AAAA] as const
 
 /** Addresses of the hosts that the last set of the answer names, where they are ours to tell (RFC 1034 section 3.7). */
 export function listAdditionals(resolving: Resolving, answers: readonly Rrset[]): readonly Rrset[] {
   const last = answers.at(-1)
-  if (last === undefined) return []
+  if (last === undefined || !NAMING_TYPES.has(last.type)) return NONE
   return listTargets(last, MAX_TARGETS).flatMap((target) =>
     ADDRESS_TYPES.flatMap((type) => findOwn(resolving, target, type) ?? []),
   )

@@ -28,14 +28,31 @@ export function answer(query: Query, context: AnswerContext, trace?: (step: Step
   if (zone === undefined) return buildResponse({ ...query, rcode: 'REFUSED' })
   const client = new Client(locator, asker, edns?.clientSubnet)
   const resolving = { table, steering, aliases, client, trace }
-  const { referral, ...found } = resolve(resolving, zone, question.name, question.type)
+  const found = resolve(resolving, zone, question.name, question.type)
   const quiet = { ...resolving, trace: undefined }
+  const { referral } = found
   const additional =
     referral === undefined
-      ? { glue: [], additionals: listAdditionals(quiet, found.answers) }
+      ? { glue: NONE, additionals: listAdditionals(quiet, found.answers) }
       : listGlue(quiet, referral.zone, referral.cut)
-  return buildResponse({ ...query, ...found, ...additional, scopePrefix: client.found?.scopePrefix ?? 0 })
+  return buildResponse({
+    id: query.id,
+    opcode: query.opcode,
+    recursionDesired: query.recursionDesired,
+    question,
+    edns,
+    rcode: found.rcode,
+    authoritative: found.authoritative,
+    answers: found.answers,
+    authorities: found.authorities,
+    provenance: found.provenance,
+    glue: additional.glue,
+    additionals: additional.additionals,
+    scopePrefix: client.found?.scopePrefix ?? 0,
+  })
 }
+
+const NONE: readonly never[] = []
 
 function findRefusal({ question, edns }: Query): Rcode | undefined {
   if (edns !== undefined && edns.version > 0) return 'BADVERS'

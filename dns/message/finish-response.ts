@@ -132,9 +132,16 @@ function writeOpt(bytes: Buffer, offset: number, rcode: number, dnssecOk: boolea
   bytes.set(options, offset + OPT_OCTETS)
 }
 
-const putAll = (writer: Writer, rrsets: readonly Rrset[]): boolean => rrsets.every((rrset) => writer.putRrset(rrset))
+function putAll(writer: Writer, rrsets: readonly Rrset[]): boolean {
+  for (const rrset of rrsets) if (!writer.putRrset(rrset)) return false
+  return true
+}
 
-const countRecords = (rrsets: readonly Rrset[]): number => rrsets.reduce((sum, rrset) => sum + rrset.records.length, 0)
+function countRecords(rrsets: readonly Rrset[]): number {
+  let count = 0
+  for (const rrset of rrsets) count += rrset.records.length
+  return count
+}
 
 /** As if nothing but repeated owner names were compressed. */
 function largestSize(response: Response): number {
@@ -152,7 +159,7 @@ class Writer {
   readonly #bytes: Buffer
   readonly #limit: number
   /** Where names of records stand, and those of the question that were looked for. */
-  readonly #names = new Map<NameKey, number>()
+  #names: Map<NameKey, number> | undefined
   #question: NameKey = ''
   #position = HEADER_OCTETS
 
@@ -190,7 +197,7 @@ class Writer {
 
   rewind(position: number): void {
     this.#position = position
-    for (const [name, offset] of this.#names) if (offset >= position) this.#names.delete(name)
+    for (const [name, offset] of this.#names ?? []) if (offset >= position) this.#names?.delete(name)
   }
 
   /** The bytes so far, with `more` octets after them that the caller fills. */
@@ -211,7 +218,7 @@ class Writer {
       const length = parent === undefined || parent === '' ? rest.length : rest.length - parent.length - 1
       const start = this.#position
       if (!this.#putLabel(rest.slice(0, length))) return false
-      if (start <= MAX_POINTER) this.#names.set(rest, start)
+      if (start <= MAX_POINTER) this.#note(rest, start)
       rest = parent
     }
     if (this.#position + 1 > this.#limit) return false
@@ -222,14 +229,20 @@ class Writer {
   /** Of a name other than the root. */
   #findOffset(name: NameKey): number | undefined {
     if (name === this.#question) return HEADER_OCTETS
-    const known = this.#names.get(name)
+    const known = this.#names?.get(name)
     const before = this.#question.length - name.length
     if (known !== undefined || before <= 0 || this.#question[before - 1] !== '.' || !this.#question.endsWith(name))
       return known
     let offset = HEADER_OCTETS
     for (let at = 0; at < before; at = this.#question.indexOf('.', at) + 1) offset += 1 + (this.#bytes[offset] ?? 0)
-    this.#names.set(name, offset)
+    this.#note(name, offset)
     return offset
+  }
+
+  /** Most responses name nothing but what was asked for. */
+  #note(name: NameKey, offset: number): void {
+    this.#names ??= new Map()
+    this.#names.set(name, offset)
   }
 
   #putLabel(label: string): boolean {

@@ -139,7 +139,9 @@ export class NameService {
 
   /** Throws only by a mistake of ours. */
   reply(message: Uint8Array, asker: Asker): Reply {
-    return respond(message, { ...this.#tables(), asker }, this.#identity)
+    const { table } = this.#projection
+    const context = { table, steering: this.#steering, aliases: this.#aliases, locator: this.#locator, asker }
+    return respond(message, context, this.#identity)
   }
 
   /** Why a question is answered as it is, by the same tables and the same code. */

@@ -1,6 +1,7 @@
 import { type AnswerContext, answer } from '../answer/index.ts'
 import { cutResponse, finishResponse, type Response, readQuery } from '../message/index.ts'
 import { ANY, type Rcode } from '../wire/index.ts'
+import type { ZoneTable } from '../zone/index.ts'
 import { accountOf } from './account.ts'
 import { anonymous, findChaosResponse, type Identity } from './identity.ts'
 
@@ -20,7 +21,7 @@ export interface ReplyBytes {
   readonly rcode: Rcode
 }
 
-/** How to limit what is sent to an address that may be forged. */
+/** How to limit what is sent to an address that may be forged; worked out when it is read. */
 export interface Unproven {
   /** Equal for equal answers. */
   readonly account: string
@@ -28,7 +29,7 @@ export interface Unproven {
    * What tells an honest asker how to get its answer all the same, and is of no use to others: BADCOOKIE with a cookie to
    * who knows cookies (RFC 7873 sections 5.2.3 and 5.2.4), else TC.
    */
-  readonly cut: () => ReplyBytes
+  cut(): ReplyBytes
 }
 
 /** An answer to ANY that is longer is cut for an asker that is not proven: RFC 8482 would have it of no use for attacks. */
@@ -59,11 +60,28 @@ function send(found: Response, { asker, table }: AnswerContext, identity: Identi
   if (asker.transport !== 'udp' || cookie?.standing === 'valid') return reply
   const isAny = response.question?.type === ANY
   const bytes = isAny && reply.bytes.length > MAX_ANY_OCTETS ? cutResponse(response) : reply.bytes
-  const cut = (): ReplyBytes => {
+  return { kind: 'send', bytes, rcode, malformed, unproven: new UnprovenResponse(response, table) }
+}
+
+class UnprovenResponse implements Unproven {
+  readonly #response: Response
+  readonly #table: ZoneTable
+
+  constructor(response: Response, table: ZoneTable) {
+    this.#response = response
+    this.#table = table
+  }
+
+  get account(): string {
+    return accountOf(this.#response, this.#table)
+  }
+
+  cut(): ReplyBytes {
+    const { rcode, cookie } = this.#response
     if (cookie === undefined || rcode === 'FORMERR' || rcode === 'NOTIMP')
-      return { bytes: cutResponse(response), rcode }
+      return { bytes: cutResponse(this.#response), rcode }
     const refused = {
-      ...response,
+      ...this.#response,
       rcode: 'BADCOOKIE',
       answers: [],
       authorities: [],
@@ -72,5 +90,4 @@ function send(found: Response, { asker, table }: AnswerContext, identity: Identi
     } as const
     return { bytes: finishResponse({ ...refused, authoritative: false, nsid: undefined }, 'udp'), rcode: 'BADCOOKIE' }
   }
-  return { ...reply, bytes, unproven: { account: accountOf(response, table), cut } }
 }

@@ -25,6 +25,9 @@ const SPELLED: readonly string[] = Array.from({ length: 256 }, (_, octet) => {
   return /[A-Za-z0-9_*-]/.test(character) ? character.toLowerCase() : `\\${String(octet).padStart(3, '0')}`
 })
 
+/** Octets that stand in keys as one character, in lower case; 0 for all others. */
+const LOWER = Uint8Array.from(SPELLED, (spelled) => (spelled.length === 1 ? spelled.charCodeAt(0) : 0))
+
 /** An octet of a label as keys spell it. */
 export const spellOctet = (octet: number): string => SPELLED[octet & 0xff] as string
 
@@ -33,19 +36,39 @@ export const spellOctet = (octet: number): string => SPELLED[octet & 0xff] as st
  * end, over 255 octets, or holds a pointer.
  */
 export function findWireName(bytes: Uint8Array, start: number): WireName | undefined {
-  let key = ''
+  let isPlain = true
   let offset = start
   for (;;) {
     const length = bytes[offset]
     if (length === undefined || length > MAX_LABEL_OCTETS) return undefined
-    offset += 1
-    if (offset + length > bytes.length || offset + length - start > MAX_NAME_OCTETS) return undefined
-    if (length === 0) return { key, end: offset }
-    if (key !== '') key += '.'
-    for (let i = offset; i < offset + length; i++) {
-      key += SPELLED[bytes[i] as number]
+    const end = offset + 1 + length
+    if (end > bytes.length || end - start > MAX_NAME_OCTETS) return undefined
+    if (length === 0) return { key: isPlain ? takeKey(offset - start) : spellKey(bytes, start), end }
+    // Where the length stands, the key has its dots; the first of them is left out.
+    scratch[offset - start] = DOT
+    for (let i = offset + 1; i < end; i++) {
+      const octet = LOWER[bytes[i] as number] as number
+      if (octet === 0) isPlain = false
+      scratch[i - start] = octet
     }
-    offset += length
+    offset = end
+  }
+}
+
+/** The name is being read here: a string of one piece is made at once, which look-ups need and pieces would be slower to be. */
+const scratch = Buffer.alloc(MAX_NAME_OCTETS)
+
+const takeKey = (end: number): NameKey => (end === 0 ? '' : scratch.toString('latin1', 1, end))
+
+/** Octet by octet: for names that hold what no host name does. */
+function spellKey(bytes: Uint8Array, start: number): NameKey {
+  let key = ''
+  for (let offset = start; ; ) {
+    const length = bytes[offset] as number
+    if (length === 0) return key
+    if (key !== '') key += '.'
+    for (let i = offset + 1; i <= offset + length; i++) key += SPELLED[bytes[i] as number]
+    offset += 1 + length
   }
 }
 
