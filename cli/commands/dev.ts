@@ -5,7 +5,7 @@ import { ClusterClient } from '../client/cluster-client.ts'
 import { ClusterSyncTarget } from '../client/cluster-sync-target.ts'
 import { type DevEvent, formatEvent, MAX_NODES, type Publish, runDev } from '../dev/index.ts'
 import { MakiCommand } from '../program/base.ts'
-import { runSync } from '../project/index.ts'
+import { runSync, type SyncPlan } from '../project/index.ts'
 
 export default class Dev extends MakiCommand<never> {
   static override summary = 'Run a cluster on this computer, and publish the project to it whenever a file changes.'
@@ -71,6 +71,7 @@ export default class Dev extends MakiCommand<never> {
       cacheFile: join(profile.dataFolder, 'hashes.cache'),
       report: (event) => {
         if (event.event === 'warned') warn(event.message)
+        if (event.event === 'planned') for (const note of listNotes(event.plan)) warn(note)
       },
       // What is edited by hand while it runs is wanted, also an older commit.
       options: { force: true },
@@ -89,3 +90,9 @@ export default class Dev extends MakiCommand<never> {
     if (text !== '') stdout.write(`${text}\n`)
   }
 }
+
+/** What nobody else says while nobody types `maki sync`: records that are not answered, say. */
+const listNotes = ({ domains }: SyncPlan): string[] =>
+  domains
+    .filter(({ held }) => held === undefined)
+    .flatMap(({ lines }) => lines.flatMap(({ kind, text }) => (kind === 'note' ? [text] : [])))

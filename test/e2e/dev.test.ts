@@ -106,8 +106,16 @@ t.test('faults of the project are told and survived; a second maki dev is told w
   t.match(await dev.waitForLine(says('sync-failed')), /not an address/)
   t.match(await get(nodes[2]?.http ?? '', '/'), { status: 200 }, 'what was published before is served')
   const from = dev.lines.length
-  writeFileSync(file, sound)
+  const hidden = [
+    'type = "NS"\nname = "lab"\nvalue = "ns1.example.net"',
+    'type = "A"\nname = "x.lab"\nvalue = "192.0.2.1"',
+  ]
+  writeFileSync(file, `${sound}\n${hidden.map((record) => `[[domain.records]]\n${record}\n`).join('\n')}`)
+  t.match(await dev.waitForLine(says('warned'), from), /x\.lab\.maki\.localhost/, 'what will not be answered is said')
   await dev.waitForLine(says('synced'), from)
+  const then = dev.lines.length
+  writeFileSync(file, sound)
+  await dev.waitForLine(says('synced'), then)
 
   await using second = startDev()
   t.match(await second.ended, { code: 4 })
