@@ -50,6 +50,8 @@ interface Word {
 
 /** Words grow old and holds end without an event. */
 const LOOK_MS = 1_000
+/** Words that come closer together are heard at once: whoever has the key of a member may speak a thousand times a second. */
+const GATHER_MS = 10
 
 /**
  * Watches the public addresses of the other nodes and the own web server, hears what those see, and tells DNS what to make of it: the shell around
@@ -68,9 +70,11 @@ export class NodeHealth implements AsyncDisposable {
   #verdicts: readonly AddressVerdict[] = []
   #standings: NodeStandings | undefined
   #behind: ReadonlySet<MemberKey> = new Set()
+  readonly #heard = new Set<MemberKey>()
   #said = 'undefined'
   #saying: SaidObservations | undefined
   #cancel: Cancel = () => {}
+  #cancelSoon: Cancel | undefined
 
   constructor(options: NodeHealthOptions) {
     this.#options = options
@@ -96,7 +100,7 @@ export class NodeHealth implements AsyncDisposable {
       replica.events.on('change', ({ delta }) => {
         if (delta.entries.some(([key]) => key.startsWith('node'))) this.#setNodes()
       }),
-      gossip.events.on('awareness', () => this.#look()),
+      gossip.events.on('awareness', () => this.#lookSoon()),
     )
     this.#setNodes()
     this.#wake()
@@ -118,13 +122,22 @@ export class NodeHealth implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#cancel()
+    this.#cancelSoon?.()
     for (const unsubscribe of this.#unsubscribe) unsubscribe()
     await this.#prober[Symbol.asyncDispose]()
   }
 
   #wake(): void {
+    this.#watchLag()
     this.#look()
     this.#cancel = this.#options.runtime.after(LOOK_MS, () => this.#wake())
+  }
+
+  #lookSoon(): void {
+    this.#cancelSoon ??= this.#options.runtime.after(GATHER_MS, () => {
+      this.#cancelSoon = undefined
+      this.#look()
+    })
   }
 
   #setNodes(): void {
@@ -133,6 +146,7 @@ export class NodeHealth implements AsyncDisposable {
     this.#monitor.setNodes(this.#nodes)
     const keys = new Set(this.#nodes.map(({ key }) => key))
     for (const key of this.#words.keys()) if (!keys.has(key)) this.#words.delete(key)
+    for (const key of this.#heard) if (!keys.has(key)) this.#heard.delete(key)
     this.#look()
   }
 
@@ -162,7 +176,7 @@ export class NodeHealth implements AsyncDisposable {
   /** Takes in what is known at this moment, and tells what follows from it where it is new. */
   #look(): void {
     const nowMs = this.#options.runtime.monotonic()
-    this.#hear(nowMs)
+    this.#hear()
     this.#prober.setTargets(this.#monitor.targets())
     const before = new Map(this.#verdicts.map((verdict) => [idOf(verdict), verdict]))
     this.#verdicts = this.#monitor.verdicts(nowMs)
@@ -182,34 +196,40 @@ export class NodeHealth implements AsyncDisposable {
     if (isNew || saysNew || turned.length > 0) this.#options.changed()
   }
 
-  #hear(nowMs: number): void {
-    const { gossip, replica, self } = this.#options
-    this.#lag.note(
-      replica.heads().map(({ id }) => id),
-      nowMs,
-    )
+  #hear(): void {
+    const { gossip, self } = this.#options
     const heard = new Map(gossip.awareness.entries().map((entry) => [entry.key, entry]))
-    const behind = new Set<MemberKey>()
     for (const { key } of this.#nodes) {
       if (key === self) continue
       const entry = heard.get(key)
       const isHeard = entry?.up === true
       this.#monitor.hear(key, entry?.data.observations, isHeard)
-      const word = this.#read(key, entry?.data)
-      // One that went silent has caught up with nothing that we heard of.
-      const lags = isHeard ? this.#lag.isBehind(word?.heads ?? [], nowMs) : this.#behind.has(key)
-      if (lags) behind.add(key)
+      if (isHeard) this.#heard.add(key)
+      else this.#heard.delete(key)
+      this.#read(key, entry?.data)
     }
-    this.#setBehind(behind)
+  }
+
+  /** Compares heads with each other, which may be much: once a second, and no more when words come faster. */
+  #watchLag(): void {
+    const { replica, runtime, self } = this.#options
+    const nowMs = runtime.monotonic()
+    this.#lag.note(
+      replica.heads().map(({ id }) => id),
+      nowMs,
+    )
+    // One that went silent has caught up with nothing that we heard of.
+    const lags = ({ key }: NodeView): boolean =>
+      this.#heard.has(key) ? this.#lag.isBehind(this.#words.get(key)?.heads ?? [], nowMs) : this.#behind.has(key)
+    this.#setBehind(new Set(this.#nodes.flatMap((node) => (node.key !== self && lags(node) ? [node.key] : []))))
   }
 
   /** Each word is read once, however often it is looked at. */
-  #read(key: MemberKey, data: AwarenessView['data'] | undefined): Word | undefined {
+  #read(key: MemberKey, data: AwarenessView['data'] | undefined): void {
     const known = this.#words.get(key)
-    if (data === undefined || known?.data === data) return known
+    if (data === undefined || known?.data === data) return
     const word = { data, heads: readSaid(data).heads, serves: readServes(data) ?? known?.serves }
     this.#words.set(key, word)
-    return word
   }
 
   #setBehind(behind: ReadonlySet<MemberKey>): void {

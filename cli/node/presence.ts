@@ -57,24 +57,23 @@ export class Presence implements Disposable {
   readonly #options: PresenceOptions
   readonly #unsubscribe: (() => void)[]
   #cancel: Cancel | undefined
+  #isNews = false
+  #said = ''
 
   constructor(options: PresenceOptions) {
     this.#options = options
     const { replica, gossip } = options
     this.#unsubscribe = [
       replica.events.on('change', () => this.refresh()),
-      gossip.events.on('awareness', () => this.events.emit('change', this.nodes())),
+      gossip.events.on('awareness', () => this.#tellSoon()),
     ]
     this.#say()
   }
 
   /** To be called when something changed that others should know. */
   refresh(): void {
-    this.#cancel ??= this.#options.runtime.after(GATHER_MS, () => {
-      this.#cancel = undefined
-      this.#say()
-      this.events.emit('change', this.nodes())
-    })
+    this.#isNews = true
+    this.#tellSoon()
   }
 
   /** Every node of the cluster, by name. */
@@ -97,6 +96,14 @@ export class Presence implements Disposable {
     })
   }
 
+  #tellSoon(): void {
+    this.#cancel ??= this.#options.runtime.after(GATHER_MS, () => {
+      this.#cancel = undefined
+      if (this.#isNews) this.#say()
+      this.events.emit('change', this.nodes())
+    })
+  }
+
   [Symbol.dispose](): void {
     this.#cancel?.()
     for (const unsubscribe of this.#unsubscribe) unsubscribe()
@@ -105,12 +112,18 @@ export class Presence implements Disposable {
   #say(): void {
     const { gossip, health, lacks, serves } = this.#options
     const observations = health?.observations
-    gossip.awareness.set({
+    this.#isNews = false
+    const data = {
       ...this.#describe(),
       lacks: [...(lacks?.() ?? [])],
       ...(serves === undefined ? {} : { serves: dropUndefined(serves) }),
       ...(observations === undefined ? {} : { observations }),
-    })
+    }
+    // What repeats is the heartbeat's: who makes verdicts change must not make every node speak each time.
+    const said = JSON.stringify(data)
+    if (said === this.#said) return
+    this.#said = said
+    gossip.awareness.set(data)
   }
 
   #describe(): Said {

@@ -51,10 +51,18 @@ export const NOTHING_SAID: Said = {
   host: null,
 }
 
-/** What a node said, as far as it is understood; never throws. */
+/** By what was read: one word is looked at whenever any node says something. */
+const known = new WeakMap<object, Said>()
+
+/** What a node said, as far as it is understood; never throws. The same for the same object, which nobody changes. */
 export function readSaid(data: unknown): Said {
-  const said = v.safeParse(saidSchema, data)
-  return said.success ? said.output : NOTHING_SAID
+  if (typeof data !== 'object' || data === null) return NOTHING_SAID
+  const before = known.get(data)
+  if (before !== undefined) return before
+  const parsed = v.safeParse(saidSchema, data)
+  const said = parsed.success ? parsed.output : NOTHING_SAID
+  known.set(data, said)
+  return said
 }
 
 const servesSchema = v.object({ dns: unset(port), http: unset(port), https: unset(port) })

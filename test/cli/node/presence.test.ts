@@ -55,6 +55,22 @@ t.test('however many heads there are, a node can say who it is', async (t) => {
   new Presence(options)[Symbol.dispose]()
 })
 
+t.test('who speaks without end makes nobody else speak, and is told of at once', async (t) => {
+  const { runtime, said, options } = await open(t)
+  using presence = new Presence(options)
+  let told = 0
+  presence.events.on('change', () => told++)
+  for (let i = 0; i < 1000; i++) options.gossip.events.emit('awareness', { key: options.self, up: true })
+  runtime.advance(1000)
+  t.equal(told, 1)
+  for (let i = 0; i < 10; i++) {
+    presence.refresh()
+    runtime.advance(1000)
+  }
+  t.equal(told, 11)
+  t.equal(said.length, 1, 'what it says is as it was')
+})
+
 t.test('of many domains, with the longest names, it says the latest switches', async (t) => {
   const { said, options } = await open(t)
   const names: string[] = []
