@@ -15,7 +15,7 @@ import { findExpected, formatDifference, isAsExpected, parseTranscript, type Ste
 t.setTimeout(0)
 const DOCUMENT = 'docs/getting-started.md'
 /** These only ask. What one node acknowledged reaches the others a moment later, so they are asked until it has. */
-const QUESTION = /^(curl|dig|npx maki status)\b/
+const QUESTION = /^(curl|dig|npx maki (status|health|dns explain))\b/
 /** More than any answer has ever needed; the difference is then shown. */
 const QUESTIONS = 100
 
