@@ -105,13 +105,16 @@ export {
   Steering,
 } from './steering/index.ts'
 export {
+  CLASS_IN,
   EXPLICIT_TYPES,
   type ExplicitType,
+  encodeWireName,
   formatType,
   isExplicitType,
   RCODES,
   type Rcode,
   type RecordType,
+  spellOctet,
   TYPE_CODES,
   typeCode,
 } from './wire/index.ts'

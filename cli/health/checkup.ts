@@ -1,4 +1,11 @@
-import { listNodes, type NodeView, type ProbeTarget, type Runtime, type State } from '../../core/index.ts'
+import {
+  listNodes,
+  listProbeTargets,
+  type NodeView,
+  type ProbeTarget,
+  type Runtime,
+  type State,
+} from '../../core/index.ts'
 import type { NodeStatus } from '../../edge/index.ts'
 import { askOverTcp } from './ask-dns.ts'
 import { compareAnswer, type ExpectedAnswer, listExpected, nameQuestion } from './expected-answers.ts'
@@ -86,25 +93,15 @@ async function checkNode(
   expected: readonly ExpectedAnswer[],
   options: CheckupOptions,
 ): Promise<NodeCheckup> {
-  const seen = await Promise.all(listTargets(node).map((target) => seeService(target, status, options)))
+  const seen = await Promise.all(listProbeTargets(node).map((target) => seeService(target, status, options)))
   const server = seen.find(({ service, outcome }) => service === 'dns' && outcome === 'up')
   const records = server === undefined ? null : await checkRecords(server.address, status, expected, options)
   const { name, key, drained, nameserver } = node
   return { name, key, drained, nameserver, seen, records, status: status ?? null }
 }
 
-type Target = Pick<ProbeTarget, 'service' | 'family' | 'address'>
-
-function listTargets({ ipv4, ipv6, nameserver }: NodeView): readonly Target[] {
-  const services = nameserver ? (['web', 'dns'] as const) : (['web'] as const)
-  return services.flatMap((service) => [
-    ...(ipv4 === null ? [] : [{ service, family: 'ipv4', address: ipv4 } as const]),
-    ...(ipv6 === null ? [] : [{ service, family: 'ipv6', address: ipv6 } as const]),
-  ])
-}
-
 async function seeService(
-  target: Target,
+  target: ProbeTarget,
   status: NodeStatus | undefined,
   { state, version, runtime, signal }: CheckupOptions,
 ): Promise<SeenService> {
@@ -118,7 +115,8 @@ async function seeService(
     runtime,
     signal,
   })
-  return { ...target, outcome: kind, ...report }
+  const { service, family, address } = target
+  return { service, family, address, outcome: kind, ...report }
 }
 
 async function checkRecords(

@@ -1,3 +1,5 @@
+import { CLASS_IN, encodeWireName, spellOctet, TYPE_CODES } from '../../dns/index.ts'
+
 /** One record of a response. */
 export interface ReceivedRecord {
   /** Lower case, without the final dot, with octets that no host name has as `\DDD`. */
@@ -25,20 +27,22 @@ const HEADER_OCTETS = 12
 const RESPONSE = 0x8000
 const AUTHORITATIVE = 0x0400
 const TRUNCATED = 0x0200
-const CLASS_IN = 1
 
-/** Where compressible names stand in RDATA (RFC 3597 section 4): octets before them, and how many follow each other. */
+/** A type that nobody writes here; other servers may send it. */
+const DNAME = 39
+
+/**
+ * Where names stand in RDATA: octets before them, and how many follow each other. Some may be compressed (RFC 3597 section
+ * 4), and the case of none counts.
+ */
 const NAMES_IN: ReadonlyMap<number, { readonly before: number; readonly names: number }> = new Map([
-  [2, { before: 0, names: 1 }],
-  [5, { before: 0, names: 1 }],
-  [6, { before: 0, names: 2 }],
-  [12, { before: 0, names: 1 }],
-  [15, { before: 2, names: 1 }],
-])
-/** Names that no sender may compress, but whose case still counts for nothing. */
-const PLAIN_NAMES_IN: ReadonlyMap<number, { readonly before: number; readonly names: number }> = new Map([
-  [33, { before: 6, names: 1 }],
-  [39, { before: 0, names: 1 }],
+  [TYPE_CODES.NS, { before: 0, names: 1 }],
+  [TYPE_CODES.CNAME, { before: 0, names: 1 }],
+  [TYPE_CODES.SOA, { before: 0, names: 2 }],
+  [TYPE_CODES.PTR, { before: 0, names: 1 }],
+  [TYPE_CODES.MX, { before: 2, names: 1 }],
+  [TYPE_CODES.SRV, { before: 6, names: 1 }],
+  [DNAME, { before: 0, names: 1 }],
 ])
 
 /** A query for one name and type, without EDNS. `name` is a key as in zones: `\DDD` for octets that no host name has. */
@@ -49,7 +53,7 @@ export function encodeQuestion(id: number, name: string, type: number): Uint8Arr
   const end = Buffer.alloc(4)
   end.writeUInt16BE(type, 0)
   end.writeUInt16BE(CLASS_IN, 2)
-  return Buffer.concat([header, encodeName(name), end])
+  return Buffer.concat([header, encodeWireName(name), end])
 }
 
 /**
@@ -104,23 +108,18 @@ function readRecord(bytes: Uint8Array, view: DataView, start: number): { record:
 }
 
 function readData(bytes: Uint8Array, type: number, from: number, end: number): Uint8Array {
-  const shape = NAMES_IN.get(type) ?? PLAIN_NAMES_IN.get(type)
+  const shape = NAMES_IN.get(type)
   if (shape === undefined) return bytes.slice(from, end)
   const parts: Uint8Array[] = [bytes.subarray(from, from + shape.before)]
   let offset = from + shape.before
   for (let i = 0; i < shape.names; i++) {
     const name = readName(bytes, offset)
-    parts.push(encodeName(name.key))
+    parts.push(encodeWireName(name.key))
     offset = name.end
   }
   if (offset > end) throw new RangeError('a name ends behind its data')
   parts.push(bytes.subarray(offset, end))
   return new Uint8Array(Buffer.concat(parts))
-}
-
-/** RDATA as `readAnswer` gives it, of data that holds no compressed names. */
-export function normalizeData(type: number, data: Uint8Array): Uint8Array {
-  return readData(data, type, 0, data.length)
 }
 
 /** Pointers lead backwards only, so that every name ends. Throws RangeError. */
@@ -143,7 +142,7 @@ function readName(bytes: Uint8Array, start: number): { key: string; end: number 
     else {
       octets += length + 1
       if (octets > 255 || offset + 1 + length > bytes.length) throw new RangeError('a name is too long')
-      labels.push(Array.from(bytes.subarray(offset + 1, offset + 1 + length), formatOctet).join(''))
+      labels.push(Array.from(bytes.subarray(offset + 1, offset + 1 + length), spellOctet).join(''))
       offset += 1 + length
     }
   }
@@ -153,18 +152,4 @@ function octetAt(bytes: Uint8Array, offset: number): number {
   const octet = bytes[offset]
   if (octet === undefined) throw new RangeError('the message ends in a name')
   return octet
-}
-
-function formatOctet(octet: number): string {
-  const character = String.fromCharCode(octet).toLowerCase()
-  return /^[a-z0-9_*-]$/.test(character) ? character : `\\${String(octet).padStart(3, '0')}`
-}
-
-function encodeName(key: string): Uint8Array {
-  if (key === '') return Uint8Array.of(0)
-  const labels = key.split('.').map((label) => {
-    const octets = label.replace(/\\(\d{3})/g, (_all, octet: string) => String.fromCharCode(Number(octet)))
-    return Buffer.concat([Uint8Array.of(octets.length), Buffer.from(octets, 'latin1')])
-  })
-  return Buffer.concat([...labels, Uint8Array.of(0)])
 }

@@ -1,6 +1,6 @@
 import { type Hostname, listNodes, type NodeView, type State } from '../../core/index.ts'
-import { buildZone, formatType, TYPE_CODES, type Zone } from '../../dns/index.ts'
-import { normalizeData, type ReceivedRecord, type ReceivedResponse } from './dns-message.ts'
+import { buildZone, encodeRdata, findAddress, formatType, RCODES, TYPE_CODES, type Zone } from '../../dns/index.ts'
+import type { ReceivedRecord, ReceivedResponse } from './dns-message.ts'
 
 /** What every name server should answer to one question, as far as that can be known without asking. */
 export interface ExpectedAnswer {
@@ -23,10 +23,6 @@ export interface ExpectedAnswers {
 }
 
 type ZoneSet = ReturnType<Zone['listSets']>[number]
-
-/** Before the data in a record of an RRset: type, class, TTL and length. */
-const RECORD_HEAD_OCTETS = 10
-const NOERROR = 0
 
 /** What the zones of a state hold, up to `limit` sets of records; the first zones by name. */
 export function listExpected(state: State, limit: number): ExpectedAnswers {
@@ -63,16 +59,14 @@ function expect(
   if (isCut && type !== TYPE_CODES.NS) return undefined
   switch (set.kind) {
     case 'fixed': {
-      const data = new Set(
-        set.rrset.records.map((record) => toHex(normalizeData(type, record.subarray(RECORD_HEAD_OCTETS)))),
-      )
+      const data = new Set(set.rrset.rdata.map((rdata) => toHex(encodeRdata(rdata))))
       if (isCut) return { ...at, kind: 'referral', data }
       const isOurs = (zone.findName(name)?.entries ?? []).every(({ value }) => value.type !== 'CAA')
       return { ...at, kind: type === TYPE_CODES.CAA && isOurs ? 'any' : 'exact', data }
     }
     case 'nodes': {
-      const addresses = nodes.flatMap((node) => node[set.family] ?? [])
-      return { ...at, kind: 'some-of', data: new Set(addresses.map((address) => toHex(addressOctets(address)))) }
+      const addresses = nodes.flatMap((node) => findAddress(node[set.family], set.family) ?? [])
+      return { ...at, kind: 'some-of', data: new Set(addresses.map((address) => toHex(encodeRdata(address)))) }
     }
     case 'alias':
       return { ...at, kind: 'any', data: new Set() }
@@ -84,7 +78,8 @@ function expect(
 /** What differs from what was expected, in a few words; undefined when nothing does. */
 export function compareAnswer(expected: ExpectedAnswer, response: ReceivedResponse): string | undefined {
   const { kind, data, name, type } = expected
-  if (response.rcode !== NOERROR) return `it answers ${RCODE_NAMES[response.rcode] ?? `RCODE ${response.rcode}`}`
+  if (response.rcode !== RCODES.NOERROR)
+    return `it answers ${RCODE_NAMES.get(response.rcode) ?? `RCODE ${response.rcode}`}`
   if (kind === 'any') return undefined
   const records = (kind === 'referral' ? response.authorities : response.answers).filter(
     (record) => record.name === name && record.type === type,
@@ -100,13 +95,7 @@ export function compareAnswer(expected: ExpectedAnswer, response: ReceivedRespon
 export const nameQuestion = ({ name, type }: Pick<ExpectedAnswer, 'name' | 'type'>): string =>
   `${name} ${formatType(type)}`
 
-const RCODE_NAMES: Readonly<Record<number, string>> = {
-  1: 'FORMERR',
-  2: 'SERVFAIL',
-  3: 'NXDOMAIN',
-  4: 'NOTIMP',
-  5: 'REFUSED',
-}
+const RCODE_NAMES: ReadonlyMap<number, string> = new Map(Object.entries(RCODES).map(([name, code]) => [code, name]))
 
 function describeDifference(expected: ReadonlySet<string>, received: ReadonlySet<string>): string {
   const missing = expected.difference(received).size
@@ -122,15 +111,3 @@ function describeSoa(expected: ReadonlySet<string>, records: readonly ReceivedRe
 }
 
 const toHex = (data: Uint8Array): string => Buffer.from(data).toString('hex')
-
-function addressOctets(address: string): Uint8Array {
-  if (!address.includes(':')) return Uint8Array.from(address.split('.'), Number)
-  const full = new URL(`http://[${address}]`).hostname.slice(1, -1)
-  const [head = '', tail] = full.split('::')
-  const groups = (text: string): string[] => (text === '' ? [] : text.split(':'))
-  const before = groups(head)
-  const after = tail === undefined ? [] : groups(tail)
-  const zeros = Array.from({ length: tail === undefined ? 0 : 8 - before.length - after.length }, () => '0')
-  const hex = [...before, ...zeros, ...after].map((group) => group.padStart(4, '0')).join('')
-  return Buffer.from(hex, 'hex')
-}

@@ -1,5 +1,6 @@
 import { createSocket } from 'node:dgram'
 import { isIPv6 } from 'node:net'
+import { RCODES, TYPE_CODES } from '../../dns/index.ts'
 import { encodeQuestion, readAnswer } from './dns-message.ts'
 import { codeOf, isLocalFault } from './local-fault.ts'
 import { type ProbeOptions, type ProbeReport, settleOnce } from './probe-report.ts'
@@ -9,8 +10,6 @@ export interface DnsProbeOptions extends ProbeOptions {
   readonly name: string
 }
 
-const SOA = 6
-const SERVFAIL = 2
 /** Asked again this long after the first time, as a part of the time-out: UDP loses, and one datagram proves nothing. */
 const SECOND_ASK = 0.4
 
@@ -21,7 +20,7 @@ const SECOND_ASK = 0.4
  */
 export function probeDns(options: DnsProbeOptions): Promise<ProbeReport> {
   const { host, port, name, timeoutMs, runtime } = options
-  const query = encodeQuestion(Buffer.from(runtime.randomBytes(2)).readUInt16BE(), name, SOA)
+  const query = encodeQuestion(Buffer.from(runtime.randomBytes(2)).readUInt16BE(), name, TYPE_CODES.SOA)
   let strange = 0
   const late = () =>
     strange === 0 ? `no answer within ${timeoutMs / 1000} s` : `${strange} messages that answer nothing, and no answer`
@@ -45,7 +44,7 @@ export function probeDns(options: DnsProbeOptions): Promise<ProbeReport> {
       const answer = readAnswer(bytes, query)
       if (answer === 'another') strange++
       else if (answer === 'malformed') settle({ kind: 'down', reason: 'its answer is no DNS message' })
-      else if (answer.rcode === SERVFAIL) settle({ kind: 'down', reason: 'it answers SERVFAIL' })
+      else if (answer.rcode === RCODES.SERVFAIL) settle({ kind: 'down', reason: 'it answers SERVFAIL' })
       else settle({ kind: 'up' })
     })
     try {

@@ -3,7 +3,14 @@ import type { AddressVerdict, Basis } from './address-verdict.ts'
 import { buildStandings, sameStandings } from './build-standings.ts'
 import { Damper, type HoldTimes, holdTimes } from './damper.ts'
 import { Observer, type Thresholds } from './observer.ts'
-import { type Face, faceOf, listTargets, type ProbeResult, type ProbeTarget, type WatchedNode } from './probe-target.ts'
+import {
+  type Face,
+  faceOf,
+  listProbeTargets,
+  type ProbeResult,
+  type ProbeTarget,
+  type WatchedNode,
+} from './probe-target.ts'
 import {
   buildSaid,
   cleanReason,
@@ -79,7 +86,7 @@ export class HealthMonitor {
     const members = new Set(nodes.map(({ key }) => key))
     if (members.size !== this.#members.size || !members.isSubsetOf(this.#members)) this.#plan = new WatchPlan(members)
     this.#members = members
-    const watched = nodes.flatMap(listTargets).map((target): [string, Watched] => {
+    const watched = nodes.flatMap(listProbeTargets).map((target): [string, Watched] => {
       const id = watchedId(target)
       const fresh = { target, face: faceOf(target), observer: new Observer(this.#thresholds) }
       return [id, this.#watched.get(id) ?? { ...fresh, damper: undefined, reason: undefined }]

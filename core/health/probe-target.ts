@@ -42,7 +42,7 @@ export const faceOf = ({ service, family }: Pick<ProbeTarget, 'service' | 'famil
   `${service === 'web' ? 'w' : 'd'}${family === 'ipv4' ? '4' : '6'}`
 
 /** All that can be asked of a node, in the order of `FACES`. */
-export function listTargets({ key, ipv4, ipv6, nameserver }: WatchedNode): readonly ProbeTarget[] {
+export function listProbeTargets({ key, ipv4, ipv6, nameserver }: WatchedNode): readonly ProbeTarget[] {
   const services: readonly Service[] = nameserver ? ['web', 'dns'] : ['web']
   return services.flatMap((service) => [
     ...(ipv4 === null ? [] : [{ key, family: 'ipv4', service, address: ipv4 } as const]),
