@@ -2,6 +2,7 @@ import type { Log, Runtime } from '../../core/index.ts'
 import { type DatabaseInfo, GeoDatabase } from '../../dns/index.ts'
 import { type DaemonConfig, readPlaceRules } from '../config/index.ts'
 import type { Edge } from './edge-messages.ts'
+import { FilePoll } from './file-poll.ts'
 import { listDatabases, mirroredDatabase } from './geo-databases.ts'
 import { GeoMirror } from './geo-mirror.ts'
 
@@ -13,7 +14,10 @@ export interface NodePlacesOptions {
   readonly log: Log
 }
 
-/** Control's part in where clients are: it checks the files, keeps the mirrored one new, and tells the workers. */
+/**
+ * Control's part in where clients are: it checks the files, keeps the mirrored one new, sees when the owner replaces
+ * another, and tells the workers.
+ */
 export class NodePlaces implements AsyncDisposable {
   readonly #options: NodePlacesOptions
   readonly #owned = new AsyncDisposableStack()
@@ -30,17 +34,24 @@ export class NodePlaces implements AsyncDisposable {
   static async start(options: NodePlacesOptions): Promise<NodePlaces> {
     const places = new NodePlaces(options)
     const { config, edge, runtime, log } = options
-    const { geo_override, geo_mirror, geo_refresh_days } = config.dns
+    const { geolite_path, geo_override, geo_mirror, geo_refresh_days } = config.dns
     if (geo_override !== undefined) await readPlaceRules(geo_override)
     await places.#look()
-    if (geo_mirror === undefined) return places
-    const onFetched = (): void => {
+    const reload = (): void => {
       edge.reloadPlaces()
       void places.#look()
     }
+    const files = [geolite_path, geo_override].filter((file) => file !== undefined)
     const file = mirroredDatabase(config.node.data_dir)
-    const mirror = { url: geo_mirror, refreshDays: geo_refresh_days, file, runtime, log, onFetched }
-    places.#owned.use(await GeoMirror.start(mirror))
+    try {
+      if (files.length > 0) places.#owned.use(await FilePoll.start({ files, runtime, onChange: reload }))
+      if (geo_mirror === undefined) return places
+      const mirror = { url: geo_mirror, refreshDays: geo_refresh_days, file, runtime, log, onFetched: reload }
+      places.#owned.use(await GeoMirror.start(mirror))
+    } catch (error) {
+      await places[Symbol.asyncDispose]()
+      throw error
+    }
     return places
   }
 
@@ -69,6 +80,8 @@ export class NodePlaces implements AsyncDisposable {
       } catch (error) {
         // A mirrored one is not there before the first time.
         if (file === config.dns.geolite_path) log.error('geo.database-failed', { file, error })
+        // The workers go on with what they have read of it, too.
+        if (this.#database?.file === file) return
       }
     }
     log.error('geo.no-database', { hint: 'clients are spread over all nodes, wherever they are' })

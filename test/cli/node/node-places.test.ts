@@ -6,7 +6,9 @@ import { parseToml } from '../../../cli/config/toml.ts'
 import { listDatabases, mirroredDatabase } from '../../../cli/node/geo-databases.ts'
 import { NodePlaces } from '../../../cli/node/node-places.ts'
 import { FakeRuntime, recordLog } from '../../replication/fake-runtime.ts'
+import { eventually } from '../../support/eventually.ts'
 import { writeMmdb } from '../../support/mmdb.ts'
+import { ManualTimer } from './manual-timer.ts'
 
 const folder = t.testdir()
 
@@ -15,11 +17,11 @@ const configOf = (dns: string) =>
     parseToml(`[node]\nname = "a"\ndata_dir = ${JSON.stringify(folder)}\n[dns]\n${dns}`, 'makiatto.toml'),
   )
 
-async function start(dns: string) {
+async function start(dns: string, runtime = new FakeRuntime(1)) {
   const log = recordLog()
   let reloads = 0
   const edge = { reloadPlaces: () => void reloads++ }
-  const places = await NodePlaces.start({ config: configOf(dns), edge, runtime: new FakeRuntime(1), log })
+  const places = await NodePlaces.start({ config: configOf(dns), edge, runtime, log })
   return { places, log, reloads: () => reloads }
 }
 
@@ -58,6 +60,27 @@ t.test('the named database comes first, then the mirrored, then the one that com
   t.strictSame(await typeFor(both), ['Mirrored', 1], 'one that is not there is told of')
   writeFileSync(named, database('Named'))
   t.strictSame(await typeFor(both), ['Named', 0])
+})
+
+t.test('a file that its owner replaces is taken, one with faults is not', async (t) => {
+  const file = join(t.testdir(), 'named.mmdb')
+  writeFileSync(file, database('Old'))
+  const timer = new ManualTimer()
+  const runtime = Object.assign(new FakeRuntime(1), { after: timer.after })
+  const { places, log, reloads } = await start(`geolite_path = ${JSON.stringify(file)}`, runtime)
+  const replaced = async (bytes: Buffer | string): Promise<number> => {
+    writeFileSync(file, bytes)
+    await timer.fire()
+    await timer.fire()
+    return reloads()
+  }
+  t.equal(await replaced(database('New and longer')), 1)
+  await eventually('the new one', () => places.status?.type === 'New and longer' || undefined)
+  t.equal(await replaced('no database'), 2)
+  await eventually('the fault', () => log.events.find(([event]) => event === 'geo.database-failed'))
+  t.equal(places.status?.type, 'New and longer')
+  await places[Symbol.asyncDispose]()
+  t.equal(timer.waiting, 0)
 })
 
 t.test('a mirror has http or https', async (t) => {
