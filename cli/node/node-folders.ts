@@ -21,6 +21,8 @@ export interface NodeFolders {
   readonly incarnation: string
   /** What the targets of ALIAS records resolved to. */
   readonly aliases: string
+  /** Addresses that were down when it was last asked. */
+  readonly down: string
   /** Operations that a new node starts from. */
   readonly seed: string
   /** Process ids of edge workers. */
@@ -41,6 +43,7 @@ export async function makeNodeFolders(data: string): Promise<NodeFolders> {
     scrub: join(data, 'scrub.json'),
     incarnation: join(data, 'incarnation'),
     aliases: join(data, 'aliases.json'),
+    down: join(data, 'down.json'),
     seed: join(data, 'bootstrap.operations'),
     workers: join(data, 'workers'),
   }

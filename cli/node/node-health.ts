@@ -24,6 +24,7 @@ import {
   probeService,
   type ServicePorts,
 } from '../health/index.ts'
+import { type DownAddress, listDown, recallDown } from './down-file.ts'
 import type { Edge } from './edge-messages.ts'
 import { readSaid, readServes } from './said.ts'
 
@@ -38,6 +39,10 @@ export interface NodeHealthOptions {
   readonly version: string
   readonly runtime: Runtime
   readonly log: Log
+  /** What was down when this node stopped. */
+  readonly remembered: readonly DownAddress[]
+  /** What is down, to be remembered; called when it is another. */
+  readonly remember: (down: readonly DownAddress[]) => void
   /** What this node says of others, or what it concludes, is another. */
   readonly changed: () => void
 }
@@ -73,6 +78,9 @@ export class NodeHealth implements AsyncDisposable {
   readonly #heard = new Set<MemberKey>()
   #said = 'undefined'
   #saying: SaidObservations | undefined
+  #remembered: readonly DownAddress[]
+  #rememberedUntilMs: number
+  #down: string
   #cancel: Cancel = () => {}
   #cancelSoon: Cancel | undefined
 
@@ -82,6 +90,10 @@ export class NodeHealth implements AsyncDisposable {
     const intervalMs = config.check_interval * 1000
     const thresholds = { failures: config.failure_threshold, successes: config.success_threshold }
     const timeoutMs = Math.max(config.dns_timeout, config.http_timeout) * 1000
+    this.#remembered = options.remembered
+    this.#down = JSON.stringify(options.remembered)
+    // As long as it takes to see by ourselves that an address is down.
+    this.#rememberedUntilMs = runtime.monotonic() + thresholds.failures * (1.1 * intervalMs + timeoutMs) + LOOK_MS
     this.#monitor = new HealthMonitor({ self, thresholds, intervalMs, timeoutMs })
     // A change of membership makes another fold.
     this.#lag = new LagWatch({
@@ -179,7 +191,8 @@ export class NodeHealth implements AsyncDisposable {
     this.#hear()
     this.#prober.setTargets(this.#monitor.targets())
     const before = new Map(this.#verdicts.map((verdict) => [idOf(verdict), verdict]))
-    this.#verdicts = this.#monitor.verdicts(nowMs)
+    if (nowMs > this.#rememberedUntilMs) this.#remembered = []
+    this.#verdicts = recallDown(this.#monitor.verdicts(nowMs), this.#remembered)
     const turned = this.#verdicts.filter((now) => now.standing !== (before.get(idOf(now))?.standing ?? 'up'))
     const standings = this.#monitor.standings(nowMs, this.#behind, this.#verdicts)
     const isNew = standings !== this.#standings
@@ -187,6 +200,7 @@ export class NodeHealth implements AsyncDisposable {
       this.#standings = standings
       this.#options.edge.setStandings([...standings])
     }
+    this.#remember()
     this.#logTurned(turned)
     const saying = this.#monitor.say(nowMs)
     const said = JSON.stringify(saying) ?? 'undefined'
@@ -194,6 +208,14 @@ export class NodeHealth implements AsyncDisposable {
     this.#said = said
     this.#saying = saying
     if (isNew || saysNew || turned.length > 0) this.#options.changed()
+  }
+
+  #remember(): void {
+    const down = listDown(this.#verdicts, this.#options.self)
+    const text = JSON.stringify(down)
+    if (text === this.#down) return
+    this.#down = text
+    this.#options.remember(down)
   }
 
   #hear(): void {

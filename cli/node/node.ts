@@ -29,6 +29,7 @@ import { SchemaAnnouncement } from './announce-schema.ts'
 import { NodeBackend } from './backend.ts'
 import { BlobCare } from './blob-care.ts'
 import { buildDnsOptions } from './dns-options.ts'
+import { DownFile, downStandings } from './down-file.ts'
 import type { Edge, EdgeAddresses, EdgeOptions } from './edge-messages.ts'
 import { EdgePool } from './edge-pool.ts'
 import { EdgeWorker } from './edge-worker.ts'
@@ -117,6 +118,10 @@ export async function startNode(options: NodeOptions): Promise<Node> {
       )
     : undefined
 
+  const downFile = starting.use(new DownFile(folders.down, log))
+  const remembered = config.health.enabled ? await downFile.load() : []
+  edge.setStandings(downStandings(remembered))
+
   const listening = await edge.listen()
   // Visitors are answered; what other nodes are told comes after.
   const shared = starting.use(await SharedReplica.open({ ...replicated, replica, index: folders.document }))
@@ -151,6 +156,8 @@ export async function startNode(options: NodeOptions): Promise<Node> {
       edge,
       self,
       http: listening.http,
+      remembered,
+      remember: (down) => downFile.save(down),
       version,
       runtime,
       log,

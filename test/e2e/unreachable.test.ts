@@ -113,4 +113,18 @@ t.test('two nodes', async (t) => {
   await net.daemon(b).powerOff()
   await settles(net, a, [a])
   t.pass('each goes by its own eyes')
+
+  // Nobody is there to tell it what it has forgotten.
+  const daemon = net.daemon(a)
+  await daemon.kill()
+  const started = daemon.start()
+  const all = new Set<string>()
+  let isStarted = false
+  void started.finally(() => {
+    isStarted = true
+  })
+  for (let after = 0; after < 20; after += isStarted ? 1 : 0)
+    for (const address of (await given(net, 'client', a)) ?? []) all.add(address)
+  await started
+  t.same([...all], [net.host(a).ipv4], 'a node that starts again answers with the dead at no moment')
 })

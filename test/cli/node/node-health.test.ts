@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import t, { type Test } from 'tap'
+import type { DownAddress } from '../../../cli/node/down-file.ts'
 import { NodeHealth } from '../../../cli/node/node-health.ts'
 import {
   Emitter,
@@ -36,7 +37,7 @@ interface Entry {
 }
 
 /** Node 0 of three, at addresses of which none may be asked, as far as the cluster knows. */
-async function open(t: Test, port: number) {
+async function open(t: Test, port: number, remembered: readonly DownAddress[] = []) {
   const runtime = new FakeRuntime(1)
   const options = { store: createMemoryStore(runtime), cluster: cluster.id, runtime, log: silentLog }
   const replica = await Replica.open(options)
@@ -65,13 +66,16 @@ async function open(t: Test, port: number) {
   const edge = { setStandings: (standings: Parameters<Told>[0]) => void told.push(new Map(standings)) }
   const http = { host: '127.0.0.1', port }
   const common = { config: CONFIG, replica, gossip, edge, self, http, version: '1', runtime, log: silentLog }
-  const health = new NodeHealth({ ...common, changed() {} })
+  const kept: (readonly DownAddress[])[] = []
+  const remember = (down: readonly DownAddress[]) => void kept.push(down)
+  const health = new NodeHealth({ ...common, remembered, remember, changed() {} })
   t.teardown(() => health[Symbol.asyncDispose]())
   return {
     replica,
     health,
     joined,
     told,
+    kept,
     asked: () => asked,
     /** Lets time pass, and what goes over sockets happen. */
     async pass(seconds: number): Promise<void> {
@@ -152,4 +156,27 @@ t.test('who lacks what was there ten minutes ago is behind, also when it falls s
   await pass(2)
   t.equal(health.describe(one).behind, false)
   t.equal(told.at(-1)?.get(one)?.behind, false)
+})
+
+t.test('what was down before a restart is so until something is heard or seen of it', async (t) => {
+  const down = (key: MemberKey, i: number): DownAddress => ({ key, family: 'ipv4', address: `169.254.1.${i}` })
+  const port = await serve(t)
+  const { told, health, hear, pass, kept } = await open(t, port, [down(one, 1), down(two, 9)])
+  const standings = () => [self, one, two].map((key) => told.at(-1)?.get(key)?.ipv4)
+  t.same(standings(), ['up', 'down', 'up'], 'not so at another address')
+  t.match(health.describe(one).health, [{ standing: 'down', basis: 'nobody', reason: /^it was down/ }])
+  hear({ key: two, up: true, data: { observations: { [one]: { w4: true } } } })
+  await pass(1)
+  t.same(standings(), ['up', 'up', 'up'], 'word of another ends it, without a hold')
+  t.same(kept.at(-1), [])
+  const { told: alone, pass: passAlone, kept: keptAlone, health: lonely } = await open(t, port, [down(one, 1)])
+  t.equal(alone.at(-1)?.get(one)?.ipv4, 'down')
+  await passAlone(60)
+  t.equal(alone.at(-1)?.get(one)?.ipv4, 'down')
+  t.ok(
+    alone.every((standings) => standings.get(one)?.ipv4 === 'down'),
+    'at every moment',
+  )
+  t.match(lonely.describe(one).health, [{ basis: 'own eyes' }], 'by now it was seen')
+  t.same(keptAlone.at(-1), [down(one, 1), down(two, 2)])
 })
