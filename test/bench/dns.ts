@@ -3,12 +3,12 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { encode, type OptAnswer } from 'dns-packet'
 import { KnotServer } from '../dns/answer/knot-server.ts'
 import { Author } from './author.ts'
 import { addressOf, DOMAIN, domainSet, recordSet } from './changes.ts'
 import { type BenchCluster, startCluster } from './cluster.ts'
 import { askAddress, until } from './propagation.ts'
+import { framed, question, subnet } from './questions.ts'
 import { line, number, spread, title } from './report.ts'
 import { ratios, summarize } from './stats.ts'
 
@@ -112,41 +112,10 @@ async function writeQuestions(folder: string): Promise<Questions[]> {
   return Promise.all(
     Object.entries(kinds).map(async ([what, messages], i) => {
       const file = join(folder, `questions-${i}`)
-      await writeFile(file, Buffer.concat(messages.flatMap((message) => [lengthOf(message), message])))
+      await writeFile(file, framed(messages))
       return { what, file }
     }),
   )
-}
-
-function question(name: string, options?: OptAnswer['options']): Buffer {
-  const additionals: OptAnswer[] =
-    options === undefined
-      ? []
-      : [
-          {
-            type: 'OPT',
-            name: '.',
-            udpPayloadSize: 1232,
-            extendedRcode: 0,
-            ednsVersion: 0,
-            flags: 0,
-            flag_do: false,
-            options,
-          },
-        ]
-  return encode({ type: 'query', id: 0, questions: [{ name, type: 'A' }], additionals })
-}
-
-/** Another /24 for each number, all over the space of addresses. */
-function subnet(i: number): OptAnswer['options'][number] {
-  const ip = `${1 + ((i * 37) % 222)}.${(i * 101) % 256}.${(i >> 2) % 256}.0`
-  return { code: 8, family: 1, ip, sourcePrefixLength: 24, scopePrefixLength: 0 } as OptAnswer['options'][number]
-}
-
-function lengthOf(message: Buffer): Buffer {
-  const length = Buffer.alloc(2)
-  length.writeUInt16BE(message.length)
-  return length
 }
 
 async function ask({ port, pid }: Server, { file }: Questions): Promise<Run> {

@@ -8,11 +8,12 @@ import { benchMemory } from './memory.ts'
 import { benchPropagation } from './propagation.ts'
 import { describeMachine } from './report.ts'
 import { benchServing } from './serving.ts'
+import { benchSoak } from './soak.ts'
 import { benchStartUp } from './start-up.ts'
 import { benchSync } from './sync.ts'
 import { benchZones } from './zones.ts'
 
-/** Runs the benchmarks that are named, or all: `npm run bench -- commit sync`. Prints numbers, judges nothing. */
+/** Runs the benchmarks that are named, or all but the long ones: `npm run bench -- commit sync`. Prints numbers, judges nothing. */
 const BENCHMARKS: Readonly<Record<string, () => Promise<void>>> = {
   commit: benchCommit,
   propagation: benchPropagation,
@@ -24,6 +25,7 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<void>>> = {
   document: benchDocument,
   dns: benchDns,
   zones: benchZones,
+  soak: benchSoak,
 }
 
 const names = process.argv.slice(2)
@@ -33,4 +35,7 @@ if (unknown !== undefined) {
   process.exit(2)
 }
 describeMachine(join(dirname(fileURLToPath(import.meta.url)), '..', '..'))
-for (const name of names.length === 0 ? Object.keys(BENCHMARKS) : names) await BENCHMARKS[name]?.()
+/** Ten minutes on its own. */
+const LONG: ReadonlySet<string> = new Set(['soak'])
+const usual = Object.keys(BENCHMARKS).filter((name) => !LONG.has(name))
+for (const name of names.length === 0 ? usual : names) await BENCHMARKS[name]?.()
