@@ -3,15 +3,17 @@ import type { Token } from './scan-entries.ts'
 
 /** Steps of one `$GENERATE`: the addresses of a /16. */
 const MAX_STEPS = 65_536
-/** Characters that one `$GENERATE` may write. */
-const MAX_CHARACTERS = 32 * 1024 * 1024
 const MAX_WIDTH = 255
 
 /**
  * The entries that `$GENERATE start-stop[/step] lhs [ttl] [class] type rhs` stands for (BIND 9 manual, "The $GENERATE
- * Directive"), one after another. `words` are those behind the directive.
+ * Directive"), one after another. `words` are those behind the directive; `most` are the characters that the entries may
+ * have in all, `characters` what they have at most.
  */
-export function readGenerate(words: readonly Token[]): { readonly entries: Iterable<readonly Token[]> } | Refusal {
+export function readGenerate(
+  words: readonly Token[],
+  most: number,
+): { readonly entries: Iterable<readonly Token[]>; readonly characters: number } | Refusal {
   const range = /^([0-9]{1,10})-([0-9]{1,10})(?:\/([0-9]{1,10}))?$/.exec(words[0]?.text ?? '')
   const template = words.slice(1)
   if (range === null || template.length < 3) {
@@ -30,9 +32,9 @@ export function readGenerate(words: readonly Token[]): { readonly entries: Itera
   const widest = pieces
     .flat()
     .reduce((sum, piece) => sum + (typeof piece === 'string' ? piece.length : 11 + piece.width), 0)
-  if (widest * steps > MAX_CHARACTERS)
-    return { fault: `its records are longer than ${MAX_CHARACTERS} characters in all` }
-  return { entries: generate(template, pieces, { first, last, step }) }
+  const characters = widest * steps
+  if (characters > most) return { fault: 'what all $GENERATE lines stand for is longer than a file may be' }
+  return { entries: generate(template, pieces, { first, last, step }), characters }
 }
 
 function* generate(

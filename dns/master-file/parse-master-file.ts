@@ -82,6 +82,8 @@ class Reader implements MasterFile {
   /** Of `$TTL`, the last one written, and the SOA's minimum: the first that there is stands in for a TTL. */
   #ttls: { directive?: number; last?: number; soa?: number } = {}
   #count = 0
+  /** Characters that `$GENERATE` stood for so far. */
+  #generated = 0
 
   constructor({ origin, moveTo }: MasterFileOptions) {
     this.#relocate = (name) => {
@@ -141,8 +143,10 @@ class Reader implements MasterFile {
           hint: 'Put its lines in the place of this one. BIND does it: named-compilezone -o whole.zone DOMAIN FILE',
         }
       case '$GENERATE': {
-        const generated = readGenerate(words)
+        // A line of it can stand for a thousand times its length, and a file can have a thousand such lines.
+        const generated = readGenerate(words, MAX_MASTER_FILE_BYTES - this.#generated)
         if ('fault' in generated) return generated
+        this.#generated += generated.characters
         for (const entry of generated.entries) {
           const refusal = this.#readRecord(line, entry[0] as Token, entry.slice(1))
           if (refusal !== undefined) return refusal

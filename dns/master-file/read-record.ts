@@ -1,5 +1,5 @@
 import { MakiError } from '../../core/index.ts'
-import { canonicalRecordValue, parseExplicitType } from '../rdata/index.ts'
+import { canonicalRecordValue, parseExplicitType, quote } from '../rdata/index.ts'
 import { type ExplicitType, findTypeFault, formatType, type NameKey, OTHER_TYPES } from '../wire/index.ts'
 import { buildGenericText, findGenericType } from './generic-types.ts'
 import type { NameReader } from './name-reader.ts'
@@ -46,8 +46,7 @@ export function readHead(words: readonly Token[]): RecordHead | Refusal {
   for (const [i, { text }] of words.entries()) {
     if (/^[0-9]/.test(text) && ttl === undefined) {
       ttl = findTtl(text)
-      if (ttl === undefined)
-        return { fault: `${JSON.stringify(text)} is no TTL`, hint: 'Write seconds, or a time like 1h30m.' }
+      if (ttl === undefined) return { fault: `${quote(text)} is no TTL`, hint: 'Write seconds, or a time like 1h30m.' }
       continue
     }
     const word = text.toUpperCase()

@@ -91,6 +91,7 @@ t.test('time follows the size, whatever stands in the file', async (t) => {
     'a long TXT': `a TXT ${'"x" '.repeat(size / 4)}`,
     'a long TTL': `a ${'1h'.repeat(size / 2)} A 192.0.2.1`,
     'long words': `a HTTPS 1 . alpn=${'"a'.repeat(size / 2)}`,
+    'what is no TTL': `a 1${'x'.repeat(MAX_ENTRY_CHARACTERS - 100)} A 192.0.2.1`,
     newlines: '\n'.repeat(size),
     blanks: ' '.repeat(size),
     generators: '$GENERATE 0-65535 a$ A 300.0.0.1\n'.repeat(size / 33),
@@ -100,7 +101,15 @@ t.test('time follows the size, whatever stands in the file', async (t) => {
   for (const [title, text] of Object.entries(files)) {
     const { faultCount, faults } = parse(text)
     t.ok(faults.length <= 100 && faultCount >= faults.length, `${title}: ${faultCount} faults`)
+    const long = faults.find(({ message, hint, text }) => message.length + hint.length + text.length > 1000)
+    t.equal(long, undefined, 'none of which is told at length')
   }
+})
+
+t.test('what all $GENERATE lines stand for is bounded like what a file says itself', async (t) => {
+  const { faults } = parse('$GENERATE 0-65535 a$ A 300.0.0.1\n'.repeat(50))
+  t.match(faults[0]?.message, /300\.0\.0\.1/)
+  t.match(faults.at(-1)?.message, /longer than a file may be/)
 })
 
 t.test('what is too large or no text is refused', async (t) => {
