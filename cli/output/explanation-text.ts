@@ -4,11 +4,13 @@ import type { AliasStatus } from '../../edge/index.ts'
 import type { ExplainReport } from '../explain-report.ts'
 import type { Style } from './style.ts'
 import { formatTable } from './table.ts'
-import { plainLine } from './text.ts'
+import { plainLine, plainTexts } from './text.ts'
 import { formatAgo, formatDuration } from './when.ts'
 
 /** An explanation as people read it: the way in sentences, the nodes as a table, then the answer. */
-export function formatExplanation(report: ExplainReport, nowMs: number, style: Style): string {
+export function formatExplanation(told: ExplainReport, nowMs: number, style: Style): string {
+  // Whoever has the node may say anything.
+  const report = plainTexts(told)
   const { question, asker, node, steps, rcode, answers, authorities, additionals } = report
   const who = asker.subnet === null ? asker.address : `${asker.address} (${asker.subnet})`
   const title = `${style.bold(`${plainLine(question.name)} ${question.type}`)}, as ${plainLine(node)} answers it to ${who}`
@@ -57,6 +59,13 @@ function formatStep(step: ExplainedStep, report: ExplainReport, nowMs: number, s
   }
 }
 
+function formatMissing({ type, types, nodeless = [] }: Extract<LookUpStep, { found: 'nodata' }>): string {
+  const has = [...types, ...nodeless.map((other) => `${other} of the nodes`)]
+  if (nodeless.includes(type)) return `has ${type}, the addresses of the nodes, and no node has one.`
+  if (has.length === 0) return 'exists for the names below it alone, and has nothing.'
+  return `has ${has.join(', ')}, and no ${type}.`
+}
+
 function formatLookUp(step: LookUpStep, report: ExplainReport, nowMs: number, style: Style): string {
   const name = plainLine(step.name)
   const where = `${plainLine(step.zone)}, serial ${step.serial}: `
@@ -70,9 +79,7 @@ function formatLookUp(step: LookUpStep, report: ExplainReport, nowMs: number, st
     case 'cname':
       return `${where}${name}${instead} is a CNAME for ${plainLine(step.target)}, ${formatOrigin(step.written, report, nowMs, style)}.`
     case 'nodata':
-      return step.types.length === 0
-        ? `${where}${name}${instead} exists for the names below it alone, and has nothing.`
-        : `${where}${name}${instead} has ${step.types.join(', ')}, and no ${step.type}.`
+      return `${where}${name}${instead} ${formatMissing(step)}`
     case 'nxdomain':
       return `${where}there is no ${name}, and no wildcard *.${plainLine(step.encloser)} to stand for it.`
     case 'delegation':

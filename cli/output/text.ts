@@ -10,6 +10,18 @@ export function plainLine(text: string): string {
   })
 }
 
+/** The same value with all its texts, keys too, as `plainLine` makes them: for what another program said in one piece. */
+export function plainTexts<T>(value: T): T {
+  return plain(value) as T
+}
+
+function plain(value: unknown): unknown {
+  if (typeof value === 'string') return plainLine(value)
+  if (Array.isArray(value)) return value.map(plain)
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(Object.entries(value).map(([key, part]) => [plainLine(key), plain(part)]))
+}
+
 const UNITS = ['kB', 'MB', 'GB', 'TB'] as const
 
 /** Decimal units, as disks and providers count. */
