@@ -11,8 +11,9 @@ import {
   type RecordValue,
   type State,
 } from '../../core/index.ts'
-import { canonicalRecordValue, checkRrset, listReplaced, parseExplicitType } from '../../dns/index.ts'
+import { canonicalRecordValue, checkRrset, findAddress, listReplaced, parseExplicitType } from '../../dns/index.ts'
 import { requireDomain } from '../require-domain.ts'
+import { listAutomaticSets } from './automatic-sets.ts'
 
 /** What a person asks of an RRset. */
 export interface RecordRequest {
@@ -100,7 +101,7 @@ export function planRecordRemove(state: State, request: RecordRequest): RecordPl
     geo: false,
     notes: [],
   }
-  if (before === undefined) return { ...removal, change: undefined }
+  if (before === undefined) return { ...removal, change: undefined, notes: noteAutomatic(state, target) }
   const notes = [...noteProject(before), ...noteSigned(target)]
   if (request.values.length === 0) return { ...removal, notes }
   const gone = new Set(canonicalValues(target, request))
@@ -160,6 +161,7 @@ function planValues(state: State, target: Target, request: RecordRequest, given:
     notes: [
       ...noteProject(before),
       ...hidden,
+      ...noteNodeless(state, type, geo),
       ...(replaced.length === 0
         ? []
         : [`It replaces the automatic ${replaced.join(' and ')} of ${absoluteName(name, domain.apex)}.`]),
@@ -171,6 +173,20 @@ function planValues(state: State, target: Target, request: RecordRequest, given:
 function noteProject(before: Entry<RecordValue> | undefined): string[] {
   if (before?.via === undefined) return []
   return [`The project ${JSON.stringify(before.via)} wrote it: change its makiatto.toml too, or its next sync decides.`]
+}
+
+/** Such a set is answered with nothing. */
+function noteNodeless(state: State, type: string, geo: boolean): string[] {
+  const family = type === 'A' ? 'ipv4' : 'ipv6'
+  if (!geo || listNodes(state).some((node) => findAddress(node[family], family) !== undefined)) return []
+  return [`No node has an ${family === 'ipv4' ? 'IPv4' : 'IPv6'} address: it is answered with nothing until one has.`]
+}
+
+/** What the cluster makes by itself is listed with the rest, and cannot be removed. */
+function noteAutomatic(state: State, { domain, name, type }: Target): string[] {
+  const full = absoluteName(name, domain.apex)
+  const isOurs = listAutomaticSets(state, domain).some((set) => set.name === full && set.type === type)
+  return isOurs ? [`The cluster makes the ${type} of ${full} by itself; only a record of yours takes its place.`] : []
 }
 
 /** A DS without its delegation is not answered. */

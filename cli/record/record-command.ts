@@ -15,8 +15,8 @@ export abstract class RecordCommand extends MakiCommand<RecordResult> {
     const signer = await client.requireSigner()
     const { change, what, values, geo, notes } = plan(client)
     const result = { record: what, values, geo }
-    if (change === undefined) return { ...result, changed: false, operation: null, node: null }
     for (const note of notes) this.note(note)
+    if (change === undefined) return { ...result, changed: false, operation: null, node: null }
     const operation = await client.commit([change], { signer, message })
     const report = await this.send(client, operation.id)
     return { ...result, changed: true, operation: operation.id, node: report.machine ?? null }

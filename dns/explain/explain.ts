@@ -105,8 +105,11 @@ function describeLookUp({ zone, name, type, found }: Extract<Step, { kind: 'look
       const target = data?.type === 'CNAME' ? showName(data.target) : ''
       return { ...where, found: 'cname', wildcard, target, written: findWritten(zone, found.set) }
     }
-    case 'nodata':
-      return { ...where, found: 'nodata', wildcard, types: listTypes(zone, found.wildcard ?? name) }
+    case 'nodata': {
+      const types = listTypes(zone, found.wildcard ?? name)
+      const nodeless = listNodeless(zone, found.wildcard ?? name, types)
+      return { ...where, found: 'nodata', wildcard, types, ...(nodeless.length === 0 ? {} : { nodeless }) }
+    }
     case 'nxdomain':
       return { ...where, found: 'nxdomain', encloser: showName(found.encloser) }
     case 'delegation': {
@@ -121,6 +124,9 @@ function describeLookUp({ zone, name, type, found }: Extract<Step, { kind: 'look
 
 const listTypes = (zone: Zone, name: NameKey): readonly string[] =>
   [...new Set(zone.listSets(name).map(({ type }) => formatType(type)))].sort()
+
+const listNodeless = (zone: Zone, name: NameKey, types: readonly string[]): readonly string[] =>
+  zone.findEntries(name).flatMap(({ value: { geo, type } }) => (geo === true && !types.includes(type) ? [type] : []))
 
 /** Also what could not be taken stands among what was written: a set is from the record that says the same. */
 function findWritten(zone: Zone, set: ZoneSet): Written | null {

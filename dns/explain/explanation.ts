@@ -58,7 +58,13 @@ export type LookUpStep = {
       readonly written: Written | null
     }
   /** `types`: those that are there; none where the name exists for the names below it only. */
-  | { readonly found: 'nodata'; readonly wildcard: string | null; readonly types: readonly string[] }
+  | {
+      readonly found: 'nodata'
+      readonly wildcard: string | null
+      readonly types: readonly string[]
+      /** Types that were written to hold addresses of the nodes, of whom none has one; absent where there is none. */
+      readonly nodeless?: readonly string[]
+    }
   /** `encloser`: the nearest name above that exists. */
   | { readonly found: 'nxdomain'; readonly encloser: string }
   | {

@@ -57,6 +57,11 @@ t.test('record set, add, remove and list', async (t) => {
   const gone = await cluster.maki('record', 'remove', 'example.com', 'www', 'A')
   t.same(gone, { code: 0, stdout: 'There is no www.example.com A; nothing was written.\n', stderr: '' })
   t.equal(cluster.nodes[0]!.replica.state.get('domain/example.com/rrset/www/A'), undefined)
+  t.match(await cluster.maki('record', 'remove', 'example.com', '@', 'A'), {
+    code: 0,
+    stdout: 'There is no example.com A; nothing was written.\n',
+    stderr: /The cluster makes the A of example\.com by itself/,
+  })
 })
 
 t.test('records of other types, of the nodes, and what a delegation hides', async (t) => {
@@ -73,7 +78,9 @@ t.test('records of other types, of the nodes, and what a delegation hides', asyn
   })
   await announceSchema(cluster)
   const geo = ['set', 'example.com', 'cdn', 'A', '--geo']
-  t.equal((await run(...geo)).stdout, `Set cdn.example.com A to ${best} (at one).\n`)
+  t.match(await run('set', 'example.com', 'six', 'AAAA', '--geo'), { stderr: /No node has an IPv6 address/ })
+  await run('remove', 'example.com', 'six', 'AAAA')
+  t.strictSame(await run(...geo), { stdout: `Set cdn.example.com A to ${best} (at one).\n`, stderr: '' })
   t.equal((await run(...geo)).stdout, `cdn.example.com A is ${best} already; nothing was written.\n`)
   t.strictSame(cluster.nodes[0]!.replica.state.get('domain/example.com/rrset/cdn/A')?.value, {
     name: 'cdn',

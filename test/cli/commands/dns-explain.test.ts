@@ -1,6 +1,6 @@
 import t from 'tap'
 import type { Change, OwnerName } from '../../../core/index.ts'
-import { example, startTestCluster } from '../support/test-cluster.ts'
+import { announceSchema, example, startTestCluster } from '../support/test-cluster.ts'
 
 const record = (name: string, type: string, ...values: string[]): Change => ({
   kind: 'record.set',
@@ -31,6 +31,13 @@ t.test('the way to an answer in words, and as JSON', async (t) => {
   t.match(nodes, /Nobody knows where the network 198\.51\.100\.0\/24 is/)
   t.match(nodes, /NODE +ADDRESS +DISTANCE +STATE\n +(one|two) +127\.0\.0\.\d +- +ready +chosen\n/)
   t.match(await told('none.example.com', 'mx'), /there is no none\.example\.com.*\n\nNXDOMAIN, without an answer\n/)
+  await announceSchema(cluster)
+  await cluster.write(node!, [{ ...record('geo', 'AAAA'), geo: true } as Change])
+  t.match(
+    await told('geo.example.com', 'AAAA'),
+    /geo\.example\.com has AAAA, the addresses of the nodes, and no node has one\./,
+  )
+  t.match(await told('geo.example.com', 'A'), /geo\.example\.com has AAAA of the nodes, and no A\./)
   t.match(await told('any.example.com'), /exists for the names below it alone/)
   t.match(await told('example.com', 'TXT'), /example\.com has A, CAA, NS, SOA, and no TXT\./)
   t.match(
