@@ -1,4 +1,4 @@
-import type { Log, Runtime, StateDelta } from '../../core/index.ts'
+import type { Cancel, Log, Runtime, StateDelta } from '../../core/index.ts'
 import { type AliasCounts, type AliasLookup, AliasResolver, AliasTargets } from '../../dns/index.ts'
 import type { AliasStatus } from '../../edge/index.ts'
 import type { Replica } from '../../replication/index.ts'
@@ -15,11 +15,15 @@ export interface NodeAliasesOptions {
   readonly log: Log
 }
 
+/** Targets are listed once in so long at most: for each operation, thousands of ALIAS would keep control from its work. */
+const LIST_AGAIN_MS = 500
+
 /** Keeps the edge told of what the targets of the state's ALIAS records resolve to. */
 export class NodeAliases implements AsyncDisposable {
   readonly #resolver: AliasResolver
   readonly #file: AliasFile
   readonly #unsubscribe: () => void
+  #cancelListing: Cancel | undefined
 
   /** When it resolves the edge has been told what was known when the node ended; new lookups are under way. */
   static async start(options: NodeAliasesOptions): Promise<NodeAliases> {
@@ -42,8 +46,19 @@ export class NodeAliases implements AsyncDisposable {
       onEntries: (entries) => file.save(entries),
     })
     const targets = new AliasTargets()
+    let isWaiting = false
+    const list = () => {
+      isWaiting = false
+      this.#resolver.watch(targets.list(replica.state))
+      this.#cancelListing = runtime.after(LIST_AGAIN_MS, () => {
+        this.#cancelListing = undefined
+        if (isWaiting) list()
+      })
+    }
     const follow = (delta: StateDelta) => {
-      if (targets.refresh(delta)) this.#resolver.watch(targets.list(replica.state))
+      if (!targets.refresh(delta)) return
+      if (this.#cancelListing === undefined) list()
+      else isWaiting = true
     }
     follow(replica.snapshot())
     this.#unsubscribe = replica.events.on('change', ({ delta }) => follow(delta))
@@ -67,6 +82,7 @@ export class NodeAliases implements AsyncDisposable {
   /** What was resolved last is on disk when it resolves. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#unsubscribe()
+    this.#cancelListing?.()
     this.#resolver[Symbol.dispose]()
     this.#file.save(this.#resolver.entries())
     await this.#file.settled()

@@ -56,6 +56,8 @@ export class AliasResolver implements Disposable {
   readonly #watched = new Map<NameKey, Watched>()
   /** Targets that wait for a place. */
   readonly #due: Watched[] = []
+  /** As `watch` was told last. */
+  #listed: readonly NameKey[] | undefined
   #underWay = 0
   #telling: Cancel | undefined
   #saving: Cancel | undefined
@@ -69,9 +71,15 @@ export class AliasResolver implements Disposable {
     this.#known = new Map((options.known ?? []).map((entry) => [entry.target, entry]))
   }
 
-  /** The targets from now on, each once. New ones are looked up at once; what is known of them from before serves until then. */
+  /**
+   * The targets from now on, each once, sorted. New ones are looked up at once; what is known of them from before serves
+   * until then.
+   */
   watch(targets: readonly NameKey[]): void {
     const { maxTargets = MAX_TARGETS, log } = this.#options
+    const before = this.#listed
+    if (before?.length === targets.length && targets.every((target, i) => target === before[i])) return
+    this.#listed = targets
     if (targets.length > maxTargets) log.warn('alias.too-many', { targets: targets.length, resolved: maxTargets })
     const wanted = new Set(targets.slice(0, maxTargets))
     for (const [target, watched] of this.#watched) {

@@ -69,6 +69,42 @@ t.test('the state says what is resolved, also while the node runs', async (t) =>
   t.match(aliases.counts, { targets: 1, waiting: 0, failing: 0 })
 })
 
+t.test('operations that come together cost one list of targets, and the last of them counts', async (t) => {
+  await using world = await openReplica(domainSet(apex), alias('a.net.'))
+  const timers = new Set<() => void>()
+  const after = (_ms: number, run: () => void) => {
+    timers.add(run)
+    return () => void timers.delete(run)
+  }
+  let lists = 0
+  const { replica } = world
+  const counted = {
+    events: replica.events,
+    snapshot: () => replica.snapshot(),
+    get state() {
+      lists += 1
+      return replica.state
+    },
+  }
+  const lookup = { lookUp: () => new Promise<never>(() => {}) }
+  const file = join(t.testdir({}), 'aliases.json')
+  const runtime = { ...systemRuntime, after }
+  await using aliases = await NodeAliases.start({
+    replica: counted,
+    lookup,
+    file,
+    runtime,
+    log: silentLog,
+    edge: new ToldEdge(),
+  })
+  const listed = () => aliases.status().map(({ target }) => target)
+  t.strictSame([lists, listed()], [1, ['a.net']])
+  for (let i = 0; i < 30; i++) await world.submit(alias(`t${i}.net.`))
+  t.equal(lists, 1)
+  for (const run of [...timers]) run()
+  t.strictSame([lists, listed()], [2, ['t29.net']])
+})
+
 t.test('a node that starts without its resolver answers what it knew', async (t) => {
   await using world = await openReplica(domainSet(apex), alias('a.net.'))
   const file = join(t.testdir({}), 'aliases.json')

@@ -173,3 +173,16 @@ for (const seed of seeds(40)) {
     t.equal(runtime.timers, 0, 'no timer is left')
   })
 }
+
+t.test('to be told the same targets again is nothing new', async (t) => {
+  const { resolver, runtime, events, saved } = setUp(1, { maxTargets: 1 })
+  for (let i = 0; i < 5; i++) resolver.watch(['a.net', 'b.net'])
+  t.strictSame(events, ['alias.too-many'])
+  runtime.advance(1_000)
+  const before = saved.length
+  resolver.watch(['a.net', 'b.net'])
+  runtime.advance(1_000)
+  t.equal(saved.length, before)
+  resolver.watch(['b.net', 'c.net'])
+  t.strictSame(events, ['alias.too-many', 'alias.too-many'])
+})
