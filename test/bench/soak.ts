@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { NODE_FLAGS } from '../../cli/node/node-flags.ts'
+import { NODE_ALLOCATOR, NODE_FLAGS } from '../../cli/node/node-flags.ts'
 import { framed, question, subnet } from './questions.ts'
 import { line, number, title } from './report.ts'
 import type { SoakReport } from './soaked-server.ts'
@@ -28,7 +28,11 @@ const DATABASE = join(
 export async function benchSoak(): Promise<void> {
   title(`A name server for ${SECONDS} s, its tables changing 100 times a second`)
   const folder = await mkdtemp(join(tmpdir(), 'makiatto-bench-'))
-  const child = fork(SERVER, [DATABASE], { execArgv: [...NODE_FLAGS, '--expose-gc'], stdio: 'inherit' })
+  const child = fork(SERVER, [DATABASE], {
+    execArgv: [...NODE_FLAGS, '--expose-gc'],
+    env: { ...process.env, ...NODE_ALLOCATOR },
+    stdio: 'inherit',
+  })
   try {
     const [first] = (await once(child, 'message')) as [SoakReport]
     const file = join(folder, 'questions')
