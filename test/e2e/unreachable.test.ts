@@ -116,7 +116,7 @@ t.test('two nodes', async (t) => {
 
   // Nobody is there to tell it what it has forgotten.
   const daemon = net.daemon(a)
-  await daemon.kill()
+  await daemon.powerOff()
   const started = daemon.start()
   const all = new Set<string>()
   let isStarted = false
