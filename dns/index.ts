@@ -6,7 +6,6 @@ export {
   type AliasLookup,
   type AliasOutcome,
   AliasResolver,
-  type AliasResolverOptions,
   AliasTargets,
   type FamilyOutcome,
   isPublicAddress,
@@ -15,7 +14,6 @@ export {
 export { type AnswerContext, answer } from './answer/index.ts'
 export {
   type ChoiceStep,
-  type ExplainedCandidate,
   type ExplainedRecord,
   type ExplainedStep,
   type ExplainQuestion,
@@ -24,7 +22,6 @@ export {
   type LookUpStep,
   parseExplainQuestion,
   type ResolvedStep,
-  type TypedQuestion,
   type Written,
 } from './explain/index.ts'
 export {
@@ -35,25 +32,9 @@ export {
   type MasterRecord,
   type MasterSet,
   parseMasterFile,
-  type SetAside,
 } from './master-file/index.ts'
+export type { ClientSubnet, Transport } from './message/index.ts'
 export {
-  type Asker,
-  buildResponse,
-  type ClientSubnet,
-  type Edns,
-  finishResponse,
-  type Header,
-  limitOf,
-  type Query,
-  type Question,
-  type ReadQuery,
-  type Response,
-  readQuery,
-  type Transport,
-} from './message/index.ts'
-export {
-  type AliasData,
   canonicalRecordValue,
   checkAlone,
   checkRrset,
@@ -61,47 +42,24 @@ export {
   encodeRdata,
   findAddress,
   findConflict,
-  formatAlias,
   formatRdata,
-  MAX_TTL,
-  parseAlias,
   parseExplicitType,
-  parseRdata,
-  type Rdata,
-  type Rrset,
-  type Soa,
 } from './rdata/index.ts'
-export {
-  type AnswersMessages,
-  type DnsCounters,
-  type DnsServer,
-  type DnsServerOptions,
-  startDnsServer,
-  TCP_LIMITS,
-  type TcpLimits,
-} from './server/index.ts'
+export { type DnsCounters, type DnsServer, startDnsServer } from './server/index.ts'
 export { NameService, type NameServiceOptions, type Reply, respond } from './service/index.ts'
 export {
-  type Candidate,
-  type Choice,
   countryCenters,
   type DatabaseInfo,
   findNetwork,
   GeoDatabase,
   GeoLocator,
   type Located,
-  type Locator,
-  type LocatorSources,
   MAX_DATABASE_BYTES,
   type Network,
   nowhere,
-  type PassedOver,
   type PlaceFiles,
   type PlaceRule,
-  Places,
-  type PlacesOptions,
   type PlaceTarget,
-  type Readiness,
   Steering,
 } from './steering/index.ts'
 export {
@@ -110,22 +68,8 @@ export {
   type ExplicitType,
   encodeWireName,
   formatType,
-  isExplicitType,
   RCODES,
-  type Rcode,
-  type RecordType,
   spellOctet,
   TYPE_CODES,
-  typeCode,
 } from './wire/index.ts'
-export {
-  type BuiltZone,
-  buildZone,
-  DnsProjection,
-  type Lookup,
-  listReplaced,
-  lookUp,
-  type Zone,
-  type ZoneFault,
-  ZoneTable,
-} from './zone/index.ts'
+export { buildZone, DnsProjection, isReplacedBy, listReplaced, lookUp, type Zone, ZoneTable } from './zone/index.ts'

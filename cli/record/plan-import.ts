@@ -7,7 +7,7 @@ import {
   type OwnerName,
   type RecordValue,
 } from '../../core/index.ts'
-import { checkRrset, type MasterFault, type MasterFile } from '../../dns/index.ts'
+import { checkRrset, isReplacedBy, type MasterFault, type MasterFile } from '../../dns/index.ts'
 import type { AutomaticSet } from './automatic-sets.ts'
 import { draftImport, type ImportDraft, type LeftOut, listFew } from './draft-import.ts'
 import type { RecordChange } from './plan-record.ts'
@@ -207,17 +207,13 @@ function noteReplaced(added: readonly PlannedSet[], ours: ReadonlyMap<string, re
   return few(
     [...byName].flatMap(([name, sets]) => {
       const written = sets.map(({ after }) => after?.type ?? '')
-      const types = (ours.get(name) ?? []).map(({ type }) => type).filter((type) => isReplaced(type, written))
+      const types = (ours.get(name) ?? [])
+        .map(({ type }) => type)
+        .filter((type) => written.some((one) => isReplacedBy(type, one)))
       if (types.length === 0) return []
       return [`It replaces the automatic ${types.join(' and ')} of ${name}; maki record remove brings them back.`]
     }),
   )
-}
-
-function isReplaced(automatic: string, written: readonly string[]): boolean {
-  if (automatic === 'SOA') return false
-  if (written.includes(automatic) || written.includes('CNAME')) return true
-  return written.includes('ALIAS') && (automatic === 'A' || automatic === 'AAAA')
 }
 
 function noteProjects(sets: readonly PlannedSet[]): string[] {

@@ -2,7 +2,6 @@ export type { AliasAddresses, AliasTable } from './alias-addresses.ts'
 export {
   ALIAS_TTL,
   type AliasEntry,
-  type AliasFailure,
   type AliasOutcome,
   aliasAddressesOf,
   type FamilyOutcome,
@@ -11,6 +10,6 @@ export {
   settleAlias,
   unresolvedAlias,
 } from './alias-entry.ts'
-export { type AliasCounts, type AliasLookup, AliasResolver, type AliasResolverOptions } from './alias-resolver.ts'
+export { type AliasCounts, type AliasLookup, AliasResolver } from './alias-resolver.ts'
 export { AliasTargets } from './alias-targets.ts'
 export { isPublicAddress } from './public-address.ts'

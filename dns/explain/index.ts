@@ -1,8 +1,7 @@
 export { explain } from './explain.ts'
-export { type ExplainQuestion, parseExplainQuestion, type TypedQuestion } from './explain-question.ts'
+export { type ExplainQuestion, parseExplainQuestion } from './explain-question.ts'
 export type {
   ChoiceStep,
-  ExplainedCandidate,
   ExplainedRecord,
   ExplainedStep,
   Explanation,

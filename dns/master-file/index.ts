@@ -3,7 +3,6 @@ export {
   MAX_MASTER_FILE_BYTES,
   type MasterFault,
   type MasterFile,
-  type MasterFileOptions,
   parseMasterFile,
 } from './parse-master-file.ts'
-export type { MasterRecord, SetAside } from './read-record.ts'
+export type { MasterRecord } from './read-record.ts'

@@ -1,3 +1,2 @@
-export type { AnswersMessages, DnsCounters } from './responder.ts'
-export { type DnsServer, type DnsServerOptions, startDnsServer } from './server.ts'
-export { TCP_LIMITS, type TcpLimits } from './tcp.ts'
+export type { DnsCounters } from './responder.ts'
+export { type DnsServer, startDnsServer } from './server.ts'

@@ -20,7 +20,7 @@ export {
   type UnknownType,
 } from './codes.ts'
 export { formatIp, ipOctets } from './ip-octets.ts'
-export { type SipDigest, SipHash } from './sip-hash.ts'
+export { SipHash } from './sip-hash.ts'
 export { findTypeFault, isExplicitType, OTHER_TYPES } from './type-registry.ts'
 export {
   countLabels,

@@ -113,7 +113,9 @@ export function listReplaced(
   return types.filter((type) => isReplacedBy(type, record.type))
 }
 
-function isReplacedBy(type: RecordType, written: string): boolean {
+/** Whether a record of ours makes way for a written one at its name; the SOA never does. */
+export function isReplacedBy(type: string, written: string): boolean {
+  if (type === 'SOA') return false
   if (written === 'CNAME' || written === type) return true
   return written === 'ALIAS' && (type === 'A' || type === 'AAAA')
 }
