@@ -108,6 +108,8 @@ for (const { name, hurt, loses, inTables } of STORE_DAMAGES) {
 
 t.test('while no other node is there a damaged node says so, and goes on when one comes', async (t) => {
   await write()
+  // What it does not have yet when the others go, it cannot serve alone.
+  await checkServed(t, 'before')
   await Promise.all(cluster.daemons.map((daemon) => daemon.kill()))
   const where = cutShort(findLevelFile(data, /\.log$/), random)
   await victim.start()
