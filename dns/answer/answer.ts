@@ -1,5 +1,5 @@
 import { buildResponse, type Query, type Response } from '../message/index.ts'
-import { ANY, AXFR, CLASS_IN, IXFR, META_TYPES, OPT, type Rcode } from '../wire/index.ts'
+import { ANY, AXFR, CLASS_IN, IXFR, META_TYPES, NXNAME, OPT, type Rcode } from '../wire/index.ts'
 import { listAdditionals, listGlue } from './additionals.ts'
 import type { AnswerContext } from './answer-context.ts'
 import { Client } from './choosing.ts'
@@ -10,7 +10,8 @@ import { findZone, resolve, type Step } from './resolve.ts'
  *
  * - EDNS of a later version: BADVERS (RFC 6891 section 6.1.3).
  * - A class other than IN, a name in no zone of ours, AXFR and IXFR: REFUSED.
- * - Type 0 and OPT: FORMERR. Other meta types: NOTIMP. ANY: one of the name's RRsets (RFC 8482 section 4.1).
+ * - Type 0, OPT and NXNAME (RFC 9824 section 3.5): FORMERR. Other meta types: NOTIMP. ANY: one of the name's RRsets
+ *   (RFC 8482 section 4.1).
  * - A name at or below a delegation: a referral without AA, with the glue that we have. Its DS is answered by the side above.
  * - CNAMEs are followed inside our zones, and the code is that of the last name (RFC 6604 section 3); a chain that
  *   leaves them, or does not end, is given as far as it was followed.
@@ -58,7 +59,7 @@ function findRefusal({ question, edns }: Query): Rcode | undefined {
   if (edns !== undefined && edns.version > 0) return 'BADVERS'
   if (question.class !== CLASS_IN) return 'REFUSED'
   const { type } = question
-  if (type === 0 || type === OPT) return 'FORMERR'
+  if (type === 0 || type === OPT || type === NXNAME) return 'FORMERR'
   if (type === AXFR || type === IXFR) return 'REFUSED'
   if (type >= META_TYPES.first && type <= META_TYPES.last && type !== ANY) return 'NOTIMP'
   return undefined

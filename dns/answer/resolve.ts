@@ -2,7 +2,7 @@ import type { AliasAddresses, AliasTable } from '../alias/index.ts'
 import type { Provenance } from '../message/index.ts'
 import { type Rrset, renameRrset } from '../rdata/index.ts'
 import type { Choice, Steering } from '../steering/index.ts'
-import { DS, type NameKey, type Rcode, TYPE_CODES } from '../wire/index.ts'
+import { type NameKey, type Rcode, TYPE_CODES } from '../wire/index.ts'
 import {
   type AliasSet,
   type FixedSet,
@@ -71,7 +71,7 @@ const FAILED: Made = { kind: 'failed' }
 /** A DS belongs to the side above the cut (RFC 4035 section 3.1.4.1). */
 export function findZone(table: ZoneTable, name: NameKey, type: number): Zone | undefined {
   const zone = table.find(name)
-  if (zone === undefined || type !== DS || name !== zone.apex) return zone
+  if (zone === undefined || type !== TYPE_CODES.DS || name !== zone.apex) return zone
   return table.findParent(zone) ?? zone
 }
 

@@ -45,9 +45,10 @@ export const EXPLICIT_TYPES = [
 /** What an owner can write: those, and every type without a name that no rule keeps (`isExplicitType`). */
 export type ExplicitType = (typeof EXPLICIT_TYPES)[number] | UnknownType
 
-/** Types that exist in questions or in the additional section only (RFC 6895 section 3.1). */
+/** Types of which no record is ever kept: they stand in questions, in the additional section or in NSEC (RFC 6895 section 3.1). */
 export const OPT = 41
-export const DS = 43
+/** Says in the NSEC of a signed answer that a name does not exist; nobody may ask for it (RFC 9824 section 3.5). */
+export const NXNAME = 128
 export const IXFR = 251
 export const AXFR = 252
 export const ANY = 255

@@ -1,4 +1,4 @@
-import { ANY, DS, type NameKey, parentName, TYPE_CODES } from '../wire/index.ts'
+import { ANY, type NameKey, parentName, TYPE_CODES } from '../wire/index.ts'
 import type { Zone } from './zone.ts'
 import type { ZoneName } from './zone-names.ts'
 import type { FixedSet, ZoneSet } from './zone-set.ts'
@@ -32,7 +32,7 @@ export function lookUp(zone: Zone, name: NameKey, type: number, exists: (name: N
   const found = zone.findName(name)
   const encloser = found === undefined ? findEncloser(zone, name, exists) : name
   const cut = zone.hasCuts ? findCutAbove(zone, encloser) : undefined
-  if (cut !== undefined && !(type === DS && cut.name === name)) return { kind: 'delegation', cut }
+  if (cut !== undefined && !(type === TYPE_CODES.DS && cut.name === name)) return { kind: 'delegation', cut }
   if (found !== undefined) return lookInto(zone, found, type, undefined)
   if (encloser === name) return { kind: 'nodata', wildcard: undefined }
   const wildcard = `*.${encloser}`

@@ -182,10 +182,11 @@ t.test('meta types and unknown types', async (t) => {
   t.match(ask('missing.example.com', 'ANY'), { rcode: 'NXDOMAIN' })
   t.match(ask('y.z.example.com', 'ANY'), { rcode: 'NOERROR', answers: [] })
   t.match(ask('www.example.com', 'UNKNOWN_65280'), { rcode: 'NOERROR', answers: [] })
-  for (const type of ['TSIG', 'TKEY', 'UNKNOWN_253', 'UNKNOWN_128'] as const)
+  for (const type of ['TSIG', 'TKEY', 'UNKNOWN_253', 'UNKNOWN_129'] as const)
     t.match(ask('example.com', type), { rcode: 'NOTIMP' })
   t.match(ask('example.com', 'OPT'), { rcode: 'FORMERR' })
   t.match(ask('example.com', 'UNKNOWN_0'), { rcode: 'FORMERR' })
+  t.match(ask('example.com', 'UNKNOWN_128'), { rcode: 'FORMERR' }, 'NXNAME (RFC 9824 section 3.5)')
 })
 
 t.test('EDNS: an OPT for an OPT, BADVERS for a later version', async (t) => {
