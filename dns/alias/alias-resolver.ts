@@ -33,7 +33,7 @@ export interface AliasCounts {
   readonly failed: number
 }
 
-/** More are not resolved, the first by name are: each costs a question every half minute. */
+/** More are not resolved, the first of the list are: each costs a question every half minute. */
 const MAX_TARGETS = 10_000
 const MAX_AT_ONCE = 32
 /** Longer than any resolver tries; one that never says anything holds a place no longer. */
@@ -72,8 +72,8 @@ export class AliasResolver implements Disposable {
   }
 
   /**
-   * The targets from now on, each once, sorted. New ones are looked up at once; what is known of them from before serves
-   * until then.
+   * The targets from now on, each once; the first of them where they are too many. New ones are looked up at once; what
+   * is known of them from before serves until then.
    */
   watch(targets: readonly NameKey[]): void {
     const { maxTargets = MAX_TARGETS, log } = this.#options

@@ -48,14 +48,22 @@ export class AliasTargets {
     return isTouched || (this.#aliases.size > 0 && entries.some(([key]) => /^(domain|host)\//.test(key)))
   }
 
-  /** Each name once, sorted. `state` is the one that the last call of `refresh` has led to. */
+  /**
+   * Each name once: the first of every domain, then the second of every domain, and so on, so that whoever takes only so
+   * many takes equal shares. Domains, and the names of one, by name. `state` is the one that the last call of `refresh`
+   * has led to.
+   */
   list(state: State): readonly NameKey[] {
-    const targets = new Set<NameKey>()
+    const byDomain = new Map<Hostname, Set<NameKey>>()
     for (const { apex, target } of this.#aliases.values()) {
       const end = this.#domains.has(apex) ? this.#follow(state, target) : undefined
-      if (end !== undefined) targets.add(end)
+      if (end === undefined) continue
+      const ends = byDomain.get(apex)
+      if (ends === undefined) byDomain.set(apex, new Set([end]))
+      else ends.add(end)
     }
-    return [...targets].sort()
+    const domains = [...byDomain].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, ends]) => [...ends].sort())
+    return takeTurns(domains)
   }
 
   /** Undefined where our zones have the answer, if only that there is none. */
@@ -77,6 +85,17 @@ export class AliasTargets {
     }
     return undefined
   }
+}
+
+/** The first of each list, the second of each, ...; each name once. A list that has ended costs no more turns. */
+function takeTurns(lists: readonly (readonly NameKey[])[]): readonly NameKey[] {
+  const taken = new Set<NameKey>()
+  let waiting = lists
+  for (let turn = 0; waiting.length > 0; turn++) {
+    for (const names of waiting) taken.add(names[turn] as NameKey)
+    waiting = waiting.filter((names) => names.length > turn + 1)
+  }
+  return [...taken]
 }
 
 /** Undefined for what is no name: the zone has a fault there, and no answer. */

@@ -105,3 +105,30 @@ for (const seed of seeds(30)) {
     }
   })
 }
+
+for (const seed of seeds(30)) {
+  t.test(`each domain has its share of the first targets, whatever the others write (seed ${seed})`, async (t) => {
+    const random = createRandom(seed)
+    const { commit, list } = setUp()
+    const domains = ['a.com', 'b.com', 'c.com', 'd.com'].slice(0, 2 + random.integer(3))
+    commit(...domains.map((domain) => domainSet(domain)))
+    const own = domains.map((domain, i) => {
+      // The first by name are of the one with the most; some are shared.
+      const count = i === 0 ? 20 + random.integer(40) : random.integer(12)
+      const targets = Array.from(
+        { length: count },
+        (_, j) => `${random.pick(['', 'z'])}${random.pick([i, 9])}-${j}.net`,
+      )
+      if (count > 0) commit(...targets.map((target, j) => alias(domain, `n${j}`, `${target}.`)))
+      return new Set<string>(targets)
+    })
+    const all = list()
+    t.strictSame([...all].sort(), [...new Set(own.flatMap((targets) => [...targets]))].sort())
+    const bound = random.integer(all.length + 1)
+    const first = new Set<string>(all.slice(0, bound))
+    for (const targets of own) {
+      const has = [...targets].filter((target) => first.has(target)).length
+      if (has < Math.min(targets.size, Math.floor(bound / domains.length))) t.fail(`${has} of ${bound}`)
+    }
+  })
+}
