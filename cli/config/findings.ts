@@ -26,10 +26,9 @@ export function formatPath(path: ConfigPath): string {
 /** Collects everything that is wrong with one file, so that it is told at once. */
 export class Findings {
   readonly #document: TomlDocument
-  readonly #faults: Finding[] = []
+  readonly #faults: Fault[] = []
   readonly #warnings: Finding[] = []
   readonly #faulty: ConfigPath[] = []
-  #hint: string | undefined
 
   constructor(document: TomlDocument) {
     this.#document = document
@@ -40,9 +39,8 @@ export class Findings {
   }
 
   fault(path: ConfigPath, message: string, options: { part?: 'key' | 'value'; hint?: string | undefined } = {}): void {
-    this.#faults.push(this.#find(path, message, options.part ?? 'value'))
+    this.#faults.push({ ...this.#find(path, message, options.part ?? 'value'), hint: options.hint })
     this.#faulty.push(path)
-    this.#hint ??= options.hint
   }
 
   warn(path: ConfigPath, message: string, part: 'key' | 'value' = 'value'): void {
@@ -62,26 +60,44 @@ export class Findings {
   }
 
   /**
-   * Throws MAKI_CONFIG that lists all faults in the order of the file, and the warnings, which may explain them;
-   * returns when there is no fault.
+   * Throws MAKI_CONFIG that lists all faults in the order of the file, each with what would mend it, and the warnings,
+   * which may explain them; returns when there is no fault.
    */
   throwFaults(): void {
-    if (this.#faults.length === 0) return
-    const inOrder = (a: Finding, b: Finding) => a.line - b.line || a.column - b.column
-    const faults = [...this.#faults].sort(inOrder).map(formatFinding)
+    const faults = [...this.#faults].sort(inOrder)
+    const [first] = faults
+    if (first === undefined) return
     const warnings = [...this.#warnings].sort(inOrder).map((warning) => `\n  warning: ${formatFinding(warning)}`)
     const message =
       faults.length === 1
-        ? (faults[0] as string)
-        : `${this.#document.file} has ${faults.length} faults:${faults.map((fault) => `\n  ${fault}`).join('')}`
+        ? formatFinding(first)
+        : `${this.#document.file} has ${faults.length} faults:${listFaults(faults).join('')}`
     throw new MakiError('MAKI_CONFIG', message + warnings.join(''), {
-      hint: faults.length === 1 ? (this.#hint ?? CORRECT_IT) : CORRECT_THEM,
+      hint: faults.length === 1 ? (first.hint ?? CORRECT_IT) : CORRECT_THEM,
     })
   }
 
   #find(path: ConfigPath, message: string, part: 'key' | 'value'): Finding {
     return { file: this.#document.file, key: formatPath(path), message, ...this.#document.locate(path, part) }
   }
+}
+
+interface Fault extends Finding {
+  readonly hint: string | undefined
+}
+
+const inOrder = (a: Finding, b: Finding): number => a.line - b.line || a.column - b.column
+
+/** Lines, with hints below what they are for; the same hint stands once. */
+function listFaults(faults: readonly Fault[]): string[] {
+  const told = new Set<string>()
+  return faults.map((fault) => {
+    const { hint } = fault
+    const line = `\n  ${formatFinding(fault)}`
+    if (hint === undefined || told.has(hint)) return line
+    told.add(hint)
+    return `${line}\n    Try: ${hint.replace(/\n(?!\n|$)/g, '\n    ')}`
+  })
 }
 
 const CORRECT_IT = 'Correct the line, then run the command again.'

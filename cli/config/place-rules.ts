@@ -58,8 +58,8 @@ function checkPlaceRules(document: TomlDocument): readonly PlaceRule[] {
   const seen = new Map<string, number>()
   const rules = entries.flatMap((entry, i) => {
     const path = ['network', i] as const
-    const target = findings.isSound(path) ? findTarget(entry, i, findings) : undefined
-    if (target === undefined) return []
+    const target = isTable(entry) ? findTarget(entry, i, findings) : undefined
+    if (target === undefined || !findings.isSound(path)) return []
     const network = entry.cidr
     const name = `${network.octets.join('.')}/${network.bits}`
     const first = seen.get(name)
@@ -72,22 +72,31 @@ function checkPlaceRules(document: TomlDocument): readonly PlaceRule[] {
   return rules
 }
 
+/** The fields of `entry` may have faults of their own: only whether they are there is looked at before they are used. */
 function findTarget(entry: NetworkEntry, i: number, findings: Findings): PlaceTarget | undefined {
+  const path = ['network', i] as const
   const { latitude, longitude, country, node } = entry
   const hasPlace = latitude !== undefined || longitude !== undefined
   const said = [hasPlace, country !== undefined, node !== undefined].filter(Boolean).length
   if (said !== 1) {
+    // A key that is not known is told of, and is likely to be what is missing.
+    if (said === 0 && !findings.isSound(path) && findings.isSound([...path, 'cidr'])) return undefined
     const what = said === 0 ? 'it does not say where the network is' : 'it says more than once where the network is'
-    findings.fault(['network', i], `${what}: latitude and longitude, country, or node is expected`)
+    findings.fault(path, `${what}: latitude and longitude, country, or node is expected`)
     return undefined
   }
   if (country !== undefined) return { kind: 'country', country }
   if (node !== undefined) return { kind: 'node', node }
   const place = { latitude, longitude }
   if (isPlace(place)) return { kind: 'place', place: { ...place } }
-  findings.fault(['network', i], `${latitude === undefined ? 'latitude' : 'longitude'} is missing`)
+  const missing = latitude === undefined ? 'latitude' : longitude === undefined ? 'longitude' : undefined
+  // Neither is missing: the one that is no number within its bounds has its fault already.
+  if (missing !== undefined) findings.fault(path, `${missing} is missing`)
   return undefined
 }
+
+/** The schema lets anything through that it has a fault for. */
+const isTable = (entry: unknown): boolean => typeof entry === 'object' && entry !== null
 
 function parseCidr(text: string): Network {
   const network = findNetwork(text)

@@ -56,9 +56,10 @@ function refuseName(text: string, name: string): MakiError {
   })
 }
 
-/** Types one slip away: a character more, less, other, or two swapped. */
+/** A type one slip away: a character more, less, other, or two swapped; of several the one that begins with the name. */
 function findNearestType(name: string): string | undefined {
-  return name.length > 20 ? undefined : EXPLICIT_TYPES.find((type) => isOneSlip(name, type))
+  const near = name.length > 20 ? [] : EXPLICIT_TYPES.filter((type) => isOneSlip(name, type))
+  return near.find((type) => type.startsWith(name)) ?? near[0]
 }
 
 function isOneSlip(a: string, b: string): boolean {

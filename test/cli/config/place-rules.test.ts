@@ -47,6 +47,16 @@ t.test('all faults of a file are told at once, with their lines', async (t) => {
   t.throws(() => rulesOf('network = "all"'), { code: 'MAKI_CONFIG' })
   const two = '[[network]]\ncidr = "x"\ncountry = "DE"\n[[network]]\ncidr = "1.0.0.0/8"\ncountry = "XX"'
   t.throws(() => rulesOf(two), { message: /has 2 faults:\n.*:2:8: .*\n.*:6:11: / })
+  const more: Record<string, RegExp> = {
+    'cidr = "x"\nlatitude = 1.0': /has 2 faults:\n.*longitude is missing\n.*a network is expected/,
+    'cidr = "x"\nlongitude = 191.0': /has 3 faults:\n.*latitude is missing\n.*a network.*\n.*-180 to 180/,
+    'cidr = "x"': /has 2 faults:\n.*does not say where.*\n.*a network is expected/,
+    'cidr = "x"\nlatitude = "1"\nlongitude = "2"': /has 3 faults:\n.*a network.*\n.*latitude: .*\n.*longitude: .*$/,
+    'cidr = "x"\ncountry = "XX"\nnode = "a"': /has 3 faults:\n.*more than once/,
+  }
+  for (const [text, expected] of Object.entries(more))
+    t.throws(() => rulesOf(`[[network]]\n${text}`), { code: 'MAKI_CONFIG', message: expected }, text)
+  t.throws(() => rulesOf('network = [1, "x"]'), { code: 'MAKI_CONFIG' })
 })
 
 t.test('a file that cannot be read', async (t) => {

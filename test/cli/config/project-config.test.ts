@@ -192,18 +192,30 @@ previews = 1
   makiatto.toml:5:31: domain[0].aliases[1]: "exa mple.com" is not a host name: the label "exa mple" has characters that are not allowed there
   makiatto.toml:8:9: domain[0].records[0].value: text in quotes is expected, not 5
   makiatto.toml:15:7: domain[0].records[2].ttl: 60 differs from 300 on line 10; the A records of @ share one TTL
+    Try: Write the same ttl on both (300 where none is written).
   makiatto.toml:17:1: domain[0].records[3]: the CNAME record of example.com is not possible: the apex of a domain cannot be a CNAME
+    Try: Use ALIAS there, which answers with the addresses of its target, or A and AAAA.
   makiatto.toml:22:8: domain[0].records[4].name: "x.other.com." is not a name in example.com: it ends in a dot, so it is absolute, and lies elsewhere
+    Try: Use @ for example.com itself, a name like www, or a full name that ends in .example.com.
   makiatto.toml:23:9: domain[0].records[4].value: "bad" is not the value of an A record: it is no IPv4 address
+    Try: Write an IPv4 address like 192.0.2.1.
   makiatto.toml:25:8: domain[1].path: the files of www.example.org were looked for in DIR/nope: there is no such folder
+    Try: Build the site first, or correct the path; it is relative to the file that it stands in.
   makiatto.toml:26:17: domain[1].on_concurrent: one of "latest", "merge" is expected, not "lates"
   makiatto.toml:30:8: domain[2].path: the files of q.com were looked for in DIR/a-file: that is not a folder
   makiatto.toml:31:12: domain[2].redirect: q.com has a path and a redirect; it can have one of them
   makiatto.toml:32:1: domain[3].path: r.com has neither a path nor a redirect
+    Try: Write the folder of its files, like path = "./dist", or redirect = "https://…".
   makiatto.toml:34:12: domain[3].previews: true or false is expected, not 1
   warning: makiatto.toml:1:1: projekt: unknown key; did you mean "project"?
   warning: makiatto.toml:9:1: domain[0].records[0].spa: unknown key; spa belongs to [[domain]], before the first table below it`,
   )
+})
+
+t.test('a mistyped type names the nearest, beside other faults too', async (t) => {
+  const record = (type: string) => `[[domain.records]]\ntype = "${type}"\nvalue = "x"\n`
+  const { message } = await faultOf(t, `[[domain]]\nname = "a.org"\npath = "dist"\n${record('TX')}${record('A')}`)
+  t.match(message, /has 2 faults:\n.*"TX"\n {4}Try: Did you mean TXT\? .*\n.*no IPv4 address\n {4}Try: /)
 })
 
 t.test('unknown keys warn; with strict they are faults', async (t) => {
