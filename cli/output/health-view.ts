@@ -4,18 +4,30 @@ import { plainLine } from './text.ts'
 
 /** A verdict that is not up, in words; undefined when it is. */
 export function tellVerdict(verdict: HealthVerdict): string | undefined {
-  const { standing, service, address, reason = 'no reason given', votes, basis } = verdict
-  const all = votes.up + votes.down
-  const who = basis === 'majority' ? `${votes.down} of ${all} nodes that look at it say so` : 'seen by that node alone'
+  const { standing, service, address, reason = 'no reason given' } = verdict
   switch (standing) {
     case 'up':
       return undefined
     case 'held':
       return `${service} at ${address} answers again, and waits until that has lasted (${reason} before)`
     case 'down':
-      return `${service} at ${address} is down: ${reason} (${who})`
+      return `${service} at ${address} is down: ${reason}${tellBasis(verdict)}`
     default:
       return standing satisfies never
+  }
+}
+
+function tellBasis({ basis, votes }: HealthVerdict): string {
+  switch (basis) {
+    case 'majority':
+      return ` (${votes.down} of ${votes.up + votes.down} nodes that look at it say so)`
+    case 'own eyes':
+      return ' (seen by that node alone)'
+    case 'nobody':
+      return ''
+    default:
+      basis satisfies never
+      return ''
   }
 }
 

@@ -2,7 +2,7 @@ import type { MemberKey } from '../ids.ts'
 import type { Service } from './probe-target.ts'
 import type { AddressFamily, Standing } from './standing.ts'
 
-/** What a verdict rests on; `nobody`: it is up because nobody has seen it fail or answer. */
+/** What a verdict rests on; `nobody`: nobody has seen it fail or answer lately, and it is as it was. */
 export type Basis = 'majority' | 'own eyes' | 'nobody'
 
 /** Fresh observers of one address; what they cannot tell they do not say. */
