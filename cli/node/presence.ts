@@ -58,6 +58,7 @@ export class Presence implements Disposable {
   readonly #unsubscribe: (() => void)[]
   #cancel: Cancel | undefined
   #isNews = false
+  #isClosed = false
   #said = ''
 
   constructor(options: PresenceOptions) {
@@ -97,6 +98,8 @@ export class Presence implements Disposable {
   }
 
   #tellSoon(): void {
+    // What ends after it may still have news, and nobody to tell it to.
+    if (this.#isClosed) return
     this.#cancel ??= this.#options.runtime.after(GATHER_MS, () => {
       this.#cancel = undefined
       if (this.#isNews) this.#say()
@@ -105,6 +108,7 @@ export class Presence implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#isClosed = true
     this.#cancel?.()
     for (const unsubscribe of this.#unsubscribe) unsubscribe()
   }

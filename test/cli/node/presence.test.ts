@@ -71,6 +71,18 @@ t.test('who speaks without end makes nobody else speak, and is told of at once',
   t.equal(said.length, 1, 'what it says is as it was')
 })
 
+t.test('once it has ended it says nothing, whoever still has news', async (t) => {
+  const { runtime, said, options } = await open(t)
+  let damaged = 0
+  const presence = new Presence({ ...options, damagedBlobs: () => damaged })
+  presence[Symbol.dispose]()
+  damaged = 1
+  presence.refresh()
+  t.equal(runtime.timers, 0)
+  runtime.advance(1000)
+  t.equal(said.length, 1)
+})
+
 t.test('of many domains, with the longest names, it says the latest switches', async (t) => {
   const { said, options } = await open(t)
   const names: string[] = []
