@@ -111,7 +111,10 @@ export class EdgePool implements Edge {
 
   async explain(question: ExplainQuestion): Promise<Explanation> {
     const [worker] = this.#workers
-    if (worker === undefined) throw new MakiError('MAKI_UNREACHABLE', 'no edge worker runs here at the moment')
+    if (worker === undefined)
+      throw new MakiError('MAKI_UNREACHABLE', 'no edge worker runs here at the moment', {
+        hint: 'Workers that end are replaced within seconds: ask again. If it stays so, look at the log of the node.',
+      })
     return (await worker.call((call) => ({ type: 'explain', call, question }))) as Explanation
   }
 
@@ -183,6 +186,8 @@ export class EdgePool implements Edge {
       this.#retries.delete(cancel)
       if (this.#closing) return
       this.#launch(nextMs).catch((error) => {
+        // Sent away while it started.
+        if (this.#closing) return
         log.error('worker.start-failed', { error })
         this.#retry(nextMs)
       })

@@ -23,6 +23,8 @@ import {
   silentLog,
 } from '../../../core/index.ts'
 import { BlobStore } from '../../../replication/index.ts'
+import { recordLog } from '../../replication/fake-runtime.ts'
+import { eventually } from '../../support/eventually.ts'
 import { createTestCluster, testSigner } from '../../support/histories.ts'
 
 const dig = promisify(execFile)
@@ -252,6 +254,37 @@ t.test(
     t.same(await childrenOf(process.pid), before)
   },
 )
+
+t.test('a pool that is closed while a worker starts again starts no other', async (t) => {
+  const directory = t.testdir()
+  const log = recordLog()
+  const timers = new Set<() => void>()
+  const after = (_ms: number, run: () => void) => {
+    timers.add(run)
+    return () => void timers.delete(run)
+  }
+  const http = { host: '127.0.0.1', port: 0, maxConcurrentRequests: 100, requestTimeoutMs: 10_000, localHosts: false }
+  const pool = new EdgePool({
+    edge: { node: 'one', blobsDirectory: directory, dns: undefined, http, reusePort: true },
+    workers: 1,
+    register: join(directory, 'workers'),
+    runtime: { ...systemRuntime, after },
+    log,
+  })
+  t.teardown(() => pool.close())
+  await pool.listen()
+  process.kill(log.events.find(([event]) => event === 'worker.started')?.[1].pid as number, 'SIGKILL')
+  const [startAgain] = await eventually('its death', () => (timers.size > 0 ? [...timers] : undefined))
+  timers.clear()
+  startAgain?.()
+  await pool.close()
+  await new Promise((resolve) => setImmediate(resolve))
+  t.equal(timers.size, 0)
+  t.strictSame(
+    log.events.map(([event]) => event),
+    ['worker.started', 'worker.died'],
+  )
+})
 
 async function childrenOf(pid: number): Promise<number[]> {
   const text = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8')
