@@ -90,8 +90,18 @@ export interface ClusterStatus {
   readonly damaged?: { readonly readable: number; readonly lost: number; readonly gone?: true }
   /** What the targets of ALIAS records resolve to at this node; absent where it answers no DNS. */
   readonly aliases?: readonly AliasStatus[]
-  /** The database that says where clients are; absent where there is none, or no DNS is answered. `built` is ISO 8601. */
-  readonly places?: { readonly type: string; readonly built: string }
+  /** What says where clients are; absent where no DNS is answered. */
+  readonly places?: PlacesStatus
+}
+
+/** How a node knows where clients are. */
+export interface PlacesStatus {
+  /** Of the database in use; absent where none can be read. */
+  readonly type?: string
+  /** When it was made, ISO 8601; absent where none can be read. */
+  readonly built?: string
+  /** Why files that the node is to read are not in use, or are as they were before; absent where all are. */
+  readonly faults?: readonly string[]
 }
 
 /** The target of an ALIAS record, as the node that answers knows it. */

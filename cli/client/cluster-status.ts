@@ -58,7 +58,7 @@ const status = object({
   exposed: v.array(object({ kind: text })),
   damaged: v.optional(object({ readable: number, lost: number })),
   aliases: v.optional(v.array(alias)),
-  places: v.optional(object({ type: text, built: text })),
+  places: v.optional(object({ type: v.optional(text), built: v.optional(text), faults: v.optional(texts) })),
 })
 
 /**

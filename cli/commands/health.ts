@@ -53,16 +53,18 @@ export default class Health extends MakiCommand<HealthResult> {
       signal,
     })
     const certificates = listCertificates(state, listExposedPlaces(client), runtime.now())
+    const answeredBy = status?.nodes.find(({ key }) => key === status.self)?.name ?? reached?.machine.name ?? null
     const findings = listHealthFindings({
       ...checkup,
       certificates,
       conflicts: client.local.replica.conflicts().map(({ key }) => key),
       aliases: status?.aliases ?? [],
+      placeFaults: status?.places?.faults ?? [],
+      answeredBy,
       isReached: status !== undefined,
     })
     const healthy = status !== undefined && !findings.some(({ level }) => level === 'wrong')
     this.exitCode = status === undefined ? 3 : healthy ? 0 : 1
-    const answeredBy = status?.nodes.find(({ key }) => key === status.self)?.name ?? reached?.machine.name ?? null
     const cluster = { id: client.profile.cluster, name: findCluster(state)?.name ?? '' }
     return { cluster, answeredBy, healthy, nodes: checkup.nodes, certificates, findings }
   }
@@ -116,7 +118,9 @@ function formatOthers({ status, drained }: NodeCheckup, style: Style): string {
   if (status?.behind === true) return style.bad('behind')
   if (drained) return style.warn('drained')
   if (standings.includes('held')) return style.warn('held')
-  return standings.length === 0 ? '-' : style.good('up')
+  if (standings.length === 0) return '-'
+  // Nobody has seen it fail, nor answer: visitors are sent there, and no more is known.
+  return (status?.health ?? []).every(({ basis }) => basis === 'nobody') ? style.warn('unknown') : style.good('up')
 }
 
 function formatFinding({ level, node, message, hint }: HealthFinding, style: Style): string {

@@ -1,5 +1,5 @@
 import { findCluster, listNodes, type OperationId, type SealedThing, shortId } from '../../core/index.ts'
-import type { AliasStatus, ConflictSummary, NodeStatus } from '../../edge/index.ts'
+import type { AliasStatus, ConflictSummary, NodeStatus, PlacesStatus } from '../../edge/index.ts'
 import type { ClusterClient } from '../client/cluster-client.ts'
 import { describeStandings } from '../operations/standings.ts'
 import { isWell, listVerdicts } from '../output/health-view.ts'
@@ -29,6 +29,8 @@ interface StatusResult {
   readonly damaged?: { readonly readable: number; readonly lost: number; readonly gone?: true }
   /** What the targets of ALIAS records resolve to at the node that answered. */
   readonly aliases?: readonly AliasStatus[]
+  /** How the node that answered knows where clients are. */
+  readonly places?: PlacesStatus
   /** Own operations on this computer that no node has yet. */
   readonly waiting: readonly OperationId[]
 }
@@ -197,6 +199,8 @@ function listFindings(status: StatusResult, nowMs: number, style: Style): string
   }
   lines.push(...listVerdicts(status.nodes, style), ...listBlobFindings(status.nodes, style))
   lines.push(...listAliasFindings(status.aliases ?? [], nowMs, style))
+  const placesAt = status.answeredBy === null ? 'places' : `places ${status.answeredBy}`
+  for (const fault of status.places?.faults ?? []) lines.push(`${style.warn(placesAt)}: ${plainLine(fault)}`)
   for (const { operation, reason } of status.void)
     lines.push(`${style.warn('void')} ${shortId(operation)}: ${plainLine(reason)}`)
   lines.push(...listExposures(status.exposed, style))

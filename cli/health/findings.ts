@@ -1,7 +1,7 @@
 import type { AliasStatus, NodeStatus } from '../../edge/index.ts'
 import type { CertificateRow } from '../certificates.ts'
 import { formatShare, tellVerdict } from '../output/health-view.ts'
-import type { NodeCheckup, RecordsCheck } from './checkup.ts'
+import type { NodeCheckup, RecordsCheck, SeenService } from './checkup.ts'
 
 /** Something that a person should know, and what to do about it. */
 export interface HealthFinding {
@@ -11,6 +11,8 @@ export interface HealthFinding {
   readonly node: string | null
   readonly message: string
   readonly hint: string
+  /** What was seen and told one by one, where the message gathers that. */
+  readonly details?: readonly string[]
 }
 
 export interface FindingsInput {
@@ -21,6 +23,10 @@ export interface FindingsInput {
   readonly isCut: boolean
   /** What the targets of ALIAS records resolve to at the node that was reached. */
   readonly aliases: readonly AliasStatus[]
+  /** Why that node does not know all that its files say of where clients are. */
+  readonly placeFaults: readonly string[]
+  /** The name of the node that was reached; null where it is not known. */
+  readonly answeredBy: string | null
   /** Whether a node was reached that says how it sees the others. */
   readonly isReached: boolean
 }
@@ -36,9 +42,9 @@ const NAMED = 3
 
 /** What is wrong with a cluster, worst first within each node; pure. */
 export function listHealthFindings(input: FindingsInput): readonly HealthFinding[] {
-  const { nodes, certificates, conflicts, aliases, isCut, isReached } = input
+  const { nodes, certificates, conflicts, aliases, placeFaults, answeredBy, isCut, isReached } = input
   const findings = nodes.flatMap((node) => [
-    ...listSeen(node),
+    ...gatherGone(node, [...listSeen(node), ...(node.status === null ? [] : listVerdicts(node.name, node.status))]),
     ...(node.status === null ? [] : listTold(node.name, node.status)),
     ...(node.records === null ? [] : listRecords(node.name, node.records)),
     ...(node.drained
@@ -52,6 +58,14 @@ export function listHealthFindings(input: FindingsInput): readonly HealthFinding
       : []),
   ])
   if (isReached) findings.push(...listDigests(nodes))
+  for (const fault of placeFaults)
+    findings.push(
+      wrong(
+        answeredBy,
+        `where clients are is not known as it was meant: ${fault}`,
+        'Correct the file, or [dns] of its configuration; a file is read again a moment after it changed.',
+      ),
+    )
   findings.push(...aliases.flatMap(listAlias))
   findings.push(...certificates.flatMap(listCertificate))
   for (const key of conflicts)
@@ -100,10 +114,30 @@ function listSeen({ name, seen }: NodeCheckup): HealthFinding[] {
   })
 }
 
-function listTold(name: string, status: NodeStatus): HealthFinding[] {
-  const { up, lagMs, behind, health = [], host, unservable, damagedBlobs } = status
+/**
+ * One finding in place of many for a node that is gone: none of its addresses answers this computer, and the node that was
+ * asked does not hear it or holds it for down, if one was asked.
+ */
+function gatherGone({ name, seen, status }: NodeCheckup, findings: HealthFinding[]): HealthFinding[] {
+  const failed = seen.filter(({ outcome }) => outcome === 'down')
+  const isGone = failed.length > 0 && seen.every(({ outcome }) => outcome !== 'up')
+  const isTold = status === null || !status.up || (status.health ?? []).some(({ standing }) => standing === 'down')
+  if (!isGone || !isTold || findings.length < 2) return findings
+  const ways = [
+    ...(failed.some(({ service }) => service === 'dns') ? ['DNS'] : []),
+    ...(failed.some(({ service }) => service === 'web') ? ['HTTP'] : []),
+    ...(status?.up === false ? ['gossip with the other nodes'] : []),
+  ]
+  const { address, reason = 'no answer' } =
+    failed.find(({ service }) => service === 'web') ?? (failed[0] as SeenService)
+  const message = `it does not answer: ${ways.join(', ')} (${address}, from here: ${reason})`
+  const hint = 'Is its computer running, and its daemon, and are its ports open to everybody? --json has the details.'
+  return [{ ...wrong(name, message, hint), details: findings.map((finding) => finding.message) }]
+}
+
+/** What the node that was asked concludes from gossip and probes. */
+function listVerdicts(name: string, { up, lagMs, health = [] }: NodeStatus): HealthFinding[] {
   const findings: HealthFinding[] = []
-  const log = 'Look at its log; maki status shows what the nodes have.'
   if (!up)
     findings.push(
       wrong(
@@ -121,6 +155,12 @@ function listTold(name: string, status: NodeStatus): HealthFinding[] {
           : note(name, told, 'It comes back by itself when it has been well for long enough.'),
       )
   }
+  return findings
+}
+
+function listTold(name: string, { up, behind, host, unservable, damagedBlobs }: NodeStatus): HealthFinding[] {
+  const findings: HealthFinding[] = []
+  const log = 'Look at its log; maki status shows what the nodes have.'
   if (behind === true)
     findings.push(wrong(name, 'it lacks what was written more than ten minutes ago: no visitors are sent there', log))
   if (unservable.length > 0)

@@ -90,7 +90,7 @@ export class NodeBackend implements ControlBackend {
       ...describeStandings(replica),
       ...(replica.damaged === undefined ? {} : { damaged: replica.damaged }),
       ...(aliases === undefined ? {} : { aliases: aliases.status() }),
-      ...(places?.status === undefined ? {} : { places: places.status }),
+      ...(places === undefined ? {} : { places: places.status }),
     }
   }
 

@@ -1,5 +1,6 @@
-import type { Log, Runtime } from '../../core/index.ts'
+import { asMakiError, type Log, type Runtime } from '../../core/index.ts'
 import { type DatabaseInfo, GeoDatabase } from '../../dns/index.ts'
+import type { PlacesStatus } from '../../edge/index.ts'
 import { type DaemonConfig, readPlaceRules } from '../config/index.ts'
 import type { Edge } from './edge-messages.ts'
 import { FilePoll } from './file-poll.ts'
@@ -14,6 +15,9 @@ export interface NodePlacesOptions {
   readonly log: Log
 }
 
+/** A file of rules may have thousands of faults. */
+const MAX_FAULT_CHARACTERS = 1_000
+
 /**
  * Control's part in where clients are: it checks the files, keeps the mirrored one new, sees when the owner replaces
  * another, and tells the workers.
@@ -22,6 +26,8 @@ export class NodePlaces implements AsyncDisposable {
   readonly #options: NodePlacesOptions
   readonly #owned = new AsyncDisposableStack()
   #database: DatabaseInfo | undefined
+  /** Of the last look. */
+  #faults: readonly string[] = []
 
   private constructor(options: NodePlacesOptions) {
     this.#options = options
@@ -29,7 +35,7 @@ export class NodePlaces implements AsyncDisposable {
 
   /**
    * Throws MAKI_CONFIG with all faults of `geo_override`. A database that cannot be used is logged, for the next one
-   * serves; `database` is what the workers use.
+   * serves, and told of in `status`; `database` is what the workers use.
    */
   static async start(options: NodePlacesOptions): Promise<NodePlaces> {
     const places = new NodePlaces(options)
@@ -60,11 +66,12 @@ export class NodePlaces implements AsyncDisposable {
     return this.#database
   }
 
-  /** The same, for people. */
-  get status(): { readonly type: string; readonly built: string } | undefined {
-    if (this.#database === undefined) return undefined
+  /** The same for people, and what is wrong with the files. */
+  get status(): PlacesStatus {
+    const faults = this.#faults.length === 0 ? {} : { faults: this.#faults }
+    if (this.#database === undefined) return faults
     const { type, builtAt } = this.#database
-    return { type, built: new Date(builtAt).toISOString() }
+    return { type, built: new Date(builtAt).toISOString(), ...faults }
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -72,18 +79,41 @@ export class NodePlaces implements AsyncDisposable {
   }
 
   async #look(): Promise<void> {
+    const faults = [...(await this.#lookForDatabase()), ...(await this.#lookAtRules())]
+    this.#faults = faults.map((fault) => fault.slice(0, MAX_FAULT_CHARACTERS))
+  }
+
+  /** Why the rules in use are those of before. The workers log it. */
+  async #lookAtRules(): Promise<readonly string[]> {
+    const { geo_override } = this.#options.config.dns
+    if (geo_override === undefined) return []
+    try {
+      await readPlaceRules(geo_override)
+      return []
+    } catch (error) {
+      return [asMakiError(error).message]
+    }
+  }
+
+  async #lookForDatabase(): Promise<readonly string[]> {
     const { config, log } = this.#options
+    const faults: string[] = []
     for (const file of listDatabases(config)) {
       try {
         this.#database = (await GeoDatabase.open(file)).info
-        return
+        return faults
       } catch (error) {
         // A mirrored one is not there before the first time.
-        if (file === config.dns.geolite_path) log.error('geo.database-failed', { file, error })
+        if (file === config.dns.geolite_path) {
+          log.error('geo.database-failed', { file, error })
+          faults.push(asMakiError(error).message)
+        }
         // The workers go on with what they have read of it, too.
-        if (this.#database?.file === file) return
+        if (this.#database?.file === file) return faults
       }
     }
-    log.error('geo.no-database', { hint: 'clients are spread over all nodes, wherever they are' })
+    const hint = 'clients are spread over all nodes, wherever they are'
+    log.error('geo.no-database', { hint })
+    return [...faults, `there is no database that says where addresses are: ${hint}`]
   }
 }

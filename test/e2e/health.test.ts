@@ -83,8 +83,14 @@ t.test('three nodes: one dies, two die, and all come back', async (t) => {
     const text = await maki('health')
     t.equal(text.code, 1, text.stderr)
     t.match(text.stdout, /node3 +\S+ +down +down +down +-/)
-    t.match(text.stdout, /wrong node3: web at 127\.0\.0\.4, from here: HTTP: nothing listens there\n {2}Is the daemon/)
-    t.match(text.stdout, /node3: web at 127\.0\.0\.4 is down: HTTP: nothing listens there \(2 of 2 nodes/)
+    t.match(
+      text.stdout,
+      /wrong node3: it does not answer: DNS, HTTP.* \(127\.0\.0\.4, from here: HTTP: nothing listens there\)\n {2}Is its/,
+    )
+    t.equal(text.stdout.match(/(?:wrong|note) node3/g)?.length, 1, 'one finding for one dead node')
+    const { findings } = JSON.parse((await maki('health', '--json')).stdout)
+    const { details } = findings.find(({ node }: { node: string }) => node === 'node3')
+    t.match(details.join('\n'), /web at 127\.0\.0\.4 is down: HTTP: nothing listens there \(2 of 2 nodes/)
     t.match(text.stdout, /not healthy: 3 nodes; as node1 sees them/)
     const status = await maki('status')
     t.equal(status.code, 1)

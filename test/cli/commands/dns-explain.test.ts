@@ -67,6 +67,9 @@ t.test('a target that cannot be looked up is told of, in the status too', async 
   t.match(stdout, /alias x\.example\.net: SERVFAIL \(first .*\); what it had is still answered\n/)
   t.match(stdout, /alias x\.example\.net: not public, and not answered: 10\.0\.0\.1\n/)
   t.match(await cluster.json('status'), { aliases: [{ target: 'x.example.net' }] })
+  node.places = { type: 'City', built: '2026-11-22T10:00:00Z', faults: ['/x.mmdb cannot be\u001b used'] }
+  t.match((await cluster.maki('status')).stdout, /places one: \/x\.mmdb cannot be\S* used\n/)
+  t.match(await cluster.json('status'), { places: { faults: [/x\.mmdb/] } })
   t.match(
     (await cluster.maki('dns', 'explain', 'apps.example.com')).stdout,
     /Lookups have failed for .*: SERVFAIL\. Not public/,

@@ -61,6 +61,8 @@ function find(parts: Partial<FindingsInput>): string[] {
     certificates: [],
     conflicts: [],
     aliases: [],
+    placeFaults: [],
+    answeredBy: 'berlin',
     isCut: false,
     isReached: true,
     ...parts,
@@ -151,6 +153,7 @@ t.test('each fault is named', async (t) => {
       /^note - the ALIAS target a\.example cannot be looked up: x; what it had/,
     ],
     [{ aliases: [aliasOf({ refused: ['10.0.0.1'] })] }, /^wrong - .*not public, and not answered: 10\.0\.0\.1/],
+    [{ placeFaults: ['there is no such file'] }, /^wrong berlin where clients are is not known .*no such file/],
     [{ nodes: [nodeOf({}, { up: false, host: { memory: 1, disk: 1, load: 9 } })] }, /do not hear it/],
   ]
   for (const [input, expected] of cases) {
@@ -163,4 +166,30 @@ t.test('each fault is named', async (t) => {
 t.test('nobody who was not asked is said to differ', async (t) => {
   t.strictSame(find({ isReached: false, nodes: [nodeOf({ records: null }, null)] }), [])
   t.strictSame(find({ nodes: [nodeOf({}, { digest: null }), nodeOf()] }), [])
+})
+
+t.test('a node that is gone is one finding, with what was seen in its details', async (t) => {
+  const seenAs = (outcome: 'up' | 'down', ...services: ('dns' | 'web')[]) =>
+    services.map((service) => ({ service, family: 'ipv4', address: '192.0.2.1', outcome, reason: 'shut' }) as const)
+  const verdict = { family: 'ipv4', service: 'web', address: '192.0.2.1', since: '', basis: 'majority' } as const
+  const down = { ...verdict, standing: 'down', reason: 'z', votes: { up: 0, down: 2 } } as const
+  const dead = nodeOf({ seen: seenAs('down', 'dns', 'web'), records: null }, { up: false, health: [down] })
+  const all = { certificates: [], conflicts: [], aliases: [], placeFaults: [], answeredBy: null, isCut: false }
+  const [finding, ...rest] = listHealthFindings({ ...all, nodes: [dead], isReached: true })
+  t.strictSame(rest, [])
+  t.equal(finding?.message, 'it does not answer: DNS, HTTP, gossip with the other nodes (192.0.2.1, from here: shut)')
+  t.match(finding?.details, [
+    'dns at 192.0.2.1, from here: shut',
+    'web at 192.0.2.1, from here: shut',
+    'the other nodes do not hear it any more',
+    'web at 192.0.2.1 is down: z (2 of 2 nodes that look at it say so)',
+  ])
+  t.equal(finding?.details?.length, 4)
+  const gone = (node: NodeCheckup) => find({ nodes: [node] }).filter((text) => text.includes('it does not answer'))
+  t.match(gone({ ...dead, status: null }), [/: DNS, HTTP \(/])
+  t.match(gone({ ...dead, status: statusOf({ health: [down] }) }), [/: DNS, HTTP \(/])
+  t.strictSame(gone({ ...dead, status: statusOf() }), [], 'only from here')
+  t.strictSame(gone({ ...dead, seen: seenAs('up', 'dns', 'web') }), [], 'only for the others')
+  t.strictSame(gone({ ...dead, seen: [...seenAs('up', 'dns'), ...seenAs('down', 'web')] }), [], 'not everything')
+  t.equal(find({ nodes: [{ ...dead, status: statusOf({ up: false, damagedBlobs: 1 }) }] }).length, 2)
 })

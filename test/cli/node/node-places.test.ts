@@ -45,7 +45,9 @@ t.test('the named database comes first, then the mirrored, then the one that com
   const typeFor = async (dns: string) => {
     const { places, log } = await start(dns)
     await places[Symbol.asyncDispose]()
-    return [places.status?.type, log.events.filter(([event]) => event === 'geo.database-failed').length]
+    const failed = log.events.filter(([event]) => event === 'geo.database-failed').length
+    t.equal(places.status.faults?.length ?? 0, failed)
+    return [places.status.type, failed]
   }
   const [bundled = ''] = listDatabases(configOf(''))
   t.match(bundled, /dbip-country\.mmdb$/)
@@ -79,8 +81,35 @@ t.test('a file that its owner replaces is taken, one with faults is not', async 
   t.equal(await replaced('no database'), 2)
   await eventually('the fault', () => log.events.find(([event]) => event === 'geo.database-failed'))
   t.equal(places.status?.type, 'New and longer')
+  await eventually('the fault in the status', () => places.status.faults)
+  t.match(places.status.faults, [/named\.mmdb cannot be used as a database of places/])
+  t.equal(await replaced(database('Mended')), 3)
+  await eventually('the mended one', () => places.status.type === 'Mended' || undefined)
+  await eventually('no fault any more', () => places.status.faults === undefined || undefined)
   await places[Symbol.asyncDispose]()
   t.equal(timer.waiting, 0)
+})
+
+t.test('rules that get a fault while the node runs are told of until they are mended', async (t) => {
+  const file = join(t.testdir(), 'places.toml')
+  const rules = (country: string) => `[[network]]\ncidr = "203.0.113.0/24"\ncountry = "${country}"\n`
+  writeFileSync(file, rules('DE'))
+  const timer = new ManualTimer()
+  const runtime = Object.assign(new FakeRuntime(1), { after: timer.after })
+  const { places } = await start(`geo_override = ${JSON.stringify(file)}`, runtime)
+  t.notOk(places.status.faults)
+  const replace = async (text: string): Promise<void> => {
+    writeFileSync(file, text)
+    await timer.fire()
+    await timer.fire()
+  }
+  await replace(`${rules('XX')}\n`)
+  t.match(await eventually('the fault', () => places.status.faults), [/places\.toml:3:11: .*a country is expected/])
+  await replace(`${rules('NL')}\n\n`)
+  await eventually('no fault any more', () => places.status.faults === undefined || undefined)
+  await replace('x'.repeat(100_000))
+  t.ok((await eventually('the next', () => places.status.faults))?.every((fault) => fault.length <= 1_000))
+  await places[Symbol.asyncDispose]()
 })
 
 t.test('a mirror has http or https', async (t) => {

@@ -21,6 +21,7 @@ import {
   type ControlEvent,
   isSignedSameRequest,
   type NodeStatus,
+  type PlacesStatus,
   startControlServer,
 } from '../../../edge/index.ts'
 import { BlobStore, checkRelease, createMemoryStore, Replica, SealKeeper } from '../../../replication/index.ts'
@@ -39,6 +40,8 @@ export interface TestNode extends AsyncDisposable {
   statusOf: (nodes: NodeStatus[]) => NodeStatus[]
   /** What it says of the targets of ALIAS records. */
   aliases: readonly AliasStatus[]
+  /** How it knows where clients are. */
+  places: PlacesStatus
   /** Stops answering; what it stored stays. */
   stop(): Promise<void>
   start(): Promise<void>
@@ -88,6 +91,7 @@ export async function startTestNode(options: {
         self,
         nodes: node.statusOf(nodes),
         aliases: node.aliases,
+        places: node.places,
         ...describeStandings(replica),
       }
     },
@@ -157,6 +161,7 @@ export async function startTestNode(options: {
     batches,
     statusOf: (nodes) => nodes,
     aliases: [],
+    places: {},
     async stop() {
       await server?.close()
       server = undefined
