@@ -5,13 +5,19 @@ import type { Refuse } from './octets.ts'
 /** Character-strings (RFC 1035 section 3.3): a length octet, then up to 255 octets; TXT data is a list of them. */
 export const MAX_STRING_OCTETS = 255
 
+/** Of the data of any record, whose length has 16 bits (RFC 1035 section 3.2.1). */
+const MAX_DATA_OCTETS = 0xffff
+const TOO_LONG = `it has more than ${MAX_DATA_OCTETS} bytes, which no record can hold`
+
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
 
 /** Cuts a text into character-strings of its UTF-8 bytes; the empty text is one empty string. */
 export function splitText(text: string): readonly Uint8Array[] {
   if (!text.isWellFormed()) throw refuseText(text, 'it holds half of a surrogate pair, which no encoding has')
+  if (text.length > MAX_DATA_OCTETS) throw refuseText(text, TOO_LONG)
   const bytes = new TextEncoder().encode(text)
+  if (bytes.length + Math.ceil(bytes.length / MAX_STRING_OCTETS) > MAX_DATA_OCTETS) throw refuseText(text, TOO_LONG)
   const strings: Uint8Array[] = []
   for (let start = 0; start < bytes.length; start += MAX_STRING_OCTETS) {
     strings.push(bytes.slice(start, start + MAX_STRING_OCTETS))
@@ -45,7 +51,8 @@ function formatOctet(octet: number): string {
 
 /**
  * Reads `"one" "two"`. Characters beyond ASCII stand for their UTF-8 bytes, `\DDD` for an octet, `\x` for x itself.
- * Throws MAKI_INVALID for anything that is not entirely quoted strings of at most 255 octets.
+ * Throws MAKI_INVALID for anything that is not entirely quoted strings of at most 255 octets, 65,535 in all; longer text is
+ * not read to its end.
  */
 export function parseStrings(text: string): readonly Uint8Array[] {
   const refuse: Refuse = (why) => refuseText(text, why)
@@ -53,12 +60,15 @@ export function parseStrings(text: string): readonly Uint8Array[] {
   const bytes = new TextEncoder().encode(text)
   const strings: Uint8Array[] = []
   let offset = skipBlanks(bytes, 0)
+  let octets = 0
   while (offset < bytes.length) {
     if (bytes[offset] !== QUOTE) throw refuse('there is text outside the quotes')
     const read = readQuoted(bytes, offset + 1, refuse)
     if (read.string.length > MAX_STRING_OCTETS) {
       throw refuse(`one of its strings has ${read.string.length} bytes, ${MAX_STRING_OCTETS} are allowed`)
     }
+    octets += 1 + read.string.length
+    if (octets > MAX_DATA_OCTETS) throw refuse(TOO_LONG)
     strings.push(read.string)
     offset = skipBlanks(bytes, read.end)
     if (offset === read.end && offset < bytes.length) throw refuse('there is no space between two strings')
@@ -72,6 +82,7 @@ function readQuoted(bytes: Uint8Array, start: number, refuse: Refuse): { string:
   let offset = start
   for (;;) {
     const octet = bytes[offset]
+    if (octets.length > MAX_DATA_OCTETS) throw refuse(TOO_LONG)
     if (octet === undefined) throw refuse('a quote is not closed')
     if (octet === QUOTE) return { string: Uint8Array.from(octets), end: offset + 1 }
     if (octet !== BACKSLASH) {

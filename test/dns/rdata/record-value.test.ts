@@ -123,3 +123,21 @@ t.test('types that an owner can write, and why others are not', async (t) => {
     t.throws(() => canonicalRecordValue(type, 'x'), expected, type.slice(0, 40))
   }
 })
+
+t.test('a TXT of more octets than a record can hold is refused by its length, and not read to its end', async (t) => {
+  const refused = { code: 'MAKI_INVALID', message: /it has more than 65535 bytes, which no record can hold/ }
+  // 65,279 bytes are 256 strings, with a length octet each.
+  const largest = canonicalRecordValue('TXT', 'a'.repeat(65_279))
+  t.equal(canonicalRecordValue('TXT', largest), largest)
+  t.throws(() => canonicalRecordValue('TXT', 'a'.repeat(65_280)), refused)
+  t.throws(() => canonicalRecordValue('TXT', 'é'.repeat(33_000)), refused, 'bytes count, not characters')
+  t.throws(() => canonicalRecordValue('TXT', `${largest} "" ""`), refused)
+  const many = (string: string) => `${string} `.repeat(70_000)
+  for (const text of [
+    many('""'),
+    many(`"${'a'.repeat(200)}"`),
+    `"${'a'.repeat(500_000)}`,
+    `"${'\\001'.repeat(100_000)}`,
+  ])
+    t.throws(() => canonicalRecordValue('TXT', `${text}, and what is no string`), refused)
+})
