@@ -32,6 +32,7 @@ import {
 import type { ExplainReport } from '../explain-report.ts'
 import { findErrorShape, readAll } from './answer-body.ts'
 import { isClusterStatus } from './cluster-status.ts'
+import { isExplainReport } from './explain-shape.ts'
 import { hasErrno } from './identity.ts'
 import { readEventStream } from './sse.ts'
 
@@ -106,8 +107,8 @@ export class ControlClient implements Disposable {
   /** Why the node answers a DNS question as it does; what cannot be asked is refused there (MAKI_INVALID). */
   async explain(question: ExplainParameters, signal?: AbortSignal): Promise<ExplainReport> {
     const query = new URLSearchParams(Object.entries(question).filter(([, value]) => value !== undefined))
-    const report = (await this.#json('GET', `${CONTROL_PATHS.dnsExplain}?${query}`, { signal })) as ExplainReport | null
-    if (!Array.isArray(report?.steps)) throw this.#protocol('its explanation has another shape')
+    const report = await this.#json('GET', `${CONTROL_PATHS.dnsExplain}?${query}`, { signal })
+    if (!isExplainReport(report)) throw this.#protocol('its explanation has another shape')
     return report
   }
 

@@ -92,7 +92,9 @@ function formatLookUp(step: LookUpStep, report: ExplainReport, nowMs: number, st
 function formatOrigin(written: Written | null, { authors }: ExplainReport, nowMs: number, style: Style): string {
   if (written === null) return 'which the cluster makes by itself'
   const { operation, author, at, via } = written
-  const who = plainLine(authors[author] ?? shortId(author as string as OperationId))
+  const who = plainLine(
+    (Object.hasOwn(authors, author) ? authors[author] : undefined) ?? shortId(author as string as OperationId),
+  )
   const project = via === null ? '' : `, sync of ${plainLine(via)}`
   return `written ${formatAgo(Date.parse(at), nowMs)} by ${who}${project} (${style.name(shortId(operation))})`
 }
@@ -104,7 +106,7 @@ function formatChoice({ located, candidates }: ChoiceStep, report: ExplainReport
     address,
     distanceKm === null ? '-' : `${Math.round(distanceKm)} km`,
     readiness === 'ready' ? style.good(readiness) : style.warn(readiness),
-    why === 'chosen' ? style.bold(why) : REASONS[why],
+    why === 'chosen' ? style.bold(why) : (REASONS[why] ?? why),
   ])
   const table = formatTable(rows, ['NODE', 'ADDRESS', 'DISTANCE', 'STATE', ''].map(style.bold))
   return `${formatPlace(located, report)}\n${indent(table)}`

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { ControlClient } from '../../../cli/client/control-client.ts'
 import { readEventStream } from '../../../cli/client/sse.ts'
+import { formatExplanation } from '../../../cli/output/explanation-text.ts'
 import { systemRuntime } from '../../../cli/system.ts'
 import { type BlobHash, hashBlob, type Runtime } from '../../../core/index.ts'
 import { encodePack } from '../../../replication/index.ts'
@@ -27,6 +28,9 @@ async function serve(handler: RequestListener) {
     },
   }
 }
+
+const same = (text: string): string => text
+const style = { bold: same, dim: same, good: same, bad: same, warn: same, name: same }
 
 const clientOf = (socketPath: string, runtime: Pick<Runtime, 'after'> = systemRuntime) =>
   new ControlClient({ socketPath, name: 'one', runtime })
@@ -64,6 +68,54 @@ t.test('a status of another shape is refused, whoever made it so', async (t) => 
   ]) {
     answer = wrong
     await t.rejects(client.status(), { code: 'MAKI_PROTOCOL' }, JSON.stringify(wrong).slice(-80))
+  }
+})
+
+t.test('an explanation of another shape is refused, and what is taken can be shown', async (t) => {
+  await using cluster = await startTestCluster()
+  const [node] = cluster.nodes
+  await cluster.write(node!, [domainSet()])
+  using honest = clientOf(node!.socketPath)
+  const question = { type: 'A', client: '198.51.100.9', resolver: undefined }
+  const asked = ['example.com', 'none.example.com', 'example.org']
+  const told = await Promise.all(asked.map((name) => honest.explain({ ...question, name })))
+  t.same(
+    told.map(({ steps }) => steps.map(({ step }) => step)),
+    [['look-up', 'choice'], ['look-up'], ['no-zone']],
+  )
+  const [report] = told
+  const [look, choice] = report!.steps
+  const other = { ...choice, candidates: [{ node: 'x', address: 'y', distanceKm: 1, readiness: 'new', why: 'newer' }] }
+  const written = { operation: 'x', author: 'constructor', at: '', via: null }
+  let answer: unknown
+  await using liar = await serve((_, response) => response.end(JSON.stringify(answer)))
+  using client = clientOf(liar.socketPath)
+  answer = { ...report, more: 1, steps: [{ ...look, more: 1, written }, other] }
+  const taken = await client.explain({ ...question, name: 'x' })
+  t.same(taken, answer, 'newer nodes may say more')
+  t.match(formatExplanation(taken, 0, style), /newer/)
+  const broken = [
+    { step: 'other' },
+    { step: 'no-zone' },
+    { ...look, found: 'x' },
+    { ...look, written: {} },
+    { ...choice, located: {} },
+  ]
+  for (const wrong of [
+    null,
+    { steps: [] },
+    { ...report, steps: {} },
+    { ...report, answers: [{ name: 'x' }] },
+    { ...report, asker: null },
+    { ...report, aliases: [{ target: 'x', refused: null }] },
+    ...broken.map((step) => ({ ...report, steps: [step] })),
+  ]) {
+    answer = wrong
+    await t.rejects(
+      client.explain({ ...question, name: 'x' }),
+      { code: 'MAKI_PROTOCOL' },
+      JSON.stringify(wrong).slice(-80),
+    )
   }
 })
 
