@@ -37,7 +37,7 @@ interface Entry {
 }
 
 /** Node 0 of three, at addresses of which none may be asked, as far as the cluster knows. */
-async function open(t: Test, port: number, remembered: readonly DownAddress[] = []) {
+async function open(t: Test, port: number, remembered: readonly DownAddress[] = [], config = CONFIG) {
   const runtime = new FakeRuntime(1)
   const options = { store: createMemoryStore(runtime), cluster: cluster.id, runtime, log: silentLog }
   const replica = await Replica.open(options)
@@ -65,7 +65,7 @@ async function open(t: Test, port: number, remembered: readonly DownAddress[] = 
   const told: NodeStandings[] = []
   const edge = { setStandings: (standings: Parameters<Told>[0]) => void told.push(new Map(standings)) }
   const http = { host: '127.0.0.1', port }
-  const common = { config: CONFIG, replica, gossip, edge, self, http, version: '1', runtime, log: silentLog }
+  const common = { config, replica, gossip, edge, self, http, version: '1', runtime, log: silentLog }
   const kept: (readonly DownAddress[])[] = []
   const remember = (down: readonly DownAddress[]) => void kept.push(down)
   const health = new NodeHealth({ ...common, remembered, remember, changed() {} })
@@ -73,6 +73,7 @@ async function open(t: Test, port: number, remembered: readonly DownAddress[] = 
   return {
     replica,
     health,
+    runtime,
     joined,
     told,
     kept,
@@ -179,4 +180,19 @@ t.test('what was down before a restart is so until something is heard or seen of
   )
   t.match(lonely.describe(one).health, [{ basis: 'own eyes' }], 'by now it was seen')
   t.same(keptAlone.at(-1), [down(one, 1), down(two, 2)])
+})
+
+t.test('with health off it asks nobody, says nothing, and takes no word of others', async (t) => {
+  let requests = 0
+  const server = createServer(() => requests++).listen(0, '127.0.0.1')
+  t.teardown(() => server.close())
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  const { pass, told, kept, health, hear, runtime } = await open(t, port, [], { ...CONFIG, enabled: false })
+  hear({ key: two, up: true, data: { observations: { [one]: { w4: 'gone' } }, serves: { http: 80 } } })
+  await pass(60)
+  t.strictSame([told, kept, health.observations], [[], [], undefined])
+  t.strictSame(health.describe(one), { health: [], behind: false })
+  t.equal(runtime.timers, 0)
+  t.equal(requests, 0)
 })
