@@ -20,10 +20,13 @@ class Scene implements AsyncDisposable {
   readonly log = recordLog()
   readonly file: string
   fetched = 0
+  /** It takes requests and says no more than its head. */
+  isStuck = false
   readonly #server = createServer((request, response) => {
     this.asked.push(request.headers)
     const isKnown = request.headers['if-none-match'] === this.answer.etag
     response.writeHead(isKnown ? 304 : this.answer.status, { etag: this.answer.etag })
+    if (this.isStuck) return void response.write('x')
     response.end(isKnown ? undefined : this.answer.body)
   })
 
@@ -186,4 +189,16 @@ t.test('a start again asks for nothing that is not due, unless the file is gone 
   t.equal(await scene.pass(1), 'new')
   t.notMatch(scene.asked[1], { 'if-none-match': /./ })
   t.ok(existsSync(scene.file))
+})
+
+t.test('one that ends while the mirror hangs waits for nothing, and leaves what was there', async (t) => {
+  await using scene = new Scene(t.testdir())
+  scene.isStuck = true
+  const mirror = await scene.start()
+  scene.runtime.advance(10 * MINUTE_MS)
+  await eventually('the beginning of a file', () => existsSync(`${scene.file}.new`) || undefined)
+  await mirror[Symbol.asyncDispose]()
+  t.equal(scene.runtime.timers, 0)
+  t.strictSame(readdirSync(dirname(scene.file)), [])
+  t.strictSame(scene.outcomes, [], 'that is no failure of the mirror')
 })
