@@ -3,6 +3,8 @@ import {
   type ChangeOf,
   type DomainView,
   type Entry,
+  isWithin,
+  listDomains,
   listNodes,
   MakiError,
   type OperationId,
@@ -160,6 +162,7 @@ function planValues(state: State, target: Target, request: RecordRequest, given:
     change: { kind: 'record.set', domain: domain.apex, ...record },
     notes: [
       ...noteProject(before),
+      ...noteRelative(state, target, request),
       ...hidden,
       ...noteNodeless(state, type, geo),
       ...(replaced.length === 0
@@ -173,6 +176,26 @@ function planValues(state: State, target: Target, request: RecordRequest, given:
 function noteProject(before: Entry<RecordValue> | undefined): string[] {
   if (before?.via === undefined) return []
   return [`The project ${JSON.stringify(before.via)} wrote it: change its makiatto.toml too, or its next sync decides.`]
+}
+
+/** What names of the whole internet end in, and hardly any name inside a domain does. */
+const PUBLIC_ENDS: ReadonlySet<string> = new Set(['com', 'edu', 'gov', 'net', 'org'])
+
+/** A name that looks like one of another domain, and is written below this one. */
+function noteRelative(state: State, { domain, name, before }: Target, { name: typed }: RecordRequest): string[] {
+  const isRelative = typed.trim().toLowerCase() === name
+  if (before !== undefined || !isRelative || !name.includes('.')) return []
+  const isPublic = PUBLIC_ENDS.has(name.slice(name.lastIndexOf('.') + 1))
+  // The longest is the nearest.
+  const other = listDomains(state)
+    .map(({ apex }) => apex)
+    .filter((apex) => isWithin(name, apex))
+    .sort((a, b) => b.length - a.length)[0]
+  if (!isPublic && other === undefined) return []
+  const written = `This writes ${absoluteName(name, domain.apex)}: a name lies in ${domain.apex}, whatever else it ends in.`
+  if (other === undefined) return [written]
+  const owner = name.slice(0, -other.length - 1) || '@'
+  return [`${written} For ${name}: DOMAIN ${other}, NAME ${owner}.`]
 }
 
 /** Such a set is answered with nothing. */

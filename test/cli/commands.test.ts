@@ -64,6 +64,26 @@ t.test('record set, add, remove and list', async (t) => {
   })
 })
 
+t.test('a name that looks like one of another domain is noted, and no other is', async (t) => {
+  await using cluster = await startTestCluster()
+  for (const other of ['maki.localhost', 'deep.maki.localhost', 'b.example'])
+    await cluster.write(cluster.nodes[0]!, [domainSet(other as Hostname)])
+  const noteOf = async (domain: string, name: string): Promise<string> => {
+    const { code, stderr } = await cluster.maki('record', 'set', domain, name, 'A', '192.0.2.1')
+    t.equal(code, 0, stderr)
+    return stderr
+  }
+  const writes =
+    /This writes www\.example\.org\.maki\.localhost: a name lies in maki\.localhost, whatever else it ends in\.\n$/
+  t.match(await noteOf('maki.localhost', 'WWW.example.org'), writes)
+  t.equal(await noteOf('maki.localhost', 'www.example.org'), '', 'it is so already')
+  t.match(await noteOf('maki.localhost', 'a.www.b.example'), /For a\.www\.b\.example: DOMAIN b\.example, NAME a\.www\./)
+  t.match(await noteOf('b.example', 'x.deep.maki.localhost'), /DOMAIN deep\.maki\.localhost, NAME x\./)
+  t.match(await noteOf('maki.localhost', 'b.example'), /DOMAIN b\.example, NAME @\./)
+  for (const name of ['www', 'org', 'api.dev', 'www.example', 'x.maki.localhost', 'y.example.com.maki.localhost'])
+    t.equal(await noteOf('maki.localhost', name), '', name)
+})
+
 t.test('records of other types, of the nodes, and what a delegation hides', async (t) => {
   await using cluster = await startTestCluster()
   const run = async (...args: string[]) => {
