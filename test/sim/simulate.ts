@@ -128,7 +128,13 @@ async function run(scheduler: Scheduler, options: SimulationOptions): Promise<Si
   await scheduler.runUntil(scheduler.nowMs + 5000)
   if (scheduler.isStopped) return tellResult()
   const mendedMs = scheduler.nowMs
-  await settle(cluster, workload, membership)
+  try {
+    await settle(cluster, workload, membership)
+  } catch (thrown) {
+    // What stopped the run is a violation that stands in the result.
+    if (scheduler.isStopped) return tellResult()
+    throw thrown
+  }
   const withinMs = LIVENESS_MS + (troubles.clocks ? HELD_MS : 0)
   const converged = await waitFor(scheduler, mendedMs + withinMs, () => isConverged(cluster))
   const convergedMs = scheduler.nowMs - mendedMs
