@@ -59,7 +59,8 @@ export class FilePoll implements AsyncDisposable {
       this.#told = stamp
       this.#options.onChange()
     }
-    this.#schedule()
+    // Whoever was told may have closed it.
+    if (!this.#isClosed) this.#schedule()
   }
 }
 

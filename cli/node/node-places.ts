@@ -28,6 +28,8 @@ export class NodePlaces implements AsyncDisposable {
   #database: DatabaseInfo | undefined
   /** Of the last look. */
   #faults: readonly string[] = []
+  /** Looks come one after the other, so that what the last one saw stays. */
+  #looking = Promise.resolve()
 
   private constructor(options: NodePlacesOptions) {
     this.#options = options
@@ -45,7 +47,7 @@ export class NodePlaces implements AsyncDisposable {
     await places.#look()
     const reload = (): void => {
       edge.reloadPlaces()
-      void places.#look()
+      places.#looking = places.#looking.then(() => places.#look())
     }
     const files = [geolite_path, geo_override].filter((file) => file !== undefined)
     const file = mirroredDatabase(config.node.data_dir)
@@ -74,8 +76,9 @@ export class NodePlaces implements AsyncDisposable {
     return { type, built: new Date(builtAt).toISOString(), ...faults }
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.#owned.disposeAsync()
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#owned.disposeAsync()
+    await this.#looking
   }
 
   async #look(): Promise<void> {

@@ -90,6 +90,35 @@ t.test('a file that its owner replaces is taken, one with faults is not', async 
   t.equal(timer.waiting, 0)
 })
 
+t.test('what has begun to look ends before the end, and nothing looks after it', async (t) => {
+  const file = join(t.testdir(), 'named.mmdb')
+  writeFileSync(file, database('Old'))
+  const timers = new Set<() => void>()
+  const after = (_delayMs: number, call: () => void) => {
+    timers.add(call)
+    return () => void timers.delete(call)
+  }
+  const fire = () => {
+    const due = [...timers]
+    timers.clear()
+    for (const call of due) call()
+  }
+  const ended = Promise.withResolvers<string | undefined>()
+  const edge = {
+    // Just before it looks by itself.
+    reloadPlaces: () => void places[Symbol.asyncDispose]().then(() => ended.resolve(places.status.type)),
+  }
+  const config = configOf(`geolite_path = ${JSON.stringify(file)}`)
+  const runtime = Object.assign(new FakeRuntime(1), { after })
+  const places = await NodePlaces.start({ config, edge, runtime, log: recordLog() })
+  writeFileSync(file, database('New and longer'))
+  fire()
+  await eventually('the next timer', () => timers.size > 0 || undefined)
+  fire()
+  t.equal(await ended.promise, 'New and longer')
+  t.equal(timers.size, 0)
+})
+
 t.test('rules that get a fault while the node runs are told of until they are mended', async (t) => {
   const file = join(t.testdir(), 'places.toml')
   const rules = (country: string) => `[[network]]\ncidr = "203.0.113.0/24"\ncountry = "${country}"\n`
