@@ -1,4 +1,8 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { cp, rename, rm } from 'node:fs/promises'
+import { extname } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { Level } from 'level'
 import { type ClusterId, type Log, type OperationId, operationIdOf, type Runtime } from '../../core/index.ts'
 import { syncDirectory } from '../files/replace-file.ts'
@@ -83,9 +87,13 @@ async function writeAnew({ paths, cluster, storeId, log }: Salvage): Promise<num
   return seen.size
 }
 
-/** Level has the repair as a static method of its class, which its common type does not show. */
+const REPAIR = fileURLToPath(new URL(`./repair-main${extname(import.meta.filename)}`, import.meta.url))
+
+/** Rejects when Level gives up, and when its assertions end the process. */
 async function repair(folder: string): Promise<void> {
-  await (Level as unknown as { repair(location: string): Promise<void> }).repair(folder)
+  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', REPAIR, folder], { stdio: 'ignore' })
+  const [code, signal] = (await once(child, 'exit')) as [number | null, string | null]
+  if (code !== 0) throw new Error(`the repair ended by ${signal ?? `exit ${code}`}`)
 }
 
 async function readFolder(folder: string, keep: (records: OperationRecord[]) => Promise<void>, log: Log) {
