@@ -8,6 +8,7 @@ export interface NodeStoreOptions {
   readonly cluster: ClusterId
   readonly runtime: Runtime
   readonly log: Log
+  readonly repair?: (folder: string) => Promise<void>
 }
 
 /**

@@ -16,6 +16,7 @@ import {
   type GossipService,
   ReleaseChecker,
   Replica,
+  repairAside,
   SharedReplica,
   StoreScrub,
   startBlobServer,
@@ -74,7 +75,7 @@ export async function startNode(options: NodeOptions): Promise<Node> {
   // First, so that its processes load while the store is read.
   const edge = starting.use(createEdge(options, folders, (hash) => care?.suspect(hash)))
 
-  const store = starting.use(await openNodeStore({ folders, cluster, runtime, log }))
+  const store = starting.use(await openNodeStore({ folders, cluster, runtime, log, repair: repairAside }))
   const checkpoint = { file: folders.checkpoint }
   const replicated = { store, cluster, runtime, log, checkpoint, checkSignature: verifySignatureAside }
   const replica = starting.use(await Replica.open(replicated))

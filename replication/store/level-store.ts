@@ -34,6 +34,8 @@ export interface LevelStoreOptions {
    * and no store, all was lost: the one that is made then is `damaged`.
    */
   readonly marker?: string
+  /** Level's own repair of a folder; in this process, which it can end, unless `repairAside` is given. */
+  readonly repair?: (folder: string) => Promise<void>
 }
 
 /** A store of operations on disk, with what became of it when it was found damaged. */

@@ -30,6 +30,7 @@ interface Salvage {
   readonly expected: number
   readonly runtime: Pick<Runtime, 'now'>
   readonly log: Log
+  readonly repair?: (folder: string) => Promise<void>
 }
 
 /**
@@ -58,7 +59,7 @@ export async function salvageStore(salvage: Salvage): Promise<StoreDamage> {
   }
 }
 
-async function writeAnew({ paths, cluster, storeId, log }: Salvage): Promise<number> {
+async function writeAnew({ paths, cluster, storeId, log, repair = repairHere }: Salvage): Promise<number> {
   await using target: Database = new Level<Uint8Array, Uint8Array>(paths.rebuild, ENCODING)
   await target.open()
   await target.put(NAME_KEY, new TextEncoder().encode(storeId), { sync: true })
@@ -89,8 +90,13 @@ async function writeAnew({ paths, cluster, storeId, log }: Salvage): Promise<num
 
 const REPAIR = fileURLToPath(new URL(`./repair-main${extname(import.meta.filename)}`, import.meta.url))
 
-/** Rejects when Level gives up, and when its assertions end the process. */
-async function repair(folder: string): Promise<void> {
+/** Level has the repair as a static method of its class, which its common type does not show. */
+async function repairHere(folder: string): Promise<void> {
+  await (Level as unknown as { repair(location: string): Promise<void> }).repair(folder)
+}
+
+/** Level's own repair in a process of its own. Rejects when Level gives up, and when its assertions end that process. */
+export async function repairAside(folder: string): Promise<void> {
   const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', REPAIR, folder], { stdio: 'ignore' })
   const [code, signal] = (await once(child, 'exit')) as [number | null, string | null]
   if (code !== 0) throw new Error(`the repair ended by ${signal ?? `exit ${code}`}`)

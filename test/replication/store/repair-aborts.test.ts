@@ -1,7 +1,7 @@
 import { cp, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
-import { openLevelStore } from '../../../replication/index.ts'
+import { openLevelStore, repairAside } from '../../../replication/index.ts'
 import { cluster } from '../chain.ts'
 import { FakeRuntime, recordLog } from '../fake-runtime.ts'
 
@@ -13,7 +13,14 @@ t.test('damage on which the repair ends its process does not end ours', async (t
   await cp(FIXTURE, join(directory, 'operations'), { recursive: true })
   const log = recordLog()
   const runtime = new FakeRuntime(1)
-  await using store = await openLevelStore({ directory, cluster: cluster.id, runtime, log, create: false })
+  await using store = await openLevelStore({
+    directory,
+    cluster: cluster.id,
+    runtime,
+    log,
+    create: false,
+    repair: repairAside,
+  })
   t.match(store.damaged, { readable: 0 })
   t.ok(
     log.events.some(([event]) => event === 'store.repair.failed'),
