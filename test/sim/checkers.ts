@@ -147,7 +147,7 @@ export const STORM = 'no message storm'
  * Segments between two machines in a second, adversaries included: a storm has thousands, a bad day a few dozen, the moment
  * at which eleven nodes meet again after partitions 113 (seed 24).
  */
-const SEGMENTS_PER_PAIR = 200
+const SEGMENTS_PER_PAIR = 125
 
 /**
  * An update is pushed once over each link when it brought a slot that was not in the shared document of this process,
