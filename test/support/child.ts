@@ -1,4 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { globSync, readFileSync } from 'node:fs'
+import { basename } from 'node:path'
 import { createInterface } from 'node:readline'
 
 export interface ChildOptions {
@@ -36,6 +38,22 @@ export class Child implements AsyncDisposable {
 
   get output(): string {
     return this.lines.join('\n')
+  }
+
+  /** For a test that waited in vain: what the process does, as the kernel tells it, and all that it has said. */
+  describe(): string {
+    const tasks = globSync(`/proc/${this.pid}/task/*`).map((task) => {
+      const read = (name: string) => {
+        try {
+          return readFileSync(`${task}/${name}`, 'utf8').trim()
+        } catch {
+          return '?'
+        }
+      }
+      const state = /^State:\s*(.*)$/m.exec(read('status'))?.[1] ?? 'gone'
+      return `${basename(task)} ${read('comm')}: ${state}, in ${read('wchan')}, call ${read('syscall')}`
+    })
+    return [`process ${this.pid}${this.#hasEnded ? ', ended' : ''}`, ...tasks, ...this.lines].join('\n')
   }
 
   kill(signal: NodeJS.Signals): void {

@@ -24,6 +24,7 @@ import {
 import type { ClusterStatus } from '../../../edge/index.ts'
 import { Child } from '../../support/child.ts'
 import { eventually } from '../../support/eventually.ts'
+import { inTime } from '../../support/in-time.ts'
 import { ROOT, type Scene } from './scene.ts'
 
 const MAIN = join(ROOT, 'cli', 'makiatto.ts')
@@ -85,6 +86,11 @@ export class Daemon implements AsyncDisposable {
     return (this.#child?.lines ?? this.#lastLines).join('\n')
   }
 
+  /** For a test that waited in vain. */
+  describe(): string {
+    return `${this.name}: ${this.#child?.describe() ?? `not running\n${this.output}`}`
+  }
+
   #lastLines: readonly string[] = []
 
   /** Resolves when the node listens; rejects with all that it said when it ends before. */
@@ -103,7 +109,8 @@ export class Daemon implements AsyncDisposable {
     })
     this.#child = child
     try {
-      await child.waitForLine((line) => line.includes('"event":"node.ready"'))
+      const ready = child.waitForLine((line) => line.includes('"event":"node.ready"'))
+      await inTime(`${this.name} to be ready`, ready, () => child.describe())
     } catch (error) {
       this.#lastLines = child.lines
       this.#child = undefined
@@ -161,7 +168,7 @@ export class Daemon implements AsyncDisposable {
   async #end(signal: NodeJS.Signals): Promise<void> {
     const child = this.#running()
     child.kill(signal)
-    await child.ended
+    await inTime(`${this.name} to end by ${signal}`, child.ended, () => child.describe())
     this.#lastLines = child.lines
     this.#child = undefined
   }

@@ -12,6 +12,7 @@ import {
 } from '../../../core/index.ts'
 import { openBlobReader, openLevelStore } from '../../../replication/index.ts'
 import { eventually } from '../../support/eventually.ts'
+import { inTime } from '../../support/in-time.ts'
 import { compilePowerCut, PowerCutDisk, type PowerCutOptions } from '../../support/power-cut.ts'
 import { createRandom, type Random } from '../../support/seeds.ts'
 import { type Daemon, DaemonCluster, listOperations } from './daemons.ts'
@@ -96,13 +97,13 @@ export class PowerCutRounds implements AsyncDisposable {
     const writes = 1 + this.#random.integer(MAX_WRITES)
     const reached = this.#after(writes)
     const running = this.#stations.map(({ writer }) => writer.run(stop.signal))
-    await Promise.race([reached, Promise.all(running)])
+    await this.#inTime(`${writes} acknowledgements`, Promise.race([reached, Promise.all(running)]))
     for (let turns = this.#random.integer(MAX_TURNS); turns > 0; turns--) await nextTurn()
     await Promise.all(victims.map(({ daemon }) => daemon.kill()))
     stop.abort()
-    await Promise.all(running)
+    await this.#inTime('the writers to end', Promise.all(running))
     for (const { disk } of victims) disk.cut(torn ? this.#random : undefined)
-    for (const victim of victims) await this.#look(victim)
+    for (const victim of victims) await this.#inTime(`a look at ${victim.daemon.name}`, this.#look(victim))
     await Promise.all(victims.map(({ daemon }) => daemon.start()))
     for (const { daemon } of victims) {
       const bad = daemon.log.filter(({ level, event }) => level === 'error' || event === 'store.unreadable')
@@ -123,6 +124,10 @@ export class PowerCutRounds implements AsyncDisposable {
       if (status.held.length > 0) this.lost.push(`held: ${status.held.join()}`)
     }
     for (const station of this.#stations) await this.#checkServed(station)
+  }
+
+  #inTime<T>(what: string, work: Promise<T>): Promise<T> {
+    return inTime(what, work, () => this.#stations.map(({ daemon }) => daemon.describe()).join('\n'))
   }
 
   #chooseVictims(): readonly Station[] {
