@@ -113,6 +113,7 @@ export class PowerCutRounds implements AsyncDisposable {
 
   /** Every acknowledged operation is on every node, folded and not void; all agree; the releases are served whole. */
   async finish(): Promise<void> {
+    for (const { writer } of this.#stations) await writer.settle()
     const wanted = this.#stations.flatMap(({ writer }) => writer.acknowledged)
     for (const { daemon } of this.#stations) {
       const missing = await this.#missingAt(daemon, wanted)
@@ -188,11 +189,12 @@ export class PowerCutRounds implements AsyncDisposable {
       for (const [path, content] of release.files) {
         const served = await eventually(`${writer.domain} at ${daemon.name}`, async () => {
           const answer = await visitor.get(daemon.http, writer.domain, encodePath(path))
-          // A release that had no answer in the end is the newer one.
           return release.id.startsWith(String(answer.headers['makiatto-release'])) ? answer : undefined
         }).catch(() => undefined)
-        if (served?.body.equals(content) !== true)
-          this.lost.push(`${daemon.name} does not serve ${path} of ${release.id}`)
+        if (served?.body.equals(content) === true) continue
+        this.lost.push(`${daemon.name} does not serve ${path} of ${release.id}`)
+        // Each look in vain takes minutes.
+        return
       }
     }
   }

@@ -79,6 +79,11 @@ export class PowerCutWriter {
     }
   }
 
+  /** Hands in what has had no answer, so that the newest release is known to be the one that is acknowledged last. */
+  async settle(): Promise<void> {
+    if (this.#open !== undefined) await this.#write()
+  }
+
   async #write(): Promise<void> {
     if (this.#open === undefined) {
       const publishes = this.publishes && this.#written > 0 && this.#written % RELEASE_EVERY === 0
