@@ -11,7 +11,7 @@ import {
   type OperationId,
   type Runtime,
 } from '../../core/index.ts'
-import { type Site, SiteTable } from '../../edge/index.ts'
+import { type Plan, respond, type Site, type SiteRequest, SiteTable } from '../../edge/index.ts'
 
 /** Blobs in memory. */
 export class MemoryBlobs implements BlobReader {
@@ -74,6 +74,34 @@ export function buildSite(manifest: Manifest | undefined, part: Partial<Site> = 
 
 export function buildTable(...sites: Site[]): SiteTable {
   return SiteTable.empty.with(new Map(sites.map((site) => [site.domain, site])))
+}
+
+export interface Asked extends Partial<Pick<SiteRequest, 'method' | 'target' | 'secure'>> {
+  readonly host?: string | undefined
+  /** Names in lower case. */
+  readonly fields?: Readonly<Record<string, string>>
+  readonly address?: string
+  readonly country?: string
+}
+
+/** A request as a server would hand it on; `GET http://example.com/` unless it says otherwise. */
+export function siteRequest(asked: Asked = {}): SiteRequest {
+  const { fields = {}, address = '192.0.2.1', country } = asked
+  return {
+    method: asked.method ?? 'GET',
+    target: asked.target ?? '/',
+    host: 'host' in asked ? asked.host : 'example.com',
+    secure: asked.secure ?? false,
+    field: (name) => fields[name],
+    client: () => ({ address, country }),
+  }
+}
+
+/** An answer for which nothing has to be learnt. */
+export function decide(request: SiteRequest, table: SiteTable, options: Parameters<typeof respond>[3]): Plan {
+  const decided = respond(request, table, {}, options)
+  if ('kind' in decided) throw new Error(`nothing should have to be learnt, and ${decided.kind} has`)
+  return decided
 }
 
 /** Time that stands still until it is advanced; timers fire in order. */

@@ -1,0 +1,5 @@
+export type { Learnt, Need } from './need.ts'
+export type { BlobBody, HeaderFields, Plan, PlanBody } from './plan.ts'
+export { refuse } from './refuse.ts'
+export { type HostFallback, type RespondOptions, respond } from './respond.ts'
+export type { Client, SiteRequest } from './site-request.ts'

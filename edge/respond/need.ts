@@ -1,0 +1,18 @@
+import type { Hostname, ManifestFile } from '../../core/index.ts'
+import type { SiteRelease } from '../site/index.ts'
+
+/** What has to be learnt before a request can be answered. The answer is then decided again, with what was learnt. */
+export type Need =
+  /** A file with a fingerprinted name that the release served here lacks: of an older release, or of one on its way. */
+  | { readonly kind: 'asset'; readonly domain: Hostname; readonly path: string }
+  /** A release of the domain whose id begins so. */
+  | { readonly kind: 'preview'; readonly domain: Hostname; readonly idPrefix: string }
+  /** Whether a password is the one that a hash was made of. */
+  | { readonly kind: 'password'; readonly hash: string; readonly password: string }
+
+/** What was learnt for this request; a part that is absent was not asked for yet, null means that there is none. */
+export interface Learnt {
+  readonly asset?: ManifestFile | null
+  readonly preview?: SiteRelease | null
+  readonly passwordIsRight?: boolean
+}

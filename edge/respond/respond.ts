@@ -1,0 +1,122 @@
+import { type Hostname, shortId } from '../../core/index.ts'
+import { decodePath, encodePath, findHost, findTarget, type RequestTarget } from '../message/index.ts'
+import {
+  type Resolution,
+  resolvePath,
+  resolveUnknown,
+  type Site,
+  type SiteRelease,
+  type SiteTable,
+} from '../site/index.ts'
+import type { Learnt, Need } from './need.ts'
+import type { Plan } from './plan.ts'
+import { refuse } from './refuse.ts'
+import { serveFile, serveWhole } from './serve-file.ts'
+import type { SiteRequest } from './site-request.ts'
+
+export interface RespondOptions {
+  /** The name of this node, said in every answer. */
+  readonly node: string
+  /** Asked for the domain of a host that the table does not have; see `local-host.ts`. */
+  readonly fallback?: HostFallback | undefined
+  /** Development: a browser asks again for every file, so that an edit is seen at once. */
+  readonly revalidate?: boolean | undefined
+}
+
+export type HostFallback = (host: string, table: SiteTable) => Hostname | undefined
+
+const ALLOW = 'GET, HEAD, OPTIONS'
+const RETRY_AFTER_S = '5'
+
+type Headers = Record<string, string>
+
+/**
+ * Decides the answer to a request (RFC 9110) from the table and what was learnt for it: no I/O, no clock, no error whatever
+ * the input. What more has to be learnt first is given instead of an answer.
+ */
+export function respond(request: SiteRequest, table: SiteTable, _learnt: Learnt, options: RespondOptions): Plan | Need {
+  const headers: Headers = { 'makiatto-node': options.node, 'x-content-type-options': 'nosniff' }
+  const target = findTarget(request.method, request.target)
+  const host = findHost((target?.kind === 'path' ? target.authority : undefined) ?? request.host ?? '')
+  // RFC 9112 section 3.2: a missing or bad Host is refused even where the target names the authority.
+  if (target === undefined || host === undefined || findHost(request.host ?? '') === undefined)
+    return refuse(request, 400, headers)
+  if (target.kind === 'server') return describe(headers)
+  const site = findSite(host, table, options.fallback)
+  if (site === undefined) return refuse(request, 404, headers)
+  if (site.release !== undefined) headers['makiatto-release'] = shortId(site.release.id)
+  if (site.redirect !== undefined) return redirect(`${site.redirect}${target.raw}${target.query}`, headers)
+  const called = findFunction(target, site.release)
+  if (called !== undefined) return refuseFunction(request, called.methods, headers)
+  if (request.method === 'OPTIONS') return describe(headers)
+  if (request.method !== 'GET' && request.method !== 'HEAD') {
+    return refuse(request, 405, { ...headers, allow: ALLOW })
+  }
+  if (site.release === undefined) {
+    if (!site.published) return refuse(request, 404, headers)
+    return refuse(request, 503, { ...headers, 'retry-after': RETRY_AFTER_S })
+  }
+  const plan = respondFromSite(request, target, site, site.release, headers)
+  if (options.revalidate !== true || plan.headers['cache-control'] === undefined) return plan
+  return { ...plan, headers: { ...plan.headers, 'cache-control': 'no-cache' } }
+}
+
+function findSite(host: string, table: SiteTable, fallback: HostFallback | undefined): Site | undefined {
+  const site = table.findSite(host)
+  if (site !== undefined || fallback === undefined) return site
+  const domain = fallback(host, table)
+  return domain === undefined ? undefined : table.siteOf(domain)
+}
+
+function respondFromSite(
+  request: SiteRequest,
+  target: Extract<RequestTarget, { kind: 'path' }>,
+  site: Site,
+  { manifest }: SiteRelease,
+  headers: Headers,
+): Plan {
+  const decoded = decodePath(target.raw)
+  if (decoded.kind === 'bad') return refuse(request, 400, headers)
+  const resolution: Resolution =
+    decoded.kind === 'path' ? resolvePath(manifest, decoded.path, site) : resolveUnknown(manifest, undefined, site)
+  switch (resolution.kind) {
+    case 'file':
+      return serveFile(request, resolution.file, headers)
+    case 'redirect':
+      return redirect(`${encodePath(resolution.path)}${target.query}`, headers)
+    case 'not-found':
+      return resolution.page === undefined
+        ? refuse(request, 404, headers)
+        : serveWhole(request, 404, resolution.page, { ...headers, 'cache-control': 'no-cache' })
+    default:
+      return resolution satisfies never
+  }
+}
+
+/** The function at a path; with or without a final slash. */
+function findFunction(
+  target: Extract<RequestTarget, { kind: 'path' }>,
+  release: SiteRelease | undefined,
+): { readonly methods: readonly string[] | undefined } | undefined {
+  if (release?.functions === undefined) return undefined
+  const decoded = decodePath(target.raw)
+  if (decoded.kind !== 'path' || !release.functions.has(decoded.path.path)) return undefined
+  return { methods: release.functions.get(decoded.path.path) }
+}
+
+/** This version carries functions and does not run them; a file of that path would be something else. */
+function refuseFunction(request: SiteRequest, methods: readonly string[] | undefined, headers: Headers): Plan {
+  if (methods !== undefined && !methods.includes(request.method))
+    return refuse(request, 405, { ...headers, allow: methods.join(', ') })
+  return refuse(request, 501, headers)
+}
+
+function describe(base: Headers): Plan {
+  return { status: 204, headers: { ...base, allow: ALLOW }, body: { kind: 'none' } }
+}
+
+/** Not to be cached: browsers keep a bare 308 for ever, and the next release may have a page there. */
+function redirect(location: string, base: Headers): Plan {
+  const headers = { ...base, location, 'cache-control': 'no-cache', 'content-length': '0' }
+  return { status: 308, headers, body: { kind: 'none' } }
+}

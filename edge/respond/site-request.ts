@@ -1,0 +1,24 @@
+/**
+ * What of a request its answer may depend on. Fields and client are asked for, so that who remembers an answer can note
+ * what it depended on.
+ */
+export interface SiteRequest {
+  readonly method: string
+  /** As it was sent, one character for each byte. */
+  readonly target: string
+  /** Host header or `:authority`; undefined where it is missing or stands twice. */
+  readonly host: string | undefined
+  /** It came over TLS, or a proxy that is believed says so. */
+  readonly secure: boolean
+  /** The value of a field, its name in lower case; several lines are joined by `, ` (RFC 9110 section 5.3). */
+  field(name: string): string | undefined
+  client(): Client
+}
+
+/** Who asks. */
+export interface Client {
+  /** IP address, as text. */
+  readonly address: string
+  /** ISO 3166-1 alpha-2, upper case; undefined where nothing says. */
+  readonly country: string | undefined
+}

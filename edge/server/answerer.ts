@@ -1,0 +1,57 @@
+import {
+  type Learnt,
+  type Need,
+  type Plan,
+  type RespondOptions,
+  refuse,
+  respond,
+  type SiteRequest,
+} from '../respond/index.ts'
+import type { SiteTable } from '../site/index.ts'
+
+export interface AnswererOptions extends RespondOptions {
+  /** The table to answer from; asked once for each request, so that it sees one release from start to end. */
+  readonly table: () => SiteTable
+  /** Finds out what an answer depends on. A rejection is answered with 503. */
+  readonly learn?: ((need: Need) => Promise<Learnt>) | undefined
+}
+
+/** A request may need a preview, then a password, then an asset. */
+const MAX_NEEDS = 4
+const RETRY_AFTER_S = '5'
+
+/**
+ * Decides the answers of every transport: plain, TLS, HTTP/2 and the fast path all hand their requests here, so they
+ * cannot differ. Never throws and never rejects.
+ */
+export class Answerer {
+  readonly #options: AnswererOptions
+
+  constructor(options: AnswererOptions) {
+    this.#options = options
+  }
+
+  /** At once wherever nothing has to be learnt. */
+  answer(request: SiteRequest): Plan | Promise<Plan> {
+    const table = this.#options.table()
+    const decided = respond(request, table, {}, this.#options)
+    return 'kind' in decided ? this.#answerAfter(decided, request, table) : decided
+  }
+
+  async #answerAfter(first: Need, request: SiteRequest, table: SiteTable): Promise<Plan> {
+    const { learn } = this.#options
+    let need = first
+    let learnt: Learnt = {}
+    for (let i = 0; i < MAX_NEEDS && learn !== undefined; i++) {
+      try {
+        learnt = { ...learnt, ...(await learn(need)) }
+      } catch {
+        break
+      }
+      const decided = respond(request, table, learnt, this.#options)
+      if (!('kind' in decided)) return decided
+      need = decided
+    }
+    return refuse(request, 503, { 'makiatto-node': this.#options.node, 'retry-after': RETRY_AFTER_S })
+  }
+}

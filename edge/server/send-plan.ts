@@ -1,0 +1,125 @@
+import type { ServerResponse } from 'node:http'
+import type { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { type BlobReader, MakiError, type Runtime } from '../../core/index.ts'
+import { type Plan, type PlanBody, refuse } from '../respond/index.ts'
+import { exactly, wrongLength } from '../transport/index.ts'
+
+export interface SendPorts {
+  readonly blobs: BlobReader
+  readonly runtime: Pick<Runtime, 'after'>
+  readonly timeoutMs: number
+  /** For the answer that is given when the blob cannot be read. */
+  readonly node: string
+}
+
+type BlobBody = Extract<PlanBody, { kind: 'blob' }>
+
+/** Read at once and sent in one write; larger ones stream. */
+const SMALL_BYTES = 64 * 1024
+/** What a client must take in each time-out's span, about 1 KiB a second: a slower one only holds our place. */
+const LEAST_BYTES_PER_SPAN = 64 * 1024
+const RETRY_AFTER_S = '5'
+
+/**
+ * Sends an answer. Resolves when it was handed over or the client went away; rejects when the blob failed, after the
+ * client was told so (503 before the first byte, a cut connection after it).
+ */
+export async function sendPlan(plan: Plan, response: ServerResponse, ports: SendPorts): Promise<void> {
+  const { body } = plan
+  switch (body.kind) {
+    case 'none':
+      response.writeHead(plan.status, plan.headers).end()
+      return
+    case 'text':
+      response.writeHead(plan.status, plan.headers).end(body.text)
+      return
+    case 'blob':
+      return sendBlob(plan, body, response, ports)
+    default:
+      return body satisfies never
+  }
+}
+
+async function sendBlob(plan: Plan, body: BlobBody, response: ServerResponse, ports: SendPorts): Promise<void> {
+  const watch = new Watch(response, ports)
+  try {
+    if (body.end === body.start) response.writeHead(plan.status, plan.headers).end()
+    else if (body.whole && body.end <= SMALL_BYTES) await sendSmall(plan, body, response, ports)
+    else await sendStream(plan, body, response, ports, watch)
+  } catch (error) {
+    if (!response.headersSent && !response.destroyed) {
+      const sorry = refuse({ method: 'GET' }, 503, { 'makiatto-node': ports.node, 'retry-after': RETRY_AFTER_S })
+      await sendPlan(sorry, response, ports)
+    } else response.destroy()
+    throw error
+  } finally {
+    watch.stop()
+  }
+}
+
+async function sendSmall(plan: Plan, body: BlobBody, response: ServerResponse, { blobs }: SendPorts): Promise<void> {
+  const bytes = await blobs.read(body.hash)
+  if (bytes.length !== body.end) throw wrongLength(`the blob ${body.hash}`, body.end)
+  if (!response.destroyed) response.writeHead(plan.status, plan.headers).end(bytes)
+}
+
+async function sendStream(
+  plan: Plan,
+  body: BlobBody,
+  response: ServerResponse,
+  { blobs }: SendPorts,
+  watch: Watch,
+): Promise<void> {
+  const source = (await blobs.stream(body.hash, { start: body.start, end: body.end })) as Readable
+  // Heard before the pipeline hears it and destroys the response too, which tells a failed blob from a client that left.
+  let failed = false
+  source.on('error', () => {
+    failed ||= !response.destroyed
+  })
+  // The client may have left while the file was opened; a pipeline into a dead response would leave it open.
+  if (response.destroyed) {
+    source.destroy()
+    return
+  }
+  response.writeHead(plan.status, plan.headers)
+  const measured = exactly(body.end - body.start, `the blob ${body.hash}`, (bytes) => watch.taken(bytes))
+  try {
+    await pipeline(source, measured, response)
+  } catch (error) {
+    if (failed || error instanceof MakiError) throw error
+  }
+}
+
+/** Cuts an answer that makes no progress, whether the disk or the client is to blame. */
+class Watch {
+  readonly #response: ServerResponse
+  readonly #ports: SendPorts
+  #takenBytes = 0
+  #cancel: () => void
+
+  constructor(response: ServerResponse, ports: SendPorts) {
+    this.#response = response
+    this.#ports = ports
+    this.#cancel = this.#arm()
+  }
+
+  taken(bytes: number): void {
+    this.#takenBytes += bytes
+  }
+
+  stop(): void {
+    this.#cancel()
+  }
+
+  #arm(): () => void {
+    return this.#ports.runtime.after(this.#ports.timeoutMs, () => {
+      if (this.#takenBytes < LEAST_BYTES_PER_SPAN) {
+        this.#response.destroy()
+        return
+      }
+      this.#takenBytes = 0
+      this.#cancel = this.#arm()
+    })
+  }
+}

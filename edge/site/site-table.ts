@@ -1,0 +1,82 @@
+import type { Hostname, Manifest, OperationId } from '../../core/index.ts'
+
+/** What answers for one domain; immutable, so a request that holds it sees one release from start to end. */
+export interface Site {
+  readonly domain: Hostname
+  /** The apex and the aliases that the domain holds. */
+  readonly hosts: readonly Hostname[]
+  /** Unknown paths answer /index.html. */
+  readonly spa: boolean
+  /** Absolute http or https URL without final slash, query and fragment; the request's path and query follow it. */
+  readonly redirect: string | undefined
+  /** What is served here now. */
+  readonly release: SiteRelease | undefined
+  /** A release was published, so that its absence here means that it is still on its way. */
+  readonly published: boolean
+}
+
+/** A release of which this node has the whole. */
+export interface SiteRelease {
+  readonly id: OperationId
+  readonly manifest: Manifest
+  /** Paths that functions answer (`api/hello`), with their methods; undefined for all methods. */
+  readonly functions?: ReadonlyMap<string, readonly string[] | undefined>
+}
+
+/** Host -> site; immutable. A change makes a new table, which is swapped in by reference. */
+export class SiteTable {
+  static readonly empty: SiteTable = new SiteTable(new Map(), new Map())
+
+  readonly #sites: ReadonlyMap<Hostname, Site>
+  readonly #hosts: ReadonlyMap<string, Hostname>
+
+  private constructor(sites: ReadonlyMap<Hostname, Site>, hosts: ReadonlyMap<string, Hostname>) {
+    this.#sites = sites
+    this.#hosts = hosts
+  }
+
+  /** `host` is in lower case and without port, as `findHost` gives it. */
+  findSite(host: string): Site | undefined {
+    const domain = this.#hosts.get(host)
+    return domain === undefined ? undefined : this.#sites.get(domain)
+  }
+
+  siteOf(domain: Hostname): Site | undefined {
+    return this.#sites.get(domain)
+  }
+
+  /** Which domain a host belongs to. */
+  ownerOf(host: string): Hostname | undefined {
+    return this.#hosts.get(host)
+  }
+
+  get domains(): readonly Hostname[] {
+    return [...this.#sites.keys()]
+  }
+
+  /** A new table in which each of `changes` (undefined: no site any more) replaces what its domain had. */
+  with(changes: ReadonlyMap<Hostname, Site | undefined>): SiteTable {
+    const sites = new Map(this.#sites)
+    const moved = new Map<Hostname, Site | undefined>()
+    for (const [domain, site] of changes) {
+      if (!equalHosts(this.#sites.get(domain)?.hosts, site?.hosts)) moved.set(domain, site)
+      if (site === undefined) sites.delete(domain)
+      else sites.set(domain, site)
+    }
+    // Most changes switch a release and move no host; the larger map is then shared.
+    return new SiteTable(sites, moved.size === 0 ? this.#hosts : this.#moveHosts(moved))
+  }
+
+  #moveHosts(moved: ReadonlyMap<Hostname, Site | undefined>): ReadonlyMap<string, Hostname> {
+    const hosts = new Map(this.#hosts)
+    for (const domain of moved.keys()) {
+      for (const host of this.#sites.get(domain)?.hosts ?? []) if (hosts.get(host) === domain) hosts.delete(host)
+    }
+    for (const [domain, site] of moved) for (const host of site?.hosts ?? []) hosts.set(host, domain)
+    return hosts
+  }
+}
+
+function equalHosts(a: readonly Hostname[] = [], b: readonly Hostname[] = []): boolean {
+  return a.length === b.length && a.every((host, i) => host === b[i])
+}
