@@ -6,6 +6,7 @@ export {
   Manifest,
   type ManifestFile,
 } from './manifest.ts'
+export { findPreviewHost, type PreviewHost, previewHost } from './preview-host.ts'
 export {
   describeMerge,
   isMergeable,

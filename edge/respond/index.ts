@@ -1,4 +1,4 @@
-export type { Learnt, Need } from './need.ts'
+export type { Learnt, Need, OtherAsset } from './need.ts'
 export type { BlobBody, HeaderFields, Plan, PlanBody } from './plan.ts'
 export { refuse } from './refuse.ts'
 export { type HostFallback, type RespondOptions, respond } from './respond.ts'

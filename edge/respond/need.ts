@@ -1,4 +1,4 @@
-import type { Hostname, ManifestFile } from '../../core/index.ts'
+import type { Hostname, ManifestFile, OperationId } from '../../core/index.ts'
 import type { SiteRelease } from '../site/index.ts'
 
 /** What has to be learnt before a request can be answered. The answer is then decided again, with what was learnt. */
@@ -10,9 +10,15 @@ export type Need =
   /** Whether a password is the one that a hash was made of. */
   | { readonly kind: 'password'; readonly hash: string; readonly password: string }
 
+/** A file of another release than the one that is served here. */
+export interface OtherAsset {
+  readonly file: ManifestFile
+  readonly release: OperationId
+}
+
 /** What was learnt for this request; a part that is absent was not asked for yet, null means that there is none. */
 export interface Learnt {
-  readonly asset?: ManifestFile | null
+  readonly asset?: OtherAsset | null
   readonly preview?: SiteRelease | null
   readonly passwordIsRight?: boolean
 }

@@ -1,3 +1,4 @@
+export { type LoadableRelease, loadSiteRelease } from './load-release.ts'
 export { findLocalDomain } from './local-host.ts'
 export { type Resolution, resolvePath, resolveUnknown } from './resolve.ts'
 export { SiteProjection } from './site-projection.ts'

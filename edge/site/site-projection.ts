@@ -3,15 +3,13 @@ import {
   type DomainView,
   findDomain,
   type Hostname,
-  hashBlob,
   hostOwner,
   type Log,
-  MakiError,
-  Manifest,
   type Release,
   type Scope,
   type State,
 } from '../../core/index.ts'
+import { loadSiteRelease } from './load-release.ts'
 import { type Site, type SiteRelease, SiteTable } from './site-table.ts'
 
 /**
@@ -72,18 +70,7 @@ export class SiteProjection {
   async #load(domain: Hostname, release: Release): Promise<SiteRelease> {
     const active = this.#active.get(domain)
     if (active?.id === release.id) return active
-    const bytes = await this.#blobs.read(release.manifest)
-    // What a disk altered may unpack all the same, and would serve files under wrong names.
-    if (hashBlob(bytes) !== release.manifest)
-      throw new MakiError('MAKI_BLOB_MISMATCH', `the manifest of ${domain} is damaged on this node`)
-    const manifest = Manifest.decode(bytes)
-    const functions = release.functions ?? []
-    if (functions.length === 0) return { id: release.id, manifest }
-    return {
-      id: release.id,
-      manifest,
-      functions: new Map(functions.map(({ path, methods }) => [routeOf(path), methods])),
-    }
+    return await loadSiteRelease(this.#blobs, domain, release)
   }
 
   #switch(domain: Hostname, release: SiteRelease | undefined): void {
@@ -120,15 +107,13 @@ export class SiteProjection {
       domain: apex,
       hosts: owner === undefined || owner === apex ? [...new Set([apex, ...aliases])] : aliases,
       spa: settings.spa,
+      previews: settings.previews,
       redirect,
       release: this.#active.get(apex),
       published: release !== undefined,
     }
   }
 }
-
-/** `api/hello.wasm` answers at `/api/hello`. */
-const routeOf = (path: string): string => path.replace(/\.wasm$/, '')
 
 /** Undefined for what is no absolute http or https URL: operations are made elsewhere, by other versions too. */
 function findRedirect(text: string): string | undefined {

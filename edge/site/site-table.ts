@@ -7,6 +7,8 @@ export interface Site {
   readonly hosts: readonly Hostname[]
   /** Unknown paths answer /index.html. */
   readonly spa: boolean
+  /** Its releases can be seen at hosts of their own. */
+  readonly previews: boolean
   /** Absolute http or https URL without final slash, query and fragment; the request's path and query follow it. */
   readonly redirect: string | undefined
   /** What is served here now. */

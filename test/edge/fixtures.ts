@@ -69,7 +69,7 @@ export function buildManifest(blobs: MemoryBlobs, files: Readonly<Record<string,
 export function buildSite(manifest: Manifest | undefined, part: Partial<Site> = {}): Site {
   const domain = 'example.com' as Hostname
   const release = manifest === undefined ? undefined : { id: releaseId('b'), manifest }
-  return { domain, hosts: [domain], spa: false, redirect: undefined, release, published: true, ...part }
+  return { domain, hosts: [domain], spa: false, previews: true, redirect: undefined, release, published: true, ...part }
 }
 
 export function buildTable(...sites: Site[]): SiteTable {

@@ -1,0 +1,31 @@
+import { type BlobReader, type Hostname, hashBlob, MakiError, Manifest, type Release } from '../../core/index.ts'
+import type { SiteRelease } from './site-table.ts'
+
+/** What of a release an edge needs to serve it. */
+export type LoadableRelease = Pick<Release, 'id' | 'manifest' | 'functions'>
+
+/**
+ * Reads what a release serves from its manifest, which has to be here. Rejects with MAKI_BLOB_MISSING, with
+ * MAKI_BLOB_MISMATCH where a disk altered it, with MAKI_INVALID for what is no manifest.
+ */
+export async function loadSiteRelease(
+  blobs: Pick<BlobReader, 'read'>,
+  domain: Hostname,
+  release: LoadableRelease,
+): Promise<SiteRelease> {
+  const bytes = await blobs.read(release.manifest)
+  // What a disk altered may unpack all the same, and would serve files under wrong names.
+  if (hashBlob(bytes) !== release.manifest)
+    throw new MakiError('MAKI_BLOB_MISMATCH', `the manifest of ${domain} is damaged on this node`)
+  const manifest = Manifest.decode(bytes)
+  const functions = release.functions ?? []
+  if (functions.length === 0) return { id: release.id, manifest }
+  return {
+    id: release.id,
+    manifest,
+    functions: new Map(functions.map(({ path, methods }) => [routeOf(path), methods])),
+  }
+}
+
+/** `api/hello.wasm` answers at `/api/hello`. */
+const routeOf = (path: string): string => path.replace(/\.wasm$/, '')
