@@ -1,9 +1,15 @@
-import type { ServerResponse } from 'node:http'
-import type { Readable } from 'node:stream'
+import type { OutgoingHttpHeaders } from 'node:http'
+import type { Readable, Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { type BlobReader, MakiError, type Runtime } from '../../core/index.ts'
 import { type Plan, type PlanBody, refuse } from '../respond/index.ts'
 import { exactly, wrongLength } from '../transport/index.ts'
+
+/** Where an answer is written: a `ServerResponse`, or what another transport has of the same shape. */
+export interface AnswerStream extends Writable {
+  readonly headersSent: boolean
+  writeHead(status: number, headers: OutgoingHttpHeaders): unknown
+}
 
 export interface SendPorts {
   readonly blobs: BlobReader
@@ -25,15 +31,13 @@ const RETRY_AFTER_S = '5'
  * Sends an answer. Resolves when it was handed over or the client went away; rejects when the blob failed, after the
  * client was told so (503 before the first byte, a cut connection after it).
  */
-export async function sendPlan(plan: Plan, response: ServerResponse, ports: SendPorts): Promise<void> {
+export async function sendPlan(plan: Plan, response: AnswerStream, ports: SendPorts): Promise<void> {
   const { body } = plan
   switch (body.kind) {
     case 'none':
-      response.writeHead(plan.status, plan.headers).end()
-      return
+      return finish(plan, response)
     case 'text':
-      response.writeHead(plan.status, plan.headers).end(body.text)
-      return
+      return finish(plan, response, body.text)
     case 'blob':
       return sendBlob(plan, body, response, ports)
     default:
@@ -41,10 +45,15 @@ export async function sendPlan(plan: Plan, response: ServerResponse, ports: Send
   }
 }
 
-async function sendBlob(plan: Plan, body: BlobBody, response: ServerResponse, ports: SendPorts): Promise<void> {
+function finish(plan: Plan, response: AnswerStream, bytes?: string | Uint8Array): void {
+  response.writeHead(plan.status, plan.headers)
+  response.end(bytes)
+}
+
+async function sendBlob(plan: Plan, body: BlobBody, response: AnswerStream, ports: SendPorts): Promise<void> {
   const watch = new Watch(response, ports)
   try {
-    if (body.end === body.start) response.writeHead(plan.status, plan.headers).end()
+    if (body.end === body.start) finish(plan, response)
     else if (body.whole && body.end <= SMALL_BYTES) await sendSmall(plan, body, response, ports)
     else await sendStream(plan, body, response, ports, watch)
   } catch (error) {
@@ -58,16 +67,16 @@ async function sendBlob(plan: Plan, body: BlobBody, response: ServerResponse, po
   }
 }
 
-async function sendSmall(plan: Plan, body: BlobBody, response: ServerResponse, { blobs }: SendPorts): Promise<void> {
+async function sendSmall(plan: Plan, body: BlobBody, response: AnswerStream, { blobs }: SendPorts): Promise<void> {
   const bytes = await blobs.read(body.hash)
   if (bytes.length !== body.end) throw wrongLength(`the blob ${body.hash}`, body.end)
-  if (!response.destroyed) response.writeHead(plan.status, plan.headers).end(bytes)
+  if (!response.destroyed) finish(plan, response, bytes)
 }
 
 async function sendStream(
   plan: Plan,
   body: BlobBody,
-  response: ServerResponse,
+  response: AnswerStream,
   { blobs }: SendPorts,
   watch: Watch,
 ): Promise<void> {
@@ -93,12 +102,12 @@ async function sendStream(
 
 /** Cuts an answer that makes no progress, whether the disk or the client is to blame. */
 class Watch {
-  readonly #response: ServerResponse
+  readonly #response: AnswerStream
   readonly #ports: SendPorts
   #takenBytes = 0
   #cancel: () => void
 
-  constructor(response: ServerResponse, ports: SendPorts) {
+  constructor(response: AnswerStream, ports: SendPorts) {
     this.#response = response
     this.#ports = ports
     this.#cancel = this.#arm()
