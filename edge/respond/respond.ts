@@ -9,7 +9,9 @@ import {
   type SiteTable,
 } from '../site/index.ts'
 import type { Learnt, Need } from './need.ts'
+import { findOtherAsset } from './other-asset.ts'
 import type { Plan } from './plan.ts'
+import { findPreviewSite, isPreview } from './preview.ts'
 import { refuse } from './refuse.ts'
 import { serveFile, serveWhole } from './serve-file.ts'
 import type { SiteRequest } from './site-request.ts'
@@ -34,7 +36,7 @@ type Headers = Record<string, string>
  * Decides the answer to a request (RFC 9110) from the table and what was learnt for it: no I/O, no clock, no error whatever
  * the input. What more has to be learnt first is given instead of an answer.
  */
-export function respond(request: SiteRequest, table: SiteTable, _learnt: Learnt, options: RespondOptions): Plan | Need {
+export function respond(request: SiteRequest, table: SiteTable, learnt: Learnt, options: RespondOptions): Plan | Need {
   const headers: Headers = { 'makiatto-node': options.node, 'x-content-type-options': 'nosniff' }
   const target = findTarget(request.method, request.target)
   const host = findHost((target?.kind === 'path' ? target.authority : undefined) ?? request.host ?? '')
@@ -42,8 +44,10 @@ export function respond(request: SiteRequest, table: SiteTable, _learnt: Learnt,
   if (target === undefined || host === undefined || findHost(request.host ?? '') === undefined)
     return refuse(request, 400, headers)
   if (target.kind === 'server') return describe(headers)
-  const site = findSite(host, table, options.fallback)
+  const site = findSite(host, table, options.fallback) ?? findPreviewSite(host, table, learnt, options.fallback)
   if (site === undefined) return refuse(request, 404, headers)
+  if ('kind' in site) return site
+  if (isPreview(site)) headers['x-robots-tag'] = 'noindex'
   if (site.release !== undefined) headers['makiatto-release'] = shortId(site.release.id)
   if (site.redirect !== undefined) return redirect(`${site.redirect}${target.raw}${target.query}`, headers)
   const called = findFunction(target, site.release)
@@ -56,8 +60,10 @@ export function respond(request: SiteRequest, table: SiteTable, _learnt: Learnt,
     if (!site.published) return refuse(request, 404, headers)
     return refuse(request, 503, { ...headers, 'retry-after': RETRY_AFTER_S })
   }
-  const plan = respondFromSite(request, target, site, site.release, headers)
-  if (options.revalidate !== true || plan.headers['cache-control'] === undefined) return plan
+  const plan = respondFromSite(request, target, site, site.release, learnt, headers)
+  if ('kind' in plan) return plan
+  // The owner may take a preview back at any time.
+  if ((options.revalidate !== true && !isPreview(site)) || plan.headers['cache-control'] === undefined) return plan
   return { ...plan, headers: { ...plan.headers, 'cache-control': 'no-cache' } }
 }
 
@@ -73,12 +79,20 @@ function respondFromSite(
   target: Extract<RequestTarget, { kind: 'path' }>,
   site: Site,
   { manifest }: SiteRelease,
+  learnt: Learnt,
   headers: Headers,
-): Plan {
+): Plan | Need {
   const decoded = decodePath(target.raw)
   if (decoded.kind === 'bad') return refuse(request, 400, headers)
   const resolution: Resolution =
     decoded.kind === 'path' ? resolvePath(manifest, decoded.path, site) : resolveUnknown(manifest, undefined, site)
+  const other = decoded.kind === 'path' ? findOtherAsset(site, decoded.path, resolution, learnt) : undefined
+  if (other != null) {
+    if ('kind' in other) return other
+    return serveFile(request, other.file, { ...headers, 'makiatto-release': shortId(other.release) })
+  }
+  // A moment later another node may have brought it.
+  if (other === null) headers['cache-control'] = 'no-store'
   switch (resolution.kind) {
     case 'file':
       return serveFile(request, resolution.file, headers)
@@ -87,7 +101,7 @@ function respondFromSite(
     case 'not-found':
       return resolution.page === undefined
         ? refuse(request, 404, headers)
-        : serveWhole(request, 404, resolution.page, { ...headers, 'cache-control': 'no-cache' })
+        : serveWhole(request, 404, resolution.page, { 'cache-control': 'no-cache', ...headers })
     default:
       return resolution satisfies never
   }

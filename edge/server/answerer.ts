@@ -12,9 +12,11 @@ import type { SiteTable } from '../site/index.ts'
 export interface AnswererOptions extends RespondOptions {
   /** The table to answer from; asked once for each request, so that it sees one release from start to end. */
   readonly table: () => SiteTable
-  /** Finds out what an answer depends on. A rejection is answered with 503. */
+  /** Finds out what an answer depends on. A rejection is answered with 503; without it there is nothing to be found. */
   readonly learn?: ((need: Need) => Promise<Learnt>) | undefined
 }
+
+const NOTHING: Learnt = { asset: null, preview: null, passwordIsRight: false }
 
 /** A request may need a preview, then a password, then an asset. */
 const MAX_NEEDS = 4
@@ -39,10 +41,10 @@ export class Answerer {
   }
 
   async #answerAfter(first: Need, request: SiteRequest, table: SiteTable): Promise<Plan> {
-    const { learn } = this.#options
+    const learn = this.#options.learn ?? (() => NOTHING)
     let need = first
     let learnt: Learnt = {}
-    for (let i = 0; i < MAX_NEEDS && learn !== undefined; i++) {
+    for (let i = 0; i < MAX_NEEDS; i++) {
       try {
         learnt = { ...learnt, ...(await learn(need)) }
       } catch {

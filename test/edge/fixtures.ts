@@ -97,9 +97,9 @@ export function siteRequest(asked: Asked = {}): SiteRequest {
   }
 }
 
-/** An answer for which nothing has to be learnt. */
+/** An answer for which nothing has to be learnt; no other release has what this one lacks. */
 export function decide(request: SiteRequest, table: SiteTable, options: Parameters<typeof respond>[3]): Plan {
-  const decided = respond(request, table, {}, options)
+  const decided = respond(request, table, { asset: null }, options)
   if ('kind' in decided) throw new Error(`nothing should have to be learnt, and ${decided.kind} has`)
   return decided
 }
