@@ -20,6 +20,10 @@ const PACKAGES = [
   { name: 'zonemaster-cli', command: 'zonemaster-cli', reason: 'what registries check of a delegation is checked' },
   { name: 'dnsperf', command: 'dnsperf', reason: 'zones change while questions pour in' },
   { name: 'iproute2', command: 'ip', reason: 'nodes get networks of their own' },
+  { name: 'chromium', command: 'chromium', reason: 'sites are used as visitors use them, with a browser' },
+  { name: 'fonts-dejavu-core', file: '/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf', reason: 'which wants a font' },
+  { name: 'openssl', command: 'openssl', reason: 'handshakes and certificates are looked at from outside' },
+  { name: 'nghttp2-client', command: 'h2load', reason: 'so is HTTP/2' },
   { name: 'nftables', command: 'nft', reason: 'and these are cut' },
 ]
 
