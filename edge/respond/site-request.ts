@@ -10,6 +10,8 @@ export interface SiteRequest {
   readonly host: string | undefined
   /** It came over TLS, or a proxy that is believed says so. */
   readonly secure: boolean
+  /** Over our own TLS: whether the certificate of the connection is one for the host; absent elsewhere. */
+  readonly covers?: ((host: string) => boolean) | undefined
   /** The value of a field, its name in lower case; several lines are joined by `, ` (RFC 9110 section 5.3). */
   field(name: string): string | undefined
   client(): Client

@@ -10,6 +10,7 @@ import {
   type State,
 } from '../../core/index.ts'
 import { loadSiteRelease } from './load-release.ts'
+import { SecuredHosts } from './secured-hosts.ts'
 import { type Site, type SiteRelease, SiteTable } from './site-table.ts'
 
 /**
@@ -23,6 +24,7 @@ export class SiteProjection {
   /** The latest call of `activate` for each domain; an earlier one that comes late has lost. */
   readonly #calls = new Map<Hostname, symbol>()
   #table = SiteTable.empty
+  #secured = SecuredHosts.none
 
   constructor(ports: { blobs: BlobReader; log: Log }) {
     this.#blobs = ports.blobs
@@ -49,6 +51,20 @@ export class SiteProjection {
     if (changes.size === 0) return
     this.#table = this.#table.with(changes)
     this.#log.debug('sites.refreshed', { domains: changes.size })
+  }
+
+  /** Names for which a valid certificate is served from now on. Only sites that it concerns are replaced. */
+  setSecured(names: Iterable<string>): void {
+    const secured = new SecuredHosts(names)
+    if (secured.equals(this.#secured)) return
+    this.#secured = secured
+    const changes = new Map<Hostname, Site>()
+    for (const domain of this.#table.domains) {
+      const site = this.#table.siteOf(domain) as Site
+      const own = secured.of(domain, site.hosts)
+      if (!own.equals(site.secured ?? SecuredHosts.none)) changes.set(domain, { ...site, secured: own })
+    }
+    if (changes.size > 0) this.#table = this.#table.with(changes)
   }
 
   /**
@@ -103,9 +119,11 @@ export class SiteProjection {
     const owner = hostOwner(state, apex)
     const redirect = settings.redirect === undefined ? undefined : findRedirect(settings.redirect)
     if (settings.redirect !== undefined && redirect === undefined) this.#log.warn('site.redirect-invalid', { apex })
+    const hosts = owner === undefined || owner === apex ? [...new Set([apex, ...aliases])] : aliases
     return {
       domain: apex,
-      hosts: owner === undefined || owner === apex ? [...new Set([apex, ...aliases])] : aliases,
+      hosts,
+      secured: this.#secured.of(apex, hosts),
       spa: settings.spa,
       previews: settings.previews,
       redirect,

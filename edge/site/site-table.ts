@@ -1,4 +1,5 @@
 import type { Hostname, Manifest, OperationId } from '../../core/index.ts'
+import type { SecuredHosts } from './secured-hosts.ts'
 
 /** What answers for one domain; immutable, so a request that holds it sees one release from start to end. */
 export interface Site {
@@ -15,6 +16,8 @@ export interface Site {
   readonly release: SiteRelease | undefined
   /** A release was published, so that its absence here means that it is still on its way. */
   readonly published: boolean
+  /** Which of its hosts, and of its previews, have a valid certificate here. */
+  readonly secured?: SecuredHosts
 }
 
 /** A release of which this node has the whole. */
