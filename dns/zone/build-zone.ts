@@ -1,6 +1,7 @@
 import {
   type AddressFamily,
   absoluteName,
+  type DomainValue,
   type DomainView,
   findCluster,
   type Hostname,
@@ -80,6 +81,7 @@ export function composeZone(state: State, content: ZoneContent, setting: ZoneSet
     written: content.names,
     automatic: new Map(automatic).set(apex, { ...top, sets: [soaSet, ...top.sets] }),
     negativeSoa: buildLargestRrset(apex, 'SOA', NEGATIVE_TTL, [soa]),
+    hasPreviews: (state.get(keys.domain(apex))?.value as DomainValue | undefined)?.previews === true,
     hasCuts: content.cuts > 0,
     families,
     findEntries: (name) => entriesOf(content, name),

@@ -1,8 +1,9 @@
-import type { AddressFamily, Entry, Hostname, RecordValue } from '../../core/index.ts'
+import { type AddressFamily, type Entry, findPreviewHost, type Hostname, type RecordValue } from '../../core/index.ts'
 import type { Rrset } from '../rdata/index.ts'
 import { type NameKey, TYPE_CODES } from '../wire/index.ts'
-import type { ZoneName, ZoneNames } from './zone-names.ts'
-import type { FixedSet, ZoneSet } from './zone-set.ts'
+import { TTL } from './automatic-records.ts'
+import { EMPTY_NAME, type ZoneName, type ZoneNames } from './zone-names.ts'
+import { buildNodeSets, type FixedSet, type ZoneSet } from './zone-set.ts'
 
 /** What a zone is made of. */
 export interface ZoneParts {
@@ -14,6 +15,8 @@ export interface ZoneParts {
   readonly automatic: ReadonlyMap<NameKey, ZoneName>
   /** The SOA as negative answers carry it: its TTL is how long a resolver may remember the no (RFC 2308 section 3). */
   readonly negativeSoa: Rrset
+  /** The hosts of previews answer as the apex does: they exist by their form, whatever releases there are. */
+  readonly hasPreviews: boolean
   /** Whether a name below the apex has NS. */
   readonly hasCuts: boolean
   /** Whether any node has an address of the family. */
@@ -40,7 +43,24 @@ export class Zone {
 
   /** Undefined for a name that does not exist; also names below a cut are in it, which are not answered for. */
   findName(name: NameKey): ZoneName | undefined {
+    const known = this.#findListed(name)
+    if (known !== undefined && known.sets.length > 0) return known
+    return this.#findPreview(name) ?? known
+  }
+
+  /** True for a name that the zone lists; not for those that exist by their form, of which anybody can make up many. */
+  lists(name: NameKey): boolean {
+    return this.#findListed(name) !== undefined
+  }
+
+  #findListed(name: NameKey): ZoneName | undefined {
     return this.#parts.automatic.get(name) ?? this.#parts.written.get(name)
+  }
+
+  /** What was written at the very name goes before, a wildcard does not: the name exists. */
+  #findPreview(name: NameKey): ZoneName | undefined {
+    if (!this.#parts.hasPreviews || findPreviewHost(name)?.apex !== this.apex) return undefined
+    return { ...EMPTY_NAME, sets: buildNodeSets(name, TTL) }
   }
 
   /** The set of a type at exactly this name. */
@@ -66,7 +86,7 @@ export class Zone {
     return set?.kind === 'fixed' ? set : undefined
   }
 
-  /** Every name that exists, each once, in no order. */
+  /** Every name that the zone lists, each once, in no order. */
   *names(): Generator<NameKey> {
     const { automatic, written } = this.#parts
     yield* automatic.keys()
