@@ -6,6 +6,7 @@ const REASONS = {
   405: 'Method Not Allowed',
   412: 'Precondition Failed',
   416: 'Range Not Satisfiable',
+  421: 'Misdirected Request',
   500: 'Internal Server Error',
   501: 'Not Implemented',
   503: 'Service Unavailable',

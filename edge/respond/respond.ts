@@ -13,8 +13,10 @@ import { findOtherAsset } from './other-asset.ts'
 import type { Plan } from './plan.ts'
 import { findPreviewSite, isPreview } from './preview.ts'
 import { refuse } from './refuse.ts'
+import { findHttpsRedirect, findStrictTransport } from './secure.ts'
 import { serveFile, serveWhole } from './serve-file.ts'
 import type { SiteRequest } from './site-request.ts'
+import type { Variants } from './variants.ts'
 
 export interface RespondOptions {
   /** The name of this node, said in every answer. */
@@ -23,6 +25,10 @@ export interface RespondOptions {
   readonly fallback?: HostFallback | undefined
   /** Development: a browser asks again for every file, so that an edit is seen at once. */
   readonly revalidate?: boolean | undefined
+  /** Encodings that lie ready; undefined where none are made. */
+  readonly variants?: Variants | undefined
+  /** Where this node serves HTTPS; undefined where it does not, so that nobody is sent there. */
+  readonly httpsPort?: number | undefined
 }
 
 export type HostFallback = (host: string, table: SiteTable) => Hostname | undefined
@@ -31,6 +37,7 @@ const ALLOW = 'GET, HEAD, OPTIONS'
 const RETRY_AFTER_S = '5'
 
 type Headers = Record<string, string>
+type PathTarget = Extract<RequestTarget, { kind: 'path' }>
 
 /**
  * Decides the answer to a request (RFC 9110) from the table and what was learnt for it: no I/O, no clock, no error whatever
@@ -43,10 +50,28 @@ export function respond(request: SiteRequest, table: SiteTable, learnt: Learnt, 
   // RFC 9112 section 3.2: a missing or bad Host is refused even where the target names the authority.
   if (target === undefined || host === undefined || findHost(request.host ?? '') === undefined)
     return refuse(request, 400, headers)
+  if (request.covers?.(host) === false) return refuse(request, 421, headers)
   if (target.kind === 'server') return describe(headers)
   const site = findSite(host, table, options.fallback) ?? findPreviewSite(host, table, learnt, options.fallback)
   if (site === undefined) return refuse(request, 404, headers)
   if ('kind' in site) return site
+  const plan = respondFor(site, request, { host, ...target }, learnt, options, headers)
+  return 'kind' in plan ? plan : { ...plan, of: { domain: site.domain, release: site.release?.id } }
+}
+
+/** The answer of a site, once it is known which. */
+function respondFor(
+  site: Site,
+  request: SiteRequest,
+  target: PathTarget & { readonly host: string },
+  learnt: Learnt,
+  options: RespondOptions,
+  headers: Headers,
+): Plan | Need {
+  const toHttps = findHttpsRedirect(request, target, site, options.httpsPort, headers)
+  if (toHttps !== undefined) return toHttps
+  const strict = findStrictTransport(request, target.host, site)
+  if (strict !== undefined) headers['strict-transport-security'] = strict
   if (isPreview(site)) headers['x-robots-tag'] = 'noindex'
   if (site.release !== undefined) headers['makiatto-release'] = shortId(site.release.id)
   if (site.redirect !== undefined) return redirect(`${site.redirect}${target.raw}${target.query}`, headers)
@@ -60,7 +85,7 @@ export function respond(request: SiteRequest, table: SiteTable, learnt: Learnt, 
     if (!site.published) return refuse(request, 404, headers)
     return refuse(request, 503, { ...headers, 'retry-after': RETRY_AFTER_S })
   }
-  const plan = respondFromSite(request, target, site, site.release, learnt, headers)
+  const plan = respondFromSite(request, target, site, site.release, learnt, headers, options.variants)
   if ('kind' in plan) return plan
   // The owner may take a preview back at any time.
   if ((options.revalidate !== true && !isPreview(site)) || plan.headers['cache-control'] === undefined) return plan
@@ -76,11 +101,12 @@ function findSite(host: string, table: SiteTable, fallback: HostFallback | undef
 
 function respondFromSite(
   request: SiteRequest,
-  target: Extract<RequestTarget, { kind: 'path' }>,
+  target: PathTarget,
   site: Site,
   { manifest }: SiteRelease,
   learnt: Learnt,
   headers: Headers,
+  variants: Variants | undefined,
 ): Plan | Need {
   const decoded = decodePath(target.raw)
   if (decoded.kind === 'bad') return refuse(request, 400, headers)
@@ -89,19 +115,19 @@ function respondFromSite(
   const other = decoded.kind === 'path' ? findOtherAsset(site, decoded.path, resolution, learnt) : undefined
   if (other != null) {
     if ('kind' in other) return other
-    return serveFile(request, other.file, { ...headers, 'makiatto-release': shortId(other.release) })
+    return serveFile(request, other.file, { ...headers, 'makiatto-release': shortId(other.release) }, variants)
   }
   // A moment later another node may have brought it.
   if (other === null) headers['cache-control'] = 'no-store'
   switch (resolution.kind) {
     case 'file':
-      return serveFile(request, resolution.file, headers)
+      return serveFile(request, resolution.file, headers, variants)
     case 'redirect':
       return redirect(`${encodePath(resolution.path)}${target.query}`, headers)
     case 'not-found':
       return resolution.page === undefined
         ? refuse(request, 404, headers)
-        : serveWhole(request, 404, resolution.page, { 'cache-control': 'no-cache', ...headers })
+        : serveWhole(request, 404, resolution.page, { 'cache-control': 'no-cache', ...headers }, variants)
     default:
       return resolution satisfies never
   }
@@ -109,7 +135,7 @@ function respondFromSite(
 
 /** The function at a path; with or without a final slash. */
 function findFunction(
-  target: Extract<RequestTarget, { kind: 'path' }>,
+  target: PathTarget,
   release: SiteRelease | undefined,
 ): { readonly methods: readonly string[] | undefined } | undefined {
   if (release?.functions === undefined) return undefined
