@@ -1,4 +1,5 @@
-import type { BlobHash } from '../../core/index.ts'
+import type { BlobHash, Hostname, OperationId } from '../../core/index.ts'
+import type { Variant } from './variants.ts'
 
 /** Names in lower case; several values are several lines. */
 export type HeaderFields = Readonly<Record<string, string | string[]>>
@@ -9,15 +10,25 @@ export interface Plan {
   /** Equal for GET and HEAD. */
   readonly headers: HeaderFields
   readonly body: PlanBody
+  /** Whose answer it is, for metrics and the access log; undefined where no site was found. */
+  readonly of?: PlanOrigin
+}
+
+/** The domain that a request reached, and the release that it serves here. */
+export interface PlanOrigin {
+  readonly domain: Hostname
+  readonly release: OperationId | undefined
 }
 
 export type PlanBody = { readonly kind: 'none' } | { readonly kind: 'text'; readonly text: string } | BlobBody
 
-/** Bytes [start, end) of a blob; `whole` when these are all. */
+/** Bytes [start, end) of a blob, or of an encoding of it; `whole` when these are all. */
 export interface BlobBody {
   readonly kind: 'blob'
   readonly hash: BlobHash
   readonly start: number
   readonly end: number
   readonly whole: boolean
+  /** Undefined: the blob itself. One that is gone by now is forgotten and the request decided again. */
+  readonly variant?: Variant | undefined
 }
