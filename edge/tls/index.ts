@@ -1,0 +1,5 @@
+export { CertificateStore, type Shown } from './certificate-store.ts'
+export { type Candidate, chooseCertificates, isValid } from './choose-certificates.ts'
+export { ContextCache } from './context-cache.ts'
+export type { HostCertificate } from './host-certificate.ts'
+export { bareContext, TLS_PROFILE } from './tls-profile.ts'
