@@ -1,6 +1,7 @@
 export { clientPrefix, plainAddress } from './client-prefix.ts'
 export { isCompressible } from './compressible.ts'
 export { findRange, matchesStrongly, matchesWeakly } from './conditional.ts'
+export { isFingerprinted } from './fingerprint.ts'
 export { mediaHeaders } from './media.ts'
 export { CODINGS, type Coding, type CodingRank, rankCodings } from './negotiate.ts'
 export { decodePath, encodePath, findHost, findTarget, type RequestTarget, type SitePath } from './request-target.ts'

@@ -1,4 +1,5 @@
 import mime from 'mime'
+import { isFingerprinted } from './fingerprint.ts'
 
 /** Headers that follow from a file's name alone. */
 export interface MediaHeaders {
@@ -29,16 +30,25 @@ const TEXT =
 
 /** Extensions come from manifests, which publishers write; the bound is against one that holds millions. */
 const CACHED_EXTENSIONS = 1000
-const cache = new Map<string, MediaHeaders>()
+const cache = new Map<string, { readonly named: MediaHeaders; readonly fingerprinted: MediaHeaders }>()
 
-/** By extension; a name without a known one is `application/octet-stream`. */
+/** A year, which browsers take for ever, and no question even when the page is reloaded (RFC 8246). */
+const FOR_EVER = 'public, max-age=31536000, immutable'
+
+/** By extension, a name without a known one is `application/octet-stream`; a fingerprinted file is kept for ever. */
 export function mediaHeaders(path: string): MediaHeaders {
+  const { named, fingerprinted } = byExtension(path)
+  return isFingerprinted(path) ? fingerprinted : named
+}
+
+function byExtension(path: string) {
   const name = path.slice(path.lastIndexOf('/') + 1)
   const dot = name.lastIndexOf('.')
   const extension = dot <= 0 ? '' : name.slice(dot + 1).toLowerCase()
   const known = cache.get(extension)
   if (known !== undefined) return known
-  const built = buildMediaHeaders(extension)
+  const named = buildMediaHeaders(extension)
+  const built = { named, fingerprinted: { ...named, cacheControl: FOR_EVER } }
   if (cache.size >= CACHED_EXTENSIONS) cache.clear()
   cache.set(extension, built)
   return built
