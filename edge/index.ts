@@ -9,5 +9,20 @@ export {
   respond,
   type SiteRequest,
 } from './respond/index.ts'
-export { type HttpCounters, type HttpServer, type HttpServerOptions, startHttpServer } from './server/index.ts'
+export {
+  type AccessLogOptions,
+  DURATION_BOUNDS_S,
+  type Histogram,
+  type HttpCounters,
+  type HttpServer,
+  type HttpServerOptions,
+  METHODS,
+  OTHER_DOMAIN,
+  PROTOCOLS,
+  placeOf,
+  type RequestCounts,
+  SIZE_BOUNDS_BYTES,
+  STATUS_CLASSES,
+  startHttpServer,
+} from './server/index.ts'
 export { findLocalDomain, type Site, SiteProjection, type SiteRelease, SiteTable } from './site/index.ts'

@@ -21,6 +21,8 @@ export interface HttpServerOptions extends HandlerOptions {
 export interface HttpServer extends AsyncDisposable {
   readonly address: { readonly host: string; readonly port: number }
   readonly counters: Readonly<HttpCounters>
+  /** What was answered, in labels and buckets. */
+  readonly counts: RequestHandler['counts']
   /** Takes no new connection and no new request, lets answers under way finish for ten seconds, then cuts. Idempotent. */
   close(): Promise<void>
 }
@@ -45,6 +47,9 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
   return {
     address: { host: address.address, port: address.port },
     counters: handler.counters,
+    get counts() {
+      return handler.counts
+    },
     close,
     [Symbol.asyncDispose]: close,
   }

@@ -1,2 +1,15 @@
+export type { AccessLogOptions } from './access-log.ts'
 export type { HttpCounters } from './counters.ts'
 export { type HttpServer, type HttpServerOptions, startHttpServer } from './http-server.ts'
+export {
+  DURATION_BOUNDS_S,
+  type Histogram,
+  METHODS,
+  OTHER_DOMAIN,
+  PROTOCOLS,
+  type Protocol,
+  placeOf,
+  type RequestCounts,
+  SIZE_BOUNDS_BYTES,
+  STATUS_CLASSES,
+} from './request-metrics.ts'

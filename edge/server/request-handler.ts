@@ -1,7 +1,9 @@
 import { type BlobHash, type BlobReader, type Log, MakiError, type Runtime } from '../../core/index.ts'
 import { type Plan, refuse, type SiteRequest } from '../respond/index.ts'
+import { AccessLog, type AccessLogOptions, type AccessLogPorts, type Answered } from './access-log.ts'
 import { Answerer, type AnswererOptions } from './answerer.ts'
 import { type HttpCounters, newCounters } from './counters.ts'
+import { type Protocol, type RequestCounts, RequestMetrics } from './request-metrics.ts'
 import { type AnswerStream, sendPlan } from './send-plan.ts'
 
 export interface HandlerOptions extends AnswererOptions {
@@ -14,14 +16,19 @@ export interface HandlerOptions extends AnswererOptions {
   readonly requestTimeoutMs?: number | undefined
   /** Told of a blob that should be here and could not be read as a whole, so that it is looked after. */
   readonly onBlobFailed?: ((hash: BlobHash) => void) | undefined
+  /** Which requests are told, and who takes the lines; none without it. */
+  readonly access?: (AccessLogOptions & Pick<AccessLogPorts, 'write'>) | undefined
 }
+
+/** How an answer ended, and when its request had come: monotonic milliseconds, as `begin` gave them. */
+export type Ended = Omit<Answered, 'durationMs'> & { readonly startedMs: number }
 
 const OVERLOAD_RETRY_S = '1'
 
 /**
  * What is done for each request, whatever it came by: counted, let in or turned away, answered, sent. One for all
  * listeners of a worker. A transport that writes by itself calls `begin`, `decide`, `answered` and `end`, each once and in
- * this order; one that has a stream for the answer calls `handle`.
+ * this order, and `tell` where `end` says so; one that has a stream for the answer calls `handle`.
  */
 export class RequestHandler {
   readonly counters: HttpCounters = newCounters()
@@ -29,18 +36,28 @@ export class RequestHandler {
   readonly #options: HandlerOptions
   readonly #answerer: Answerer
   readonly #maxActive: number
+  readonly #metrics = new RequestMetrics()
+  readonly #access: AccessLog | undefined
 
   constructor(options: HandlerOptions) {
+    const { access, runtime } = options
     this.#options = options
+    this.#access = access && new AccessLog(access, { runtime, write: access.write })
     this.#answerer = new Answerer(options)
     this.timeoutMs = options.requestTimeoutMs ?? 60_000
     this.#maxActive = options.maxConcurrentRequests ?? 1024
   }
 
-  /** A request has come. */
-  begin(): void {
+  /** Counted since the start; a copy. */
+  get counts(): { readonly requests: RequestCounts; readonly accessLinesDropped: number } {
+    return { requests: this.#metrics.snapshot(), accessLinesDropped: this.#access?.dropped ?? 0 }
+  }
+
+  /** A request has come. Gives the moment, for `end`. */
+  begin(): number {
     this.counters.requests++
     this.counters.active++
+    return this.#options.runtime.monotonic()
   }
 
   /** Its answer; 503 where too many are under way. Never throws and never rejects. */
@@ -66,21 +83,42 @@ export class RequestHandler {
     log.warn('http.body-failed', { hash: plan.body.kind === 'blob' ? plan.body.hash : null, fault })
   }
 
-  /** Nothing more of it will be sent; `complete` when all of it was. */
-  end(complete: boolean): void {
+  /**
+   * Nothing more of the answer will be sent. `plan` is undefined where the client left before there was one. True: its
+   * line is wanted, to be written by `tell`. Makes nothing.
+   */
+  end(plan: Plan | undefined, method: string, { protocol, startedMs, bytes, complete }: Ended): boolean {
     this.counters.active--
     if (!complete) this.counters.aborted++
+    if (plan === undefined) return false
+    const seconds = (this.#options.runtime.monotonic() - startedMs) / 1000
+    this.#metrics.count(plan.of?.domain, method, plan.status, protocol, seconds, bytes)
+    return this.#access?.wants(plan.status) ?? false
+  }
+
+  /** Writes the line of a request in the access log. */
+  tell(request: SiteRequest, plan: Plan, ended: Ended): void {
+    this.#access?.tell(request, plan, { ...ended, durationMs: this.#options.runtime.monotonic() - ended.startedMs })
   }
 
   /** Answers a request on a stream; the stream's `close` ends it. */
-  handle(request: SiteRequest, response: AnswerStream): void {
-    this.begin()
-    response.once('close', () => this.end(response.writableFinished))
+  handle(request: SiteRequest, response: AnswerStream, protocol: Protocol = 'http/1.1'): void {
+    const startedMs = this.begin()
+    let answer: Plan | undefined
+    response.once('close', () => {
+      const complete = response.writableFinished
+      const ended = { protocol, startedMs, bytes: complete ? bodyBytes(answer) : 0, complete }
+      if (this.end(answer, request.method, ended) && answer !== undefined) this.tell(request, answer, ended)
+    })
     // What goes wrong on the connection shows in 'close'; unheard, it would end the process.
     response.on('error', () => {})
+    const send = (plan: Plan): void => {
+      answer = plan
+      this.#send(plan, response)
+    }
     const plan = this.decide(request)
-    if (plan instanceof Promise) void plan.then((late) => this.#send(late, response))
-    else this.#send(plan, response)
+    if (plan instanceof Promise) void plan.then(send)
+    else send(plan)
   }
 
   #send(plan: Plan, response: AnswerStream): void {
@@ -90,4 +128,8 @@ export class RequestHandler {
       this.failed(plan, error),
     )
   }
+}
+
+function bodyBytes(plan: Plan | undefined): number {
+  return plan === undefined || plan.body.kind === 'none' ? 0 : Number(plan.headers['content-length'] ?? 0)
 }
