@@ -164,7 +164,8 @@ export class BlobCollector implements AsyncDisposable {
   async #collect(): Promise<void> {
     const { runtime, replica, log, store, onSurveyed } = this.#options
     if (replica.damaged !== undefined) return
-    const time = { nowMs: runtime.now(), isClockTrusted: this.#clock.isTrusted() }
+    const isDiskShort = await store.isShort()
+    const time = { nowMs: runtime.now(), isClockTrusted: this.#clock.isTrusted(), isDiskShort }
     const domains: DomainReleases[] = []
     for await (const domain of surveyReleases(replica, await this.#file.load(), time.nowMs)) {
       domains.push(domain)

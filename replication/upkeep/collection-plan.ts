@@ -1,11 +1,14 @@
 import type { BlobHash, Hostname, OperationId, Release } from '../../core/index.ts'
 import { judgeLease } from '../blobs/blob-lease.ts'
+import { KEPT_FILES_OF, MOST_KEPT, mayBeOpen, OPEN_PAGE_MS } from '../releases/index.ts'
 
 /** What a domain was, as far as it says which blobs have to stay. */
 export interface DomainReleases {
   readonly domain: Hostname
-  /** Newest first: the last ones that were published, and every one that is to be purged. */
+  /** Newest first: the last ones that were published, those that a page may be open of, and every one that is to be purged. */
   readonly releases: readonly Release[]
+  /** When each of `releases` was replaced, milliseconds since the epoch; those that stand have no entry. */
+  readonly endedMs: ReadonlyMap<OperationId, number>
   /** What is served or may be at any moment: the winner, and the sides and base of what is concurrent. */
   readonly live: readonly Release[]
   /** Those of `releases` that the owner took back for good. */
@@ -32,35 +35,44 @@ interface SweepPlan {
   readonly restart: readonly BlobHash[]
 }
 
-/** A rollback reaches so many releases back. */
-const KEPT_FILES_OF = 10
 export const KEPT_MANIFESTS_OF = 50
 /**
  * How long the releases of a removed domain stay as if it stood, so that the removal can be undone: as long as an open page
  * may still ask for its assets.
  */
-export const REMOVED_GRACE_MS = 7 * 24 * 60 * 60 * 1000
+export const REMOVED_GRACE_MS = OPEN_PAGE_MS
+
+/** What a collection is planned in. */
+export interface CollectionCircumstances {
+  readonly nowMs: number
+  readonly isClockTrusted?: boolean
+  readonly isDiskShort?: boolean
+}
 
 /**
  * Decides from the history of every domain, and what this node serves or is about to (`wanted`). Pure; the order of the
- * domains does not matter. Where the clock is not to be trusted (it jumped ahead), nothing runs out.
+ * domains does not matter. Where the clock is not to be trusted (it jumped ahead), nothing runs out. Where the disk is short,
+ * open pages have to do with the last releases.
  */
 export function planCollection(
   domains: readonly DomainReleases[],
   wanted: readonly Release[],
-  { nowMs, isClockTrusted = true }: { readonly nowMs: number; readonly isClockTrusted?: boolean },
+  { nowMs, isClockTrusted = true, isDiskShort = false }: CollectionCircumstances,
 ): CollectionPlan {
   const whole = new Map(wanted.map((release) => [keyOf(release), release]))
   const manifests = new Set<BlobHash>()
   const purged: Release[] = []
-  for (const { releases, live, purged: taken, removedMs } of domains) {
+  for (const { releases, endedMs, live, purged: taken, removedMs } of domains) {
     for (const release of live) whole.set(keyOf(release), release)
     purged.push(...releases.filter(({ id }) => taken.has(id)))
     const isGone = removedMs !== undefined && isClockTrusted && nowMs - removedMs >= REMOVED_GRACE_MS
     if (isGone) continue
     const kept = releases.filter(({ id }) => !taken.has(id))
-    for (const release of kept.slice(0, KEPT_FILES_OF)) whole.set(keyOf(release), release)
-    for (const { manifest } of kept.slice(0, KEPT_MANIFESTS_OF)) manifests.add(manifest)
+    for (const [i, release] of kept.slice(0, MOST_KEPT).entries()) {
+      const isOpen = !isDiskShort && mayBeOpen({ endedMs: endedMs.get(release.id) }, nowMs)
+      if (i < KEPT_FILES_OF || isOpen) whole.set(keyOf(release), release)
+      if (i < KEPT_MANIFESTS_OF) manifests.add(release.manifest)
+    }
   }
   return { whole: [...whole.values()], manifests, purged }
 }

@@ -1,5 +1,14 @@
 import { type Hostname, keys, type OperationId, type Release, type ReleaseValue, type State } from '../../core/index.ts'
-import { findPublished, isPurged, listPurges, type Purge, type ReleaseHistory } from '../releases/index.ts'
+import {
+  datedReleases,
+  findPublished,
+  isPurged,
+  listPurges,
+  MOST_KEPT,
+  mayBeOpen,
+  type Purge,
+  type ReleaseHistory,
+} from '../releases/index.ts'
 import type { CollectionMemory } from './collection-file.ts'
 import { type DomainReleases, KEPT_MANIFESTS_OF } from './collection-plan.ts'
 
@@ -10,7 +19,7 @@ export async function* surveyReleases(
   nowMs: number,
 ): AsyncGenerator<DomainReleases> {
   for (const domain of listDomainsEver(replica.state)) {
-    const found = await readReleases(replica, domain, memory.purges)
+    const found = await readReleases(replica, domain, memory.purges, nowMs)
     const isRemoved = replica.state.get(keys.domain(domain)) === undefined
     // A time that lies ahead was written by a clock that was wrong, and counts from now.
     const removedMs = isRemoved ? Math.min(memory.removed.get(domain) ?? nowMs, nowMs) : undefined
@@ -31,22 +40,25 @@ async function readReleases(
   replica: ReleaseHistory,
   domain: Hostname,
   done: ReadonlySet<OperationId>,
+  nowMs: number,
 ): Promise<Omit<DomainReleases, 'removedMs'>> {
   const purges = await listPurges(replica, domain)
   const live = await listLive(replica, domain, purges)
   const pending = purges.filter(({ id }) => !done.has(id)).map(({ id }) => id)
   const releases: Release[] = []
+  const endedMs = new Map<OperationId, number>()
   const purged = new Set<OperationId>()
-  for await (const operation of replica.history(keys.release(domain))) {
-    const release = findPublished(operation, domain)
-    if (release === undefined) continue
+  for await (const dated of datedReleases(replica, domain)) {
+    const { release } = dated
     const isTaken = isPurged(replica, release.id, purges)
     if (isTaken && pending.length === 0) continue
+    const isBeyond = releases.length >= MOST_KEPT || !mayBeOpen(dated, nowMs)
+    if (pending.length === 0 && releases.length >= KEPT_MANIFESTS_OF && isBeyond) break
     if (isTaken) purged.add(release.id)
+    if (dated.endedMs !== undefined) endedMs.set(release.id, dated.endedMs)
     releases.push(release)
-    if (pending.length === 0 && releases.length >= KEPT_MANIFESTS_OF) break
   }
-  return { domain, releases, live, purged, pending }
+  return { domain, releases, endedMs, live, purged, pending }
 }
 
 /** The winner whatever it is, and what else a merge may need. */

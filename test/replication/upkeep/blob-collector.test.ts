@@ -2,7 +2,15 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import t from 'tap'
-import { type BlobHash, type Hostname, keys, Manifest, type Release, silentLog } from '../../../core/index.ts'
+import {
+  type BlobHash,
+  type Hostname,
+  keys,
+  Manifest,
+  type OperationId,
+  type Release,
+  silentLog,
+} from '../../../core/index.ts'
 import { BlobCollector, BlobStore, checkRelease, encodePack, type StoreDamage } from '../../../replication/index.ts'
 import { createRandom, type Random, seeds } from '../../support/seeds.ts'
 import { chunksOf, createBlob, packItem } from '../blob-support.ts'
@@ -46,6 +54,10 @@ for (const seed of seeds(2)) {
     // Newest first, of each domain.
     const standing = new Map<Hostname, Release[]>(domains.map((name) => [name, []]))
     for (const name of domains) await replica.commit(cluster.operator, [domainChange(name)])
+    /** When each release was replaced. */
+    const endedMs = new Map<OperationId, number>()
+    const stays = (release: Release, i: number): boolean =>
+      i < 10 || runtime.now() - (endedMs.get(release.id) ?? 0) < 7 * DAY_MS
     for (let step = 0; step < 30; step++) {
       const name = random.pick(domains)
       const releases = standing.get(name) as Release[]
@@ -54,6 +66,7 @@ for (const seed of seeds(2)) {
         const site = randomSite(random)
         await putSite(store, site)
         const operation = await replica.commit(cluster.operator, [publishChange(name, site)])
+        if (releases[0] !== undefined) endedMs.set(releases[0].id, operation.stamp.wallMs)
         releases.unshift(releaseOf(operation, name))
       } else if (roll < 0.65 && releases[0] !== undefined) {
         const keep = releases[0].id
@@ -72,8 +85,9 @@ for (const seed of seeds(2)) {
       }
       if (step % 5 !== 0) continue
       for (const list of standing.values())
-        for (const release of list.slice(0, 10)) t.equal((await checkRelease(release, store)).kind, 'whole')
+        for (const release of list.filter(stays)) t.equal((await checkRelease(release, store)).kind, 'whole')
     }
+    runtime.advance(7 * DAY_MS)
     await collectAnew(collector)
     const needed = new Set<BlobHash>()
     for (const list of standing.values()) {

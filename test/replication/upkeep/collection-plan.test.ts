@@ -8,8 +8,10 @@ import {
   type Release,
 } from '../../../core/index.ts'
 import { judgeLease, LEASE_MS } from '../../../replication/blobs/blob-lease.ts'
+import { OPEN_PAGE_MS } from '../../../replication/releases/kept-releases.ts'
 import { ClockWatch } from '../../../replication/upkeep/clock-watch.ts'
 import {
+  type CollectionCircumstances,
   type DomainReleases,
   listCarriedOut,
   planCollection,
@@ -58,7 +60,15 @@ function randomWorld(random: Random): World {
     const purged = new Set(isPurged ? releases.filter(() => random.chance(0.5)).map(({ id }) => id) : [])
     const pending = isPurged ? [newRelease(domain, blob('x')).id] : []
     const removedMs = isRemoved ? NOW_MS - random.integer(2 * REMOVED_GRACE_MS) : undefined
-    return { domain, releases, live, purged, pending, removedMs }
+    // Each was replaced by the one before it in the list, most of them long ago.
+    let agoMs = 0
+    const endedMs = new Map(
+      releases.slice(1).map(({ id }) => {
+        agoMs += random.integer(random.chance(0.1) ? OPEN_PAGE_MS : OPEN_PAGE_MS / 20)
+        return [id, NOW_MS - agoMs]
+      }),
+    )
+    return { domain, releases, endedMs, live, purged, pending, removedMs }
   })
   const here = [...pool, ...files.keys(), ...Array.from({ length: 10 }, (_, i) => blob(`stray ${i}`))]
   const lease = (): number => NOW_MS - 2 * LEASE_MS + random.integer(5 * LEASE_MS)
@@ -71,8 +81,8 @@ function randomWorld(random: Random): World {
 }
 
 /** As a collector does it, in memory. */
-function collect({ domains, wanted, files, blobs }: World, isClockTrusted = true) {
-  const time = { nowMs: NOW_MS, isClockTrusted }
+function collect({ domains, wanted, files, blobs }: World, circumstances: Partial<CollectionCircumstances> = {}) {
+  const time = { nowMs: NOW_MS, ...circumstances }
   const plan = planCollection(domains, wanted, time)
   const sieve = (releases: readonly Release[]) => {
     const filled = new HashSieve()
@@ -90,7 +100,8 @@ for (const seed of seeds(150)) {
     const random = createRandom(seed)
     const world = randomWorld(random)
     const { domains, wanted, files, blobs } = world
-    const { drop, restart, plan } = collect(world)
+    const isDiskShort = random.chance(0.2)
+    const { drop, restart, plan } = collect(world, { isDiskShort })
 
     // The rule as the design has it, release by release.
     const protectedBlobs = new Set<BlobHash>()
@@ -100,11 +111,15 @@ for (const seed of seeds(150)) {
     }
     const goes = new Set<BlobHash>()
     for (const release of wanted) protect(release, true)
-    for (const { releases, live, purged, removedMs } of domains) {
+    for (const { releases, endedMs, live, purged, removedMs } of domains) {
       for (const release of live) protect(release, true)
       const standing = releases.filter(({ id }) => !purged.has(id))
       const isOver = removedMs !== undefined && NOW_MS - removedMs >= REMOVED_GRACE_MS
       for (const [i, release] of standing.entries()) if (!isOver && i < 50) protect(release, i < 10)
+      // A page that was opened within seven days may ask for the rest of its release, while there is room.
+      for (const release of standing)
+        if (!isOver && !isDiskShort && NOW_MS - (endedMs.get(release.id) ?? NOW_MS) < 7 * 24 * HOUR_MS)
+          protect(release, true)
       for (const { id, manifest } of releases)
         if (purged.has(id)) for (const hash of [manifest, ...(files.get(manifest) ?? [])]) goes.add(hash)
     }
@@ -116,12 +131,15 @@ for (const seed of seeds(150)) {
     }
     t.ok(restart.every((hash) => !dropped.has(hash) && (blobs.get(hash) as number) > NOW_MS))
 
-    const shuffled = collect({ ...world, domains: random.shuffle(domains), wanted: random.shuffle(wanted) })
+    const shuffled = collect(
+      { ...world, domains: random.shuffle(domains), wanted: random.shuffle(wanted) },
+      { isDiskShort },
+    )
     t.same(new Set(shuffled.drop), dropped, 'in whatever order the domains come')
     const rest = new Map([...blobs].filter(([hash]) => !dropped.has(hash)))
-    t.strictSame(collect({ ...world, blobs: rest }).drop, [], 'once more finds nothing more')
+    t.strictSame(collect({ ...world, blobs: rest }, { isDiskShort }).drop, [], 'once more finds nothing more')
 
-    const distrusting = collect(world, false)
+    const distrusting = collect(world, { isClockTrusted: false })
     for (const hash of distrusting.drop) t.ok(goes.has(hash), 'while the clock is not trusted only a purge takes')
 
     const done = new Set<OperationId>(listCarriedOut(domains, plan))
