@@ -13,6 +13,14 @@ export interface HttpCounters {
   overloaded: number
   /** A blob that was missing, short, or too slow. */
   blobFailures: number
+  /** TLS handshakes that came to an end, and those of them that resumed a session. */
+  tlsHandshakes: number
+  tlsResumed: number
+  /** TLS connections without a handshake: no certificate for the name, no common version, garbage, too slow. */
+  tlsFailed: number
+  /** HTTP/2 connections, and those of them that were ended because they flooded. */
+  http2Connections: number
+  http2Calmed: number
 }
 
 export function newCounters(): HttpCounters {
@@ -24,5 +32,10 @@ export function newCounters(): HttpCounters {
     malformed: 0,
     overloaded: 0,
     blobFailures: 0,
+    tlsHandshakes: 0,
+    tlsResumed: 0,
+    tlsFailed: 0,
+    http2Connections: 0,
+    http2Calmed: 0,
   }
 }

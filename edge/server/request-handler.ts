@@ -1,5 +1,8 @@
 import { type BlobHash, type BlobReader, type Log, MakiError, type Runtime } from '../../core/index.ts'
-import { type Plan, refuse, type SiteRequest } from '../respond/index.ts'
+import { findHost } from '../message/index.ts'
+import { findSite, type Plan, refuse, type SiteRequest } from '../respond/index.ts'
+import type { Site, SiteTable } from '../site/index.ts'
+import type { VariantReader } from '../variants/index.ts'
 import { AccessLog, type AccessLogOptions, type AccessLogPorts, type Answered } from './access-log.ts'
 import { Answerer, type AnswererOptions } from './answerer.ts'
 import { type HttpCounters, newCounters } from './counters.ts'
@@ -8,6 +11,8 @@ import { type AnswerStream, sendPlan } from './send-plan.ts'
 
 export interface HandlerOptions extends AnswererOptions {
   readonly blobs: BlobReader
+  /** Encodings that lie ready, and their bytes; undefined where none are made. */
+  readonly variants?: VariantReader | undefined
   readonly log: Log
   readonly runtime: Runtime
   /** Requests over it get 503 at once. */
@@ -46,6 +51,31 @@ export class RequestHandler {
     this.#answerer = new Answerer(options)
     this.timeoutMs = options.requestTimeoutMs ?? 60_000
     this.#maxActive = options.maxConcurrentRequests ?? 1024
+  }
+
+  /** The table of the moment. */
+  get table(): SiteTable {
+    return this.#options.table()
+  }
+
+  /** Of everything beside request and site that an answer is decided from: another number may mean another answer. */
+  get epoch(): number {
+    return this.#options.variants?.epoch ?? 0
+  }
+
+  /** The next request would be turned away. */
+  get isFull(): boolean {
+    return this.counters.active >= this.#maxActive
+  }
+
+  /**
+   * The site that answers for a Host header, where it alone decides the answers, together with the request and the epoch;
+   * undefined where there is none, or another one may be asked.
+   */
+  findSite(header: string, table: SiteTable): { readonly host: string; readonly site: Site } | undefined {
+    const host = findHost(header)
+    const site = host === undefined ? undefined : findSite(host, table, this.#options.fallback)
+    return host === undefined || site === undefined ? undefined : { host, site }
   }
 
   /** Counted since the start; a copy. */
@@ -101,8 +131,8 @@ export class RequestHandler {
     this.#access?.tell(request, plan, { ...ended, durationMs: this.#options.runtime.monotonic() - ended.startedMs })
   }
 
-  /** Answers a request on a stream; the stream's `close` ends it. */
-  handle(request: SiteRequest, response: AnswerStream, protocol: Protocol = 'http/1.1'): void {
+  /** Answers a request on a stream; the stream's `close` ends it. `decided` is what the transport answers by itself. */
+  handle(request: SiteRequest, response: AnswerStream, protocol: Protocol = 'http/1.1', decided?: Plan): void {
     const startedMs = this.begin()
     let answer: Plan | undefined
     response.once('close', () => {
@@ -114,22 +144,25 @@ export class RequestHandler {
     response.on('error', () => {})
     const send = (plan: Plan): void => {
       answer = plan
-      this.#send(plan, response)
+      this.#send(plan, response, async () => {
+        answer = await this.#answerer.answer(request)
+        return answer
+      })
     }
-    const plan = this.decide(request)
+    const plan = decided ?? this.decide(request)
     if (plan instanceof Promise) void plan.then(send)
     else send(plan)
   }
 
-  #send(plan: Plan, response: AnswerStream): void {
-    const { blobs, runtime, node } = this.#options
+  #send(plan: Plan, response: AnswerStream, again: () => Promise<Plan>): void {
+    const { blobs, variants, runtime, node } = this.#options
     this.answered(plan)
-    sendPlan(plan, response, { blobs, runtime, timeoutMs: this.timeoutMs, node }).catch((error: unknown) =>
-      this.failed(plan, error),
-    )
+    const ports = { blobs, variants, runtime, timeoutMs: this.timeoutMs, node, again }
+    sendPlan(plan, response, ports).catch((error: unknown) => this.failed(plan, error))
   }
 }
 
-function bodyBytes(plan: Plan | undefined): number {
+/** What an answer has for a body, as its head says. */
+export function bodyBytes(plan: Plan | undefined): number {
   return plan === undefined || plan.body.kind === 'none' ? 0 : Number(plan.headers['content-length'] ?? 0)
 }
