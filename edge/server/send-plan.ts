@@ -1,9 +1,10 @@
 import type { OutgoingHttpHeaders } from 'node:http'
-import type { Readable, Writable } from 'node:stream'
+import type { Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { type BlobReader, MakiError, type Runtime } from '../../core/index.ts'
+import { MakiError, type Runtime } from '../../core/index.ts'
 import { type Plan, type PlanBody, refuse } from '../respond/index.ts'
 import { exactly, wrongLength } from '../transport/index.ts'
+import { type BodySource, readBody, streamBody } from './body-source.ts'
 
 /** Where an answer is written: a `ServerResponse`, or what another transport has of the same shape. */
 export interface AnswerStream extends Writable {
@@ -11,12 +12,13 @@ export interface AnswerStream extends Writable {
   writeHead(status: number, headers: OutgoingHttpHeaders): unknown
 }
 
-export interface SendPorts {
-  readonly blobs: BlobReader
+export interface SendPorts extends BodySource {
   readonly runtime: Pick<Runtime, 'after'>
   readonly timeoutMs: number
   /** For the answer that is given when the blob cannot be read. */
   readonly node: string
+  /** Decides once more: the encoding that the answer named is gone, and was forgotten. */
+  readonly again: () => Plan | Promise<Plan>
 }
 
 type BlobBody = Extract<PlanBody, { kind: 'blob' }>
@@ -57,7 +59,10 @@ async function sendBlob(plan: Plan, body: BlobBody, response: AnswerStream, port
     else if (body.whole && body.end <= SMALL_BYTES) await sendSmall(plan, body, response, ports)
     else await sendStream(plan, body, response, ports, watch)
   } catch (error) {
-    if (!response.headersSent && !response.destroyed) {
+    const isUnsent = !response.headersSent && !response.destroyed
+    // Each time one encoding fewer is known, so that this comes to an end.
+    if (isUnsent && body.variant !== undefined) return await sendPlan(await ports.again(), response, ports)
+    if (isUnsent) {
       const sorry = refuse({ method: 'GET' }, 503, { 'makiatto-node': ports.node, 'retry-after': RETRY_AFTER_S })
       await sendPlan(sorry, response, ports)
     } else response.destroy()
@@ -67,8 +72,8 @@ async function sendBlob(plan: Plan, body: BlobBody, response: AnswerStream, port
   }
 }
 
-async function sendSmall(plan: Plan, body: BlobBody, response: AnswerStream, { blobs }: SendPorts): Promise<void> {
-  const bytes = await blobs.read(body.hash)
+async function sendSmall(plan: Plan, body: BlobBody, response: AnswerStream, ports: SendPorts): Promise<void> {
+  const bytes = await readBody(body, ports)
   if (bytes.length !== body.end) throw wrongLength(`the blob ${body.hash}`, body.end)
   if (!response.destroyed) finish(plan, response, bytes)
 }
@@ -77,10 +82,10 @@ async function sendStream(
   plan: Plan,
   body: BlobBody,
   response: AnswerStream,
-  { blobs }: SendPorts,
+  ports: SendPorts,
   watch: Watch,
 ): Promise<void> {
-  const source = (await blobs.stream(body.hash, { start: body.start, end: body.end })) as Readable
+  const source = await streamBody(body, ports)
   // Heard before the pipeline hears it and destroys the response too, which tells a failed blob from a client that left.
   let failed = false
   source.on('error', () => {
