@@ -58,8 +58,8 @@ for (const seed of seeds(2)) {
     const endedMs = new Map<OperationId, number>()
     const stays = (release: Release, i: number): boolean =>
       i < 10 || runtime.now() - (endedMs.get(release.id) ?? 0) < 7 * DAY_MS
-    for (let step = 0; step < 30; step++) {
-      const name = random.pick(domains)
+    for (let step = 0; step < 40; step++) {
+      const name = random.chance(0.8) ? domain : random.pick(domains)
       const releases = standing.get(name) as Release[]
       const roll = random.next()
       if (roll < 0.6) {
@@ -80,7 +80,7 @@ for (const seed of seeds(2)) {
         for (const release of releases.slice(0, 10)) t.equal((await checkRelease(release, store)).kind, 'whole', 'undo')
         await replica.commit(cluster.operator, [domainChange(name)])
       } else {
-        runtime.advance(random.integer(3 * DAY_MS))
+        runtime.advance(random.integer(2 * DAY_MS))
         await collectAnew(collector)
       }
       if (step % 5 !== 0) continue

@@ -15,7 +15,7 @@ import {
 const domain = 'example.com' as Hostname
 const RELEASES = 60
 
-/** A cluster that published a site 60 times, the same in every process: one page and one picture change every time. */
+/** A cluster that published a site 60 times, a week ago, the same in every process: one page and one picture change every time. */
 export async function buildOldCluster() {
   const { replica, runtime } = await openReplica()
   await replica.commit(cluster.operator, [domainChange(domain)])
@@ -26,6 +26,8 @@ export async function buildOldCluster() {
     sites.push(site)
     releases.push(releaseOf(await replica.commit(cluster.operator, [publishChange(domain, site)]), domain))
   }
+  // No page is open of them any more.
+  runtime.advance(7 * 24 * 3_600_000)
   return { replica, runtime, sites, releases }
 }
 
