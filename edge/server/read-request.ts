@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { SiteRequest } from '../respond/index.ts'
+import { coversOf } from './connection-cover.ts'
 
 /** What node:http read of a request, as all transports hand it on. */
 export function readRequest(request: IncomingMessage, secure: boolean): SiteRequest {
@@ -9,6 +10,7 @@ export function readRequest(request: IncomingMessage, secure: boolean): SiteRequ
     target: request.url ?? '',
     host: countHosts(rawHeaders) === 1 ? headers.host : undefined,
     secure,
+    covers: secure ? coversOf(socket) : undefined,
     field: (name) => {
       const value = headers[name]
       return Array.isArray(value) ? value.join(', ') : value
