@@ -11,6 +11,8 @@ import type { HttpCounters } from './counters.ts'
 export interface TlsListenOptions {
   readonly host: string
   readonly port: number
+  /** A socket that is bound already, to be listened on instead. */
+  readonly fd?: number | undefined
   readonly certificates: CertificateStore
   /** Equal keys on all workers let a client resume with any of them; 48 random bytes, of this process alone when absent. */
   readonly ticketKeys?: Uint8Array | undefined
@@ -80,9 +82,9 @@ export class TlsServer {
 
   /** Listens. Rejects with MAKI_PORT_IN_USE or MAKI_CONFIG. */
   static async start(options: TlsServerOptions): Promise<TlsServer> {
-    const { host, port, reusePort, log } = options
+    const { host, port, fd, reusePort, log } = options
     const tls = new TlsServer(options)
-    await listen(tls.#server, { host, port, reusePort, exclusive: reusePort }, `${host}:${port}`)
+    await listen(tls.#server, { host, port, fd, reusePort, exclusive: reusePort }, `${host}:${port}`)
     tls.#server.on('error', (error) => log.error('https.server-failed', { message: error.message }))
     log.info('https.listening', tls.address)
     return tls
