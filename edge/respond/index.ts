@@ -2,6 +2,6 @@ export { MAX_ENCODED_BYTES, MIN_ENCODED_BYTES, mayBeEncoded } from './choose-enc
 export type { Learnt, Need, OtherAsset } from './need.ts'
 export type { BlobBody, HeaderFields, Plan, PlanBody, PlanOrigin } from './plan.ts'
 export { refuse } from './refuse.ts'
-export { type HostFallback, type RespondOptions, respond } from './respond.ts'
+export { findSite, type HostFallback, type RespondOptions, respond } from './respond.ts'
 export type { Client, SiteRequest } from './site-request.ts'
 export type { Variant, Variants } from './variants.ts'

@@ -92,7 +92,11 @@ function respondFor(
   return { ...plan, headers: { ...plan.headers, 'cache-control': 'no-cache' } }
 }
 
-function findSite(host: string, table: SiteTable, fallback: HostFallback | undefined): Site | undefined {
+/**
+ * The site of a host, previews aside. Where there is one, `respond` decides from it, and from nothing else of the table:
+ * the fast path remembers answers by it.
+ */
+export function findSite(host: string, table: SiteTable, fallback: HostFallback | undefined): Site | undefined {
   const site = table.findSite(host)
   if (site !== undefined || fallback === undefined) return site
   const domain = fallback(host, table)
@@ -103,7 +107,7 @@ function respondFromSite(
   request: SiteRequest,
   target: PathTarget,
   site: Site,
-  { manifest }: SiteRelease,
+  { manifest, lastModified }: SiteRelease,
   learnt: Learnt,
   headers: Headers,
   variants: Variants | undefined,
@@ -121,7 +125,7 @@ function respondFromSite(
   if (other === null) headers['cache-control'] = 'no-store'
   switch (resolution.kind) {
     case 'file':
-      return serveFile(request, resolution.file, headers, variants)
+      return serveFile(request, resolution.file, headers, variants, lastModified)
     case 'redirect':
       return redirect(`${encodePath(resolution.path)}${target.query}`, headers)
     case 'not-found':

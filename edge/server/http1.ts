@@ -22,12 +22,25 @@ const KEEP_ALIVE_MS = 60_000
 const HEAD_TIMEOUT_MS = 15_000
 const DRAIN_MS = 10_000
 
+/** How long a connection may take for what, in milliseconds; whoever serves HTTP/1.1 keeps to them. */
+export interface Http1Limits {
+  /** For a head to arrive. */
+  readonly headMs: number
+  /** Between requests. */
+  readonly keepAliveMs: number
+  /** With a request under way and nothing moving. */
+  readonly stillMs: number
+  /** How often they are looked at. */
+  readonly checkEveryMs: number
+}
+
 /**
  * HTTP/1.1 on connections, by node:http. They come from `server` once it listens, or by `serve`, from whoever accepted them.
  * Nothing that a client sends ends the process: it is answered or cut, and counted.
  */
 export class Http1 {
   readonly server: Server
+  readonly limits: Http1Limits
   readonly #options: Http1Options
   readonly #open = new Set<Socket>()
   /** Requests under way on a connection: while there is one, a raw error answer would land in the middle of it. */
@@ -39,9 +52,11 @@ export class Http1 {
     this.#options = options
     const { timeoutMs } = options.handler
     const checkEveryMs = Math.min(5_000, timeoutMs)
+    const headMs = Math.min(HEAD_TIMEOUT_MS, timeoutMs)
+    this.limits = { headMs, keepAliveMs: KEEP_ALIVE_MS, stillMs: timeoutMs + 2 * checkEveryMs, checkEveryMs }
     this.server = createServer({
       maxHeaderSize: MAX_HEADER_BYTES,
-      headersTimeout: Math.min(HEAD_TIMEOUT_MS, timeoutMs),
+      headersTimeout: headMs,
       requestTimeout: timeoutMs,
       keepAliveTimeout: KEEP_ALIVE_MS,
       connectionsCheckingInterval: checkEveryMs,
@@ -51,18 +66,18 @@ export class Http1 {
     })
     this.server.maxHeadersCount = MAX_HEADERS
     // A connection on which nothing moves in either direction; late enough for the others to answer with 408 first.
-    this.server.timeout = timeoutMs + 2 * checkEveryMs
+    this.server.timeout = this.limits.stillMs
     const handle = (request: IncomingMessage, response: ServerResponse) => this.#handle(request, response)
-    this.server.prependListener('connection', (socket: Socket) => this.#admit(socket))
+    this.server.prependListener('connection', (socket: Socket) => this.admit(socket))
     this.server.on('request', handle)
     // Without a listener node would say 100 Continue and take a body that nobody reads.
     this.server.on('checkContinue', handle)
-    this.server.on('clientError', (error: NodeJS.ErrnoException, socket) => this.#refuseBytes(error, socket as Socket))
+    this.server.on('clientError', (error: NodeJS.ErrnoException, socket) => this.refuseBytes(error, socket as Socket))
     // Starts node's watch over slow connections, also where others accept them; done again when it listens.
     this.server.emit('listening')
   }
 
-  /** Takes a connection that somebody else accepted. What was read of it is put back (`unshift`) first. */
+  /** Takes a connection that somebody else accepted, and admitted or not. What was read of it is put back (`unshift`) first. */
   serve(socket: Socket): void {
     this.server.emit('connection', socket)
   }
@@ -85,14 +100,19 @@ export class Http1 {
     return this.#closing
   }
 
-  #admit(socket: Socket): void {
-    const { budget } = this.#options
-    if (!budget.admit(socket)) return
+  /**
+   * Counts a connection among those that are drained by `close`. False where there is no place for it: it was closed.
+   * One that was admitted before is no new one.
+   */
+  admit(socket: Socket): boolean {
+    if (this.#open.has(socket)) return true
+    if (!this.#options.budget.admit(socket)) return false
     this.#open.add(socket)
     socket.once('close', () => {
       this.#open.delete(socket)
       if (this.#closing !== undefined) this.#drained()
     })
+    return true
   }
 
   #handle(request: IncomingMessage, response: ServerResponse): void {
@@ -111,7 +131,8 @@ export class Http1 {
     handler.handle(readRequest(request, secure), response)
   }
 
-  #refuseBytes(error: NodeJS.ErrnoException, socket: Socket): void {
+  /** Answers bytes that are no request, as far as an answer can still be read, and closes. */
+  refuseBytes(error: Pick<NodeJS.ErrnoException, 'code'>, socket: Socket): void {
     if (error.code === 'ECONNRESET' || error.code === 'EPIPE') {
       socket.destroy()
       return

@@ -1,0 +1,1 @@
+export { FastPath, type FastPathOptions } from './fast-path.ts'
