@@ -1,0 +1,42 @@
+import { MAX_LOOSE_RULES, MAX_RULES } from './limits.ts'
+import { checkLine, findingOf, readLines } from './parse-lines.ts'
+import { parseRedirectLine, type RedirectRule } from './redirect-rule.ts'
+import { RuleFault, type RuleFinding } from './rule-file.ts'
+
+export interface ParsedRedirects {
+  readonly rules: readonly RedirectRule[]
+  /** Lines that are no rules; the others count all the same. */
+  readonly faults: readonly RuleFinding[]
+}
+
+/** Reads a `_redirects` file. Never throws; time is linear in its size. */
+export function parseRedirects(bytes: Uint8Array): ParsedRedirects {
+  const { lines, faults: atLarge } = readLines('_redirects', bytes)
+  const faults = [...atLarge]
+  const rules: RedirectRule[] = []
+  let loose = 0
+  for (const [i, text] of lines.entries()) {
+    if (/^\s*(?:#|$)/.test(text)) continue
+    try {
+      if (rules.length >= MAX_RULES)
+        throw new RuleFault(`there are more than ${MAX_RULES} rules`, 'Let rules with * stand for many.')
+      checkLine(text)
+      const rule = parseRedirectLine(text, i + 1)
+      if (rule === undefined) continue
+      const isLoose = rule.source.path.kind === 'loose' || rule.source.host?.parts !== undefined
+      if (isLoose && ++loose > MAX_LOOSE_RULES) throw looseFault()
+      rules.push(rule)
+    } catch (thrown) {
+      faults.push(findingOf(thrown, '_redirects', i + 1, text))
+      if (rules.length >= MAX_RULES) break
+    }
+  }
+  return { rules, faults }
+}
+
+/** For a file with too many sources that have to be tried one by one. */
+export const looseFault = (): RuleFault =>
+  new RuleFault(
+    `more than ${MAX_LOOSE_RULES} rules have a wildcard inside of a segment or of a host, or a * before their end`,
+    'Let wildcards be whole segments, and * the last.',
+  )

@@ -1,0 +1,128 @@
+import { findWantedLanguage, isLanguageOf } from './language.ts'
+import type { Captures } from './pattern.ts'
+import { matchQuery } from './query-match.ts'
+import { isRedirect, type PageStatus, type RedirectRule, type RedirectStatus } from './redirect-rule.ts'
+import { RuleIndex } from './rule-index.ts'
+import { matchSource, type RulePath } from './source.ts'
+import { renderLocation, renderPath } from './target.ts'
+import { renderTemplate } from './template.ts'
+
+/** What rules look at of a request. The functions are called only where a rule that else matches depends on them. */
+export interface RuleRequest {
+  /** Lower case, without port. */
+  readonly host: string
+  readonly at: RulePath
+  /** With its `?`, or empty; what no header may hold is escaped. */
+  readonly query: string
+  readonly secure: boolean
+  /** The site has a file for the path, at this or another spelling of it: only forced rules count. */
+  readonly exists: boolean
+  /** Accept-Language. */
+  readonly languages: () => string | undefined
+  /** ISO 3166-1 alpha-2, upper case. */
+  readonly country: () => string | undefined
+}
+
+/** What was looked at to decide; an answer that depends on it must say so. */
+export interface RuleDependence {
+  readonly language: boolean
+  readonly country: boolean
+}
+
+/** What the first rule that matches makes of a request. */
+export type RuleMatch =
+  | { readonly kind: 'redirect'; readonly status: RedirectStatus; readonly location: string }
+  /** `path` is served instead, with the status. */
+  | { readonly kind: 'page'; readonly status: PageStatus; readonly path: RulePath }
+
+export interface RuleDecision {
+  readonly match: RuleMatch | undefined
+  readonly dependsOn: RuleDependence
+}
+
+/** The rules of a `_redirects` file, ready to be asked. */
+export class RedirectTable {
+  readonly rules: readonly RedirectRule[]
+  readonly #index: RuleIndex
+
+  constructor(rules: readonly RedirectRule[]) {
+    this.rules = rules
+    this.#index = new RuleIndex(rules.map(({ source }) => source.path))
+  }
+
+  /** The first rule that matches, in the order of the file. Pure, and linear in the number of rules with wildcards. */
+  find(request: RuleRequest): RuleDecision {
+    const asked = { language: false, country: false }
+    for (const i of this.#index.candidates(request.at.path)) {
+      const match = matchRule(this.rules[i] as RedirectRule, request, asked)
+      if (match !== undefined) return { match, dependsOn: asked }
+    }
+    return { match: undefined, dependsOn: asked }
+  }
+}
+
+/** What one rule makes of a request; undefined where it does not match. Notes in `asked` what it looked at. */
+export function matchRule(
+  rule: RedirectRule,
+  request: RuleRequest,
+  asked: { language: boolean; country: boolean },
+): RuleMatch | undefined {
+  if (request.exists && !rule.force) return undefined
+  const { scheme } = rule.source
+  if (scheme !== undefined && (scheme === 'https') !== request.secure) return undefined
+  const captures = matchSource(rule.source, request.host, request.at)
+  if (captures === undefined) return undefined
+  const inQuery = rule.query.length === 0 ? undefined : matchQuery(rule.query, request.query)
+  if (rule.query.length > 0 && inQuery === undefined) return undefined
+  const all = inQuery === undefined ? captures : new Map([...captures, ...inQuery])
+  const match = buildMatch(rule, request, all)
+  return match !== undefined && meetsConditions(rule, request, asked) ? match : undefined
+}
+
+function meetsConditions(
+  { countries, languages }: RedirectRule,
+  request: RuleRequest,
+  asked: { language: boolean; country: boolean },
+): boolean {
+  if (countries !== undefined) {
+    asked.country = true
+    const country = request.country()
+    if (country === undefined || !countries.includes(country)) return false
+  }
+  if (languages === undefined) return true
+  asked.language = true
+  const wanted = findWantedLanguage(request.languages())
+  return wanted !== undefined && isLanguageOf(languages, wanted)
+}
+
+function buildMatch(rule: RedirectRule, request: RuleRequest, captures: Captures): RuleMatch | undefined {
+  const { status, target } = rule
+  const path = renderPath(target, captures)
+  if (path === undefined) return undefined
+  if (!isRedirect(status)) return { kind: 'page', status, path }
+  // A parameter that the rule asked for has done its work.
+  const passed = rule.query.length > 0 ? '' : request.query
+  const location = renderLocation(target, captures, passed)
+  if (location === undefined || leadsBack(rule, request, captures, { path, location })) return undefined
+  return { kind: 'redirect', status, location }
+}
+
+/**
+ * True where a visitor would be sent to where they are, or from there ever deeper (`/* /en/:splat`, asked for `/en/about`): such
+ * a rule gives way, as with Netlify.
+ */
+function leadsBack(
+  { source, query, target }: RedirectRule,
+  { host, secure, at, query: asked }: RuleRequest,
+  captures: Captures,
+  to: { readonly path: RulePath; readonly location: string },
+): boolean {
+  if (target.origin !== undefined && target.origin !== `${secure ? 'https' : 'http'}://${host}`) return false
+  if (to.path.path === at.path) return query.length === 0 || (asked !== '' && to.location.includes(asked))
+  const splat = captures.get('splat')?.replace(/\/$/, '')
+  const last = target.plainPath.at(-1)
+  const endsInSplat = typeof last === 'object' && last.name === 'splat' && source.path.names.at(-1) === 'splat'
+  if (splat === undefined || !endsInSplat || !at.path.endsWith(splat)) return false
+  const head = renderTemplate(target.plainPath.slice(0, -1), captures, (same) => same).replace(/^\//, '')
+  return head.length > at.path.length - splat.length && `${at.path}/`.startsWith(head)
+}
