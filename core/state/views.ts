@@ -22,6 +22,11 @@ export interface Release extends ReleaseValue {
   /** The operation that published it. */
   readonly id: OperationId
   readonly domain: Hostname
+  /**
+   * When it was published, by its author's clock: milliseconds since the epoch. Absent for what nobody published, a merge,
+   * and where a node of an older version wrote it down.
+   */
+  readonly publishedMs?: number
 }
 
 export interface DomainView {
@@ -105,7 +110,9 @@ export function findDomain(state: State, apex: Hostname): DomainView | undefined
 
 export function findRelease(state: State, domain: Hostname): Release | undefined {
   const entry = state.get(keys.release(domain))
-  return entry === undefined ? undefined : { ...(entry.value as ReleaseValue), id: entry.operation, domain }
+  return entry === undefined
+    ? undefined
+    : { ...(entry.value as ReleaseValue), id: entry.operation, domain, publishedMs: entry.stamp.wallMs }
 }
 
 /** The domain that a host name belongs to, as settled by the fold; the domain itself may be gone. */

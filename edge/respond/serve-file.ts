@@ -1,17 +1,18 @@
 import type { ManifestFile } from '../../core/index.ts'
-import { findRange, matchesStrongly, mediaHeaders } from '../message/index.ts'
+import { evaluateConditions, findRange, mediaHeaders } from '../message/index.ts'
 import { chooseRepresentation, findKnownTag, type Representation } from './choose-encoding.ts'
 import type { HeaderFields, Plan } from './plan.ts'
 import { refuse } from './refuse.ts'
 import type { SiteRequest } from './site-request.ts'
 import type { Variants } from './variants.ts'
 
-/** Conditions are evaluated in the order of RFC 9110 section 13.2.2; there are no modification dates. */
+/** A file, or what the conditions and the range of the request leave of it. */
 export function serveFile(
   request: SiteRequest,
   file: ManifestFile,
   base: HeaderFields,
   variants?: Variants | undefined,
+  lastModified?: string | undefined,
 ): Plan {
   const chosen = chooseRepresentation(request, file, base, variants)
   const { etag } = chosen
@@ -21,12 +22,17 @@ export function serveFile(
     'cache-control': mediaHeaders(file.path).cacheControl,
     'accept-ranges': 'bytes',
   }
-  const ifMatch = request.field('if-match')
-  if (ifMatch !== undefined && !matchesStrongly(ifMatch, etag)) return refuse(request, 412, base)
-  const ifNoneMatch = request.field('if-none-match')
-  const known = ifNoneMatch === undefined ? undefined : findKnownTag(ifNoneMatch, request, file, chosen)
-  if (known !== undefined) return { status: 304, headers: { ...headers, etag: known }, body: { kind: 'none' } }
-  // Range is defined for GET only, and If-Range takes nothing but our own strong tag (RFC 9110 sections 13.1.5 and 14.2).
+  if (lastModified !== undefined) headers['last-modified'] = lastModified
+  const conditions = evaluateConditions(
+    (name) => request.field(name),
+    { etag, lastModified },
+    (ifNoneMatch) => findKnownTag(ifNoneMatch, request, file, chosen),
+  )
+  if (conditions.kind === 'failed') return refuse(request, 412, base)
+  if (conditions.kind === 'not-modified')
+    return { status: 304, headers: { ...headers, etag: conditions.etag }, body: { kind: 'none' } }
+  // Range is defined for GET only (RFC 9110 section 14.2). If-Range takes nothing but our own strong tag (section 13.1.5): a
+  // date would have to say that nothing else was published in its second.
   const asked = request.method === 'GET' ? request.field('range') : undefined
   const ifRange = asked === undefined ? undefined : request.field('if-range')
   const wanted = asked !== undefined && (ifRange === undefined || ifRange.trim() === etag)

@@ -1,8 +1,9 @@
 import { type BlobReader, type Hostname, hashBlob, MakiError, Manifest, type Release } from '../../core/index.ts'
+import { formatHttpDate } from '../message/index.ts'
 import type { SiteRelease } from './site-table.ts'
 
 /** What of a release an edge needs to serve it. */
-export type LoadableRelease = Pick<Release, 'id' | 'manifest' | 'functions'>
+export type LoadableRelease = Pick<Release, 'id' | 'manifest' | 'functions' | 'publishedMs'>
 
 /**
  * Reads what a release serves from its manifest, which has to be here. Rejects with MAKI_BLOB_MISSING, with
@@ -18,11 +19,13 @@ export async function loadSiteRelease(
   if (hashBlob(bytes) !== release.manifest)
     throw new MakiError('MAKI_BLOB_MISMATCH', `the manifest of ${domain} is damaged on this node`)
   const manifest = Manifest.decode(bytes)
+  const dated = release.publishedMs === undefined ? {} : { lastModified: formatHttpDate(release.publishedMs) }
   const functions = release.functions ?? []
-  if (functions.length === 0) return { id: release.id, manifest }
+  if (functions.length === 0) return { id: release.id, manifest, ...dated }
   return {
     id: release.id,
     manifest,
+    ...dated,
     functions: new Map(functions.map(({ path, methods }) => [routeOf(path), methods])),
   }
 }

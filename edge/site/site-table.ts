@@ -24,6 +24,8 @@ export interface Site {
 export interface SiteRelease {
   readonly id: OperationId
   readonly manifest: Manifest
+  /** When it was published, as an HTTP date; undefined where nobody knows. */
+  readonly lastModified?: string
   /** Paths that functions answer (`api/hello`), with their methods; undefined for all methods. */
   readonly functions?: ReadonlyMap<string, readonly string[] | undefined>
 }

@@ -88,7 +88,7 @@ function parseReleases(text: string): Release[] {
 function parseRelease(value: unknown): Release {
   if (!isRecord(value) || typeof value.id !== 'string' || !isId(value.id))
     throw new MakiError('MAKI_INVALID', 'the file of active releases holds something that is no release')
-  const { id, merge, ...fields } = value
+  const { id, merge, publishedMs, ...fields } = value
   const read = readChange({ ...fields, kind: 'release.publish' })
   if (!('change' in read) || read.change.kind !== 'release.publish')
     throw new MakiError(
@@ -96,7 +96,12 @@ function parseRelease(value: unknown): Release {
       `the file of active releases holds no valid release: ${'fault' in read ? read.fault : ''}`,
     )
   const { kind: _, ...change } = read.change
-  const release: Release = { ...change, id: id as OperationId }
+  const release: Release = {
+    ...change,
+    id: id as OperationId,
+    // A date is good to have, and no reason to serve nothing.
+    ...(isDate(publishedMs) ? { publishedMs } : {}),
+  }
   if (merge === undefined) return release
   const merged: MergedRelease = { ...release, merge: parseMerge(merge) }
   return merged
@@ -109,6 +114,10 @@ function parseMerge(value: unknown): MergedRelease['merge'] {
     if (base === null || isOperation(base)) return { base, sides }
   }
   throw new MakiError('MAKI_INVALID', 'the file of active releases holds a merge of something else than releases')
+}
+
+function isDate(value: unknown): value is number {
+  return typeof value === 'number' && value >= 0 && !Number.isNaN(new Date(value).getTime())
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {
