@@ -26,3 +26,4 @@ export {
   startHttpServer,
 } from './server/index.ts'
 export { findLocalDomain, type Site, SiteProjection, type SiteRelease, SiteTable } from './site/index.ts'
+export { CertificateStore, type HostCertificate } from './tls/index.ts'
