@@ -1,4 +1,5 @@
 import type { Hostname, ManifestFile, OperationId } from '../../core/index.ts'
+import type { ImageJob, ImageOutcome } from '../images/index.ts'
 import type { SiteRelease } from '../site/index.ts'
 
 /** What has to be learnt before a request can be answered. The answer is then decided again, with what was learnt. */
@@ -9,6 +10,8 @@ export type Need =
   | { readonly kind: 'preview'; readonly domain: Hostname; readonly idPrefix: string }
   /** Whether a password is the one that a hash was made of. */
   | { readonly kind: 'password'; readonly hash: string; readonly password: string }
+  /** What becomes of an image; `client` is the address of who asks. */
+  | { readonly kind: 'image'; readonly domain: Hostname; readonly job: ImageJob; readonly client: string }
 
 /** A file of another release than the one that is served here. */
 export interface OtherAsset {
@@ -21,4 +24,5 @@ export interface Learnt {
   readonly asset?: OtherAsset | null
   readonly preview?: SiteRelease | null
   readonly passwordIsRight?: boolean
+  readonly image?: ImageOutcome
 }

@@ -20,7 +20,12 @@ export interface PlanOrigin {
   readonly release: OperationId | undefined
 }
 
-export type PlanBody = { readonly kind: 'none' } | { readonly kind: 'text'; readonly text: string } | BlobBody
+export type PlanBody =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'text'; readonly text: string }
+  /** What was made here and lies in memory. */
+  | { readonly kind: 'bytes'; readonly bytes: Uint8Array }
+  | BlobBody
 
 /** Bytes [start, end) of a blob, or of an encoding of it; `whole` when these are all. */
 export interface BlobBody {

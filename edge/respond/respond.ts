@@ -8,9 +8,11 @@ import {
   type SiteRelease,
   type SiteTable,
 } from '../site/index.ts'
+import type { Images } from './images.ts'
 import type { Learnt, Need } from './need.ts'
 import { findOtherAsset } from './other-asset.ts'
 import type { Plan } from './plan.ts'
+import { serveImage } from './plan-image.ts'
 import { findPreviewSite, isPreview } from './preview.ts'
 import { refuse } from './refuse.ts'
 import { findHttpsRedirect, findStrictTransport } from './secure.ts'
@@ -27,6 +29,8 @@ export interface RespondOptions {
   readonly revalidate?: boolean | undefined
   /** Encodings that lie ready; undefined where none are made. */
   readonly variants?: Variants | undefined
+  /** What images may be made into; undefined where none are. */
+  readonly images?: Images | undefined
   /** Where this node serves HTTPS; undefined where it does not, so that nobody is sent there. */
   readonly httpsPort?: number | undefined
 }
@@ -85,7 +89,7 @@ function respondFor(
     if (!site.published) return refuse(request, 404, headers)
     return refuse(request, 503, { ...headers, 'retry-after': RETRY_AFTER_S })
   }
-  const plan = respondFromSite(request, target, site, site.release, learnt, headers, options.variants)
+  const plan = respondFromSite(request, target, site, site.release, learnt, headers, options)
   if ('kind' in plan) return plan
   // The owner may take a preview back at any time.
   if ((options.revalidate !== true && !isPreview(site)) || plan.headers['cache-control'] === undefined) return plan
@@ -110,7 +114,7 @@ function respondFromSite(
   { manifest, lastModified }: SiteRelease,
   learnt: Learnt,
   headers: Headers,
-  variants: Variants | undefined,
+  { variants, images }: RespondOptions,
 ): Plan | Need {
   const decoded = decodePath(target.raw)
   if (decoded.kind === 'bad') return refuse(request, 400, headers)
@@ -125,7 +129,11 @@ function respondFromSite(
   if (other === null) headers['cache-control'] = 'no-store'
   switch (resolution.kind) {
     case 'file':
-      return serveFile(request, resolution.file, headers, variants, lastModified)
+      return serveImage(
+        request,
+        { domain: site.domain, file: resolution.file, query: target.query, base: headers, learnt, images },
+        (base) => serveFile(request, resolution.file, base, variants, lastModified),
+      )
     case 'redirect':
       return redirect(`${encodePath(resolution.path)}${target.query}`, headers)
     case 'not-found':

@@ -40,6 +40,8 @@ export async function sendPlan(plan: Plan, response: AnswerStream, ports: SendPo
       return finish(plan, response)
     case 'text':
       return finish(plan, response, body.text)
+    case 'bytes':
+      return sendBytes(plan, body.bytes, response, ports)
     case 'blob':
       return sendBlob(plan, body, response, ports)
     default:
@@ -50,6 +52,28 @@ export async function sendPlan(plan: Plan, response: AnswerStream, ports: SendPo
 function finish(plan: Plan, response: AnswerStream, bytes?: string | Uint8Array): void {
   response.writeHead(plan.status, plan.headers)
   response.end(bytes)
+}
+
+/** In pieces where it is much, so that a client that takes none is seen. */
+async function sendBytes(plan: Plan, bytes: Uint8Array, response: AnswerStream, ports: SendPorts): Promise<void> {
+  if (bytes.length <= SMALL_BYTES) return finish(plan, response, bytes)
+  const watch = new Watch(response, ports)
+  response.writeHead(plan.status, plan.headers)
+  try {
+    await pipeline(slice(bytes, watch), response)
+  } catch {
+    // The client has left, or was cut.
+  } finally {
+    watch.stop()
+  }
+}
+
+async function* slice(bytes: Uint8Array, watch: Watch): AsyncGenerator<Uint8Array> {
+  for (let start = 0; start < bytes.length; start += SMALL_BYTES) {
+    const piece = bytes.subarray(start, start + SMALL_BYTES)
+    watch.taken(piece.length)
+    yield piece
+  }
 }
 
 async function sendBlob(plan: Plan, body: BlobBody, response: AnswerStream, ports: SendPorts): Promise<void> {

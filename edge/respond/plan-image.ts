@@ -1,0 +1,111 @@
+import type { Hostname, ManifestFile } from '../../core/index.ts'
+import {
+  buildJob,
+  chooseFormat,
+  entityTagOf,
+  findImageFormat,
+  type ImageJob,
+  mediaTypeOf,
+  parseParameters,
+} from '../images/index.ts'
+import { addVary, findRange, matchesStrongly, matchesWeakly, mediaHeaders } from '../message/index.ts'
+import type { Images } from './images.ts'
+import type { Learnt, Need } from './need.ts'
+import type { HeaderFields, Plan } from './plan.ts'
+import { refuse } from './refuse.ts'
+import type { SiteRequest } from './site-request.ts'
+
+/** What an image is decided from, besides the request. */
+export interface ImageContext {
+  readonly domain: Hostname
+  readonly file: ManifestFile
+  /** With its `?`, or empty. */
+  readonly query: string
+  /** What every answer of the site says. */
+  readonly base: HeaderFields
+  readonly learnt: Learnt
+  /** Undefined where none are made. */
+  readonly images: Images | undefined
+}
+
+/**
+ * Serves a file through `serve`, or what its query asks to be made of it. A file is served as it is where it is no image
+ * that is transformed here, where the query has no parameter of ours, and where `fmt=auto` alone comes to what it is
+ * already. A result that is not at hand is a need; its entity tag is known before, so that conditions cost no decoding.
+ */
+export function serveImage(
+  request: SiteRequest,
+  context: ImageContext,
+  serve: (base: HeaderFields) => Plan,
+): Plan | Need {
+  const { images, file, query, base } = context
+  const original = query === '' ? undefined : findImageFormat(file.path)
+  if (images === undefined || original === undefined) return serve(base)
+  const { settings } = images
+  const parsed = parseParameters(query, settings)
+  if (parsed.kind === 'none') return serve(base)
+  if (parsed.kind === 'bad') return explain(request, 400, parsed.reason, base)
+  const { parameters } = parsed
+  if (parameters.format !== 'auto')
+    return planJob(request, context, buildJob(file, parameters, parameters.format ?? original, settings), base)
+  const varied = { ...base, vary: addVary(base.vary, 'accept') }
+  const format = chooseFormat(original, request.field('accept'), settings.formats)
+  const { width, height, quality } = parameters
+  if (format === original && (width ?? height ?? quality) === undefined) return serve(varied)
+  return planJob(request, context, buildJob(file, parameters, format, settings), varied)
+}
+
+function planJob(request: SiteRequest, context: ImageContext, job: ImageJob, base: HeaderFields): Plan | Need {
+  const { file, learnt, images, domain } = context
+  const etag = entityTagOf(job)
+  const headers = { 'cache-control': mediaHeaders(file.path).cacheControl, ...base, etag, 'accept-ranges': 'bytes' }
+  const ifMatch = request.field('if-match')
+  if (ifMatch !== undefined && !matchesStrongly(ifMatch, etag)) return refuse(request, 412, base)
+  const ifNoneMatch = request.field('if-none-match')
+  if (ifNoneMatch !== undefined && matchesWeakly(ifNoneMatch, etag)) return { status: 304, headers, body: NONE }
+  const outcome = learnt.image ?? images?.find(job)
+  if (outcome?.kind === 'done')
+    return sendImage(request, outcome.bytes, { ...headers, 'content-type': mediaTypeOf(job.format) }, base)
+  // Asked for in both cases: what depends on who asks, or will be otherwise in a while, must not be remembered.
+  const client = request.client().address
+  if (outcome === undefined) return { kind: 'image', domain, job, client }
+  const { status, reason, retryAfterS } = outcome
+  const retry = retryAfterS === undefined ? base : { ...base, 'retry-after': String(retryAfterS) }
+  return explain(request, status, reason, retry)
+}
+
+type ImageHeaders = HeaderFields & { readonly etag: string }
+
+function sendImage(request: SiteRequest, bytes: Uint8Array, headers: ImageHeaders, base: HeaderFields): Plan {
+  const asked = request.method === 'GET' ? request.field('range') : undefined
+  const ifRange = asked === undefined ? undefined : request.field('if-range')
+  const wanted = asked !== undefined && (ifRange === undefined || ifRange.trim() === headers.etag)
+  const range = wanted ? findRange(asked, bytes.length) : undefined
+  if (range === 'unsatisfiable')
+    return refuse(request, 416, { ...base, 'accept-ranges': 'bytes', 'content-range': `bytes */${bytes.length}` })
+  if (range === undefined) {
+    const body = request.method === 'HEAD' ? NONE : { kind: 'bytes' as const, bytes }
+    return { status: 200, headers: { ...headers, 'content-length': String(bytes.length) }, body }
+  }
+  const { start, end } = range
+  const partial = {
+    ...headers,
+    'content-range': `bytes ${start}-${end - 1}/${bytes.length}`,
+    'content-length': String(end - start),
+  }
+  return { status: 206, headers: partial, body: { kind: 'bytes', bytes: bytes.subarray(start, end) } }
+}
+
+const NONE = { kind: 'none' } as const
+
+/** A refusal that says why: whoever wrote the URL reads it. */
+function explain(request: SiteRequest, status: number, reason: string, base: HeaderFields): Plan {
+  const text = `${reason}\n`
+  const headers = {
+    ...base,
+    'content-type': 'text/plain; charset=utf-8',
+    'content-length': String(text.length),
+    'cache-control': 'no-store',
+  }
+  return { status, headers, body: request.method === 'HEAD' ? NONE : { kind: 'text', text } }
+}
