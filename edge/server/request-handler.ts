@@ -131,8 +131,16 @@ export class RequestHandler {
     this.#access?.tell(request, plan, { ...ended, durationMs: this.#options.runtime.monotonic() - ended.startedMs })
   }
 
-  /** Answers a request on a stream; the stream's `close` ends it. `decided` is what the transport answers by itself. */
-  handle(request: SiteRequest, response: AnswerStream, protocol: Protocol = 'http/1.1', decided?: Plan): void {
+  /**
+   * Answers a request on a stream; the stream's `close` ends it. `decided` is what the transport answers by itself. Gives
+   * the answer where it was decided at once.
+   */
+  handle(
+    request: SiteRequest,
+    response: AnswerStream,
+    protocol: Protocol = 'http/1.1',
+    decided?: Plan,
+  ): Plan | undefined {
     const startedMs = this.begin()
     let answer: Plan | undefined
     response.once('close', () => {
@@ -150,8 +158,12 @@ export class RequestHandler {
       })
     }
     const plan = decided ?? this.decide(request)
-    if (plan instanceof Promise) void plan.then(send)
-    else send(plan)
+    if (!(plan instanceof Promise)) {
+      send(plan)
+      return plan
+    }
+    void plan.then(send)
+    return undefined
   }
 
   #send(plan: Plan, response: AnswerStream, again: () => Promise<Plan>): void {

@@ -22,7 +22,8 @@ export interface WriterOptions {
 /** The bytes of an answer as they were sent. */
 export interface CapturedAnswer {
   readonly bytes: Buffer
-  readonly status: number
+  /** As they were given: the very object. */
+  readonly headers: OutgoingHttpHeaders
   readonly dateAt: number
   readonly dateTick: number
 }
@@ -39,7 +40,7 @@ export class AnswerWriter extends Writable implements AnswerStream {
   #head: string | undefined
   #captured: Buffer[] | undefined
   #capturedBytes = 0
-  #status = 0
+  #headers: OutgoingHttpHeaders = {}
   #dateAt = 0
   #dateTick = 0
 
@@ -57,7 +58,7 @@ export class AnswerWriter extends Writable implements AnswerStream {
     this.headersSent = true
     this.isEnd = last || head.endless
     this.#head = head.text
-    this.#status = status
+    this.#headers = headers
     this.#dateAt = head.dateAt
     this.#dateTick = date.tick
     if (this.isEnd) this.#captured = undefined
@@ -68,7 +69,7 @@ export class AnswerWriter extends Writable implements AnswerStream {
   get captured(): CapturedAnswer | undefined {
     if (this.#captured === undefined || !this.writableFinished) return undefined
     const bytes = Buffer.concat(this.#captured)
-    return { bytes, status: this.#status, dateAt: this.#dateAt, dateTick: this.#dateTick }
+    return { bytes, headers: this.#headers, dateAt: this.#dateAt, dateTick: this.#dateTick }
   }
 
   get sendsFiles(): boolean {

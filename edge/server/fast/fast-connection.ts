@@ -219,7 +219,8 @@ export class FastConnection {
     { captured }: AnswerWriter,
   ): void {
     const { plan } = decided
-    if (captured === undefined || captured.status !== plan.status || !MEMORABLE.has(plan.status)) return
+    // Other headers are those of another answer: what was decided could not be sent.
+    if (captured === undefined || captured.headers !== plan.headers || !MEMORABLE.has(plan.status)) return
     const { bytes, dateAt, dateTick } = captured
     const depends = { isHead: method === 'HEAD', absent, values }
     const answer = { ...decided, ...depends, bodyBytes: bodyBytes(plan), bytes, dateAt, dateTick, pinned: false }
