@@ -1,4 +1,4 @@
-import type { SitePath } from '../message/index.ts'
+import { mayBeFingerprinted, type SitePath } from '../message/index.ts'
 import type { Resolution, Site } from '../site/index.ts'
 import type { Learnt, Need, OtherAsset } from './need.ts'
 import { isPreview } from './preview.ts'
@@ -15,9 +15,6 @@ export function findOtherAsset(
   learnt: Learnt,
 ): OtherAsset | Need | null | undefined {
   if (resolution.kind === 'file' && resolution.file.path === path) return undefined
-  if (slash || isPreview(site) || !isFingerprinted(path)) return undefined
+  if (slash || isPreview(site) || !mayBeFingerprinted(path)) return undefined
   return learnt.asset === undefined ? { kind: 'asset', domain: site.domain, path } : learnt.asset
 }
-
-const isFingerprinted = (path: string): boolean =>
-  /[.\-_](?=[a-z0-9_-]*[0-9])[a-z0-9_-]{8,}(\.[a-z0-9]+)+$/i.test(path.slice(path.lastIndexOf('/') + 1))
