@@ -1,9 +1,11 @@
 export * from './control/index.ts'
+export { isFingerprinted, mayBeFingerprinted } from './message/index.ts'
 export {
   type Client,
   type HostFallback,
   type Learnt,
   type Need,
+  type OtherAsset,
   type Plan,
   type PlanBody,
   respond,
@@ -25,5 +27,13 @@ export {
   STATUS_CLASSES,
   startHttpServer,
 } from './server/index.ts'
-export { findLocalDomain, type Site, SiteProjection, type SiteRelease, SiteTable } from './site/index.ts'
+export {
+  findLocalDomain,
+  type LoadableRelease,
+  loadSiteRelease,
+  type Site,
+  SiteProjection,
+  type SiteRelease,
+  SiteTable,
+} from './site/index.ts'
 export { CertificateStore, type HostCertificate } from './tls/index.ts'
