@@ -15,6 +15,7 @@ import {
   openLevelStore,
   Replica,
   readOperation,
+  repairAside,
 } from '../../replication/index.ts'
 import { type DataFolder, makeDataFolder } from './data-folder.ts'
 import { EMPTY_EXCHANGE_LOG, type ExchangeLog, readExchangeLog, writeExchangeLog } from './exchange-log.ts'
@@ -32,6 +33,8 @@ export interface LocalReplicaOptions {
   readonly runtime: Runtime
   readonly log: Log
   readonly signal?: AbortSignal
+  /** Level's own repair of a folder; in a process of its own unless it is said otherwise. */
+  readonly repair?: ((folder: string) => Promise<void>) | undefined
   /** Called once when another program holds the replica and this one begins to wait. */
   readonly onWait?: () => void
 }
@@ -137,12 +140,12 @@ export interface Outbox {
 }
 
 async function openStore(folder: DataFolder, options: LocalReplicaOptions): Promise<OperationStore> {
-  const { cluster, runtime, log, signal } = options
+  const { cluster, runtime, log, signal, repair = repairAside } = options
   await makeDataFolder(folder)
   const deadline = runtime.monotonic() + LOCK_WAIT_MS
   for (let waits = 0; ; waits++) {
     try {
-      return await openLevelStore({ directory: folder.replica, cluster, runtime, log })
+      return await openLevelStore({ directory: folder.replica, cluster, runtime, log, repair })
     } catch (error) {
       if (!(error instanceof MakiError) || error.code !== 'MAKI_LOCKED') throw error
       if (runtime.monotonic() >= deadline) {

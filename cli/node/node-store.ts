@@ -1,6 +1,6 @@
 import { access, rm } from 'node:fs/promises'
 import type { ClusterId, Log, Runtime } from '../../core/index.ts'
-import { type LevelStore, openLevelStore } from '../../replication/index.ts'
+import { type LevelStore, openLevelStore, repairAside } from '../../replication/index.ts'
 import type { NodeFolders } from './node-folders.ts'
 
 export interface NodeStoreOptions {
@@ -8,15 +8,20 @@ export interface NodeStoreOptions {
   readonly cluster: ClusterId
   readonly runtime: Runtime
   readonly log: Log
-  readonly repair?: (folder: string) => Promise<void>
+  /** Level's own repair of a folder; in a process of its own unless it is said otherwise, for on some damage it aborts. */
+  readonly repair?: ((folder: string) => Promise<void>) | undefined
 }
 
 /**
  * Opens a node's store. What it lost is asked of the other nodes; only where its owner made the file `accept-loss` does the
  * node go on without. That file holds for one loss: it is removed, also where nothing was lost.
  */
-export async function openNodeStore({ folders, ...options }: NodeStoreOptions): Promise<LevelStore> {
-  const store = await openLevelStore({ ...options, directory: folders.operations, marker: folders.stored })
+export async function openNodeStore({
+  folders,
+  repair = repairAside,
+  ...options
+}: NodeStoreOptions): Promise<LevelStore> {
+  const store = await openLevelStore({ ...options, repair, directory: folders.operations, marker: folders.stored })
   try {
     await settleLoss(store, folders.acceptLoss, options.log)
     return store

@@ -90,8 +90,11 @@ async function writeAnew({ paths, cluster, storeId, log, repair = repairHere }: 
 
 const REPAIR = fileURLToPath(new URL(`./repair-main${extname(import.meta.filename)}`, import.meta.url))
 
-/** Level has the repair as a static method of its class, which its common type does not show. */
-async function repairHere(folder: string): Promise<void> {
+/**
+ * Level's own repair in this process, which its assertions can end. Level has it as a static method of its class, which its
+ * common type does not show.
+ */
+export async function repairHere(folder: string): Promise<void> {
   await (Level as unknown as { repair(location: string): Promise<void> }).repair(folder)
 }
 

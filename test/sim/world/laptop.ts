@@ -9,7 +9,7 @@ import {
   type Operation,
   type OperationId,
 } from '../../../core/index.ts'
-import { readOperation } from '../../../replication/index.ts'
+import { readOperation, repairHere } from '../../../replication/index.ts'
 import type { Site } from './blobs.ts'
 import type { Machine } from './machine.ts'
 import type { NodeProcess } from './node-process.ts'
@@ -52,6 +52,7 @@ export class Laptop {
   async open(seed: readonly Uint8Array[]): Promise<void> {
     const life = this.machine.startProcess()
     this.local = await LocalReplica.open({
+      repair: repairHere,
       cluster: this.#cluster,
       folder: dataFolderAt(`${life.root}/profile`),
       runtime: life.runtime,

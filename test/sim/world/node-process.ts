@@ -11,6 +11,7 @@ import {
   type GossipService,
   ReleaseChecker,
   Replica,
+  repairHere,
   SharedReplica,
   startGossip,
   verifyAdmission,
@@ -61,7 +62,7 @@ export async function startNodeProcess(options: NodeProcessOptions): Promise<Nod
   const log = life.log(options.hear)
   const folders = await makeNodeFolders(`${life.root}/data`)
 
-  const store = await openNodeStore({ folders, cluster, runtime, log })
+  const store = await openNodeStore({ folders, cluster, runtime, log, repair: repairHere })
   // Small clusters have few operations: each few of them are packed.
   const checkpoint = { file: folders.checkpoint, minOperations: 5 }
   const replicated = { store, cluster, runtime, log, checkpoint }
