@@ -37,3 +37,5 @@ export {
   SiteTable,
 } from './site/index.ts'
 export { CertificateStore, type HostCertificate } from './tls/index.ts'
+export { listenError } from './transport/index.ts'
+export * from './variants/index.ts'

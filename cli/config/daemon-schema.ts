@@ -92,6 +92,13 @@ export const daemonSchema = v.object({
     max_concurrent_requests: v.optional(whole(1), 1024),
     request_timeout_secs: v.optional(seconds, 60),
     trusted_proxies: v.optional(v.array(network), []),
+    /** The share of requests that get a line in the log; 0 for none, 1 for all. */
+    access_log: v.optional(within(0, 1), 0.01),
+    access_log_lines_per_second: v.optional(whole(1, 1_000_000), 100),
+    /** A visitor's address in those lines: whole, its network of /24 or /48, or nothing. */
+    log_addresses: v.optional(v.picklist(['full', 'prefix', 'none']), 'prefix'),
+    /** A worker that holds more memory for a while is replaced; 0 for never. */
+    worker_memory_mb: v.optional(v.union([v.literal(0), whole(128)]), 1024),
     /** Development: localhost and addresses reach the only site, `<host>.localhost` that host. */
     local_hosts: v.optional(v.boolean(), false),
   }),

@@ -1,6 +1,6 @@
 import type { BlobHash, ErrorShape, Hostname, MemberKey, NodeStanding, Release, StateDelta } from '../../core/index.ts'
 import type { AliasAddresses, DnsCounters, ExplainQuestion, Explanation, NameServiceOptions } from '../../dns/index.ts'
-import type { HttpCounters } from '../../edge/index.ts'
+import type { AccessLogOptions, HttpCounters, RequestCounts } from '../../edge/index.ts'
 
 /** What an edge worker is started with; crosses a process boundary, so plain data only. */
 export interface EdgeOptions {
@@ -23,10 +23,14 @@ export interface DnsOptions extends Omit<NameServiceOptions, 'log' | 'runtime' |
 export interface HttpOptions {
   readonly host: string
   readonly port: number
+  /** The socket that a worker inherited; it is listened on instead. */
+  readonly fd?: number | undefined
   readonly maxConcurrentRequests: number
   readonly requestTimeoutMs: number
   /** Development: `localhost` and addresses reach the only site, and browsers ask again for every file. */
   readonly localHosts: boolean
+  /** Which requests are told in the log; none without it. */
+  readonly access?: AccessLogOptions | undefined
 }
 
 export interface EdgeAddresses {
@@ -38,6 +42,9 @@ export interface EdgeAddresses {
 export interface EdgeCounters {
   readonly dns: DnsCounters | undefined
   readonly http: Readonly<HttpCounters> | undefined
+  readonly requests: RequestCounts | undefined
+  /** Lines of the access log that were wanted and are not there. */
+  readonly accessLinesDropped: number
 }
 
 /**
@@ -64,6 +71,8 @@ export type Standings = readonly (readonly [MemberKey, NodeStanding])[]
 export type EdgeReport =
   | { readonly type: 'done'; readonly call: number; readonly result: EdgeResult }
   | { readonly type: 'failed'; readonly call: number; readonly error: ErrorShape }
+  /** Said every few seconds: the worker's event loop turns. `rssBytes`: its memory. */
+  | { readonly type: 'alive'; readonly counters: EdgeCounters; readonly rssBytes: number }
   /** A blob of a release that is served could not be read as a whole. */
   | { readonly type: 'blob-failed'; readonly hash: BlobHash }
 

@@ -1,8 +1,7 @@
-import { readdir, readFile, rm } from 'node:fs/promises'
-import { join } from 'node:path'
 import {
   asMakiError,
   type BlobHash,
+  type Cancel,
   type Hostname,
   type Log,
   MakiError,
@@ -12,11 +11,14 @@ import {
   StateTable,
 } from '../../core/index.ts'
 import type { AliasAddresses, ExplainQuestion, Explanation } from '../../dns/index.ts'
-import { addCounts } from './counts.ts'
 import type { Edge, EdgeAddresses, EdgeCounters, EdgeMessage, EdgeOptions, Standings } from './edge-messages.ts'
-import { WORKER_MARK, WorkerHandle } from './worker-handle.ts'
+import { dismissOrphans, forgetWorker } from './orphans.ts'
+import type { WorkerHandle } from './worker-handle.ts'
+import { WorkerPlace } from './worker-place.ts'
+import { WorkerTally } from './worker-tally.ts'
+import { type WatchLimits, WorkerWatch } from './worker-watch.ts'
 
-interface PoolOptions {
+export interface PoolOptions {
   readonly edge: EdgeOptions
   readonly workers: number
   /** Folder where workers leave their process ids. */
@@ -25,46 +27,76 @@ interface PoolOptions {
   readonly log: Log
   /** Told of blobs that a worker could not read as a whole. */
   readonly onBlobFailed?: (hash: BlobHash) => void
+  readonly limits?: Partial<WatchLimits> | undefined
 }
 
 const FIRST_RETRY_MS = 100
 /** A worker that dies at every start is tried this often, so that a broken one costs little. */
 const LAST_RETRY_MS = 5000
+/** Who waits in the queue of a place waits so long for a successor; then the other places take its visitors. */
+const HOLD_QUEUE_MS = 1000
 /** A worker that lived this long was healthy; the next retry starts small again. */
 const HEALTHY_MS = 30_000
+const HOUR_MS = 3_600_000
 
 /**
  * The edge in processes of its own that share the ports by SO_REUSEPORT. A worker that dies is replaced and told the whole
- * state. Workers outlive a control process that is killed; the next one takes over and sends them away.
+ * state; so is one that is wedged, or holds too much memory. Workers outlive a control process that is killed; the next
+ * one takes over and sends them away.
  */
 export class EdgePool implements Edge {
   readonly #options: PoolOptions
   readonly #state = new StateTable()
   readonly #active = new Map<Hostname, Release | null>()
   readonly #workers = new Set<WorkerHandle>()
+  readonly #places: readonly WorkerPlace[]
+  readonly #tally = new WorkerTally()
+  readonly #watch: WorkerWatch
   /** The last of each kind that replaces the one before, for workers to come. */
   readonly #said = new Map<EdgeMessage['type'], EdgeMessage>()
-  /** Started by `prepare` and told nothing yet. */
-  #idle: WorkerHandle[] = []
-  readonly #retries = new Set<() => void>()
+  readonly #retries = new Set<Cancel>()
+  /** When workers died, monotonic milliseconds; of the last hour. */
+  #deaths: number[] = []
   #addresses: EdgeAddresses = { dns: undefined, http: undefined }
+  #prepareFailed: unknown
   #closing = false
 
   constructor(options: PoolOptions) {
     this.#options = { ...options, edge: { ...options.edge, reusePort: true } }
+    const { register, onBlobFailed, workers, runtime, log, limits } = options
+    this.#watch = new WorkerWatch({ runtime, log, limits, outgrown: (worker) => void this.#renew(worker) })
+    this.#places = Array.from(
+      { length: workers },
+      () =>
+        new WorkerPlace({
+          register,
+          onBlobFailed,
+          onAlive: (worker, counters, rssBytes) => {
+            this.#tally.hear(worker.pid, counters)
+            this.#watch.hear(worker, rssBytes)
+          },
+        }),
+    )
   }
 
   /** Starts the workers' processes, which take a while to load: they hear and answer nothing before `listen`. */
   prepare(): this {
-    while (this.#idle.length < this.#options.workers) this.#idle.push(this.#fork())
+    try {
+      for (const place of this.#places) this.#occupy(place)
+    } catch (error) {
+      // Told where it is waited for.
+      this.#prepareFailed = error
+    }
     return this
   }
 
   async listen(): Promise<EdgeAddresses> {
     try {
-      this.#addresses = await this.#launch()
-      await Promise.all(Array.from({ length: this.#options.workers - 1 }, () => this.#launch()))
-      await this.#dismissOrphans()
+      if (this.#prepareFailed !== undefined) throw this.#prepareFailed
+      const [first, ...others] = this.#places as [WorkerPlace, ...WorkerPlace[]]
+      this.#addresses = await this.#launch(first)
+      await Promise.all(others.map((place) => this.#launch(place)))
+      await dismissOrphans(this.#options, new Set([...this.#workers].map(({ pid }) => pid)))
     } catch (error) {
       await this.close()
       throw error
@@ -101,12 +133,21 @@ export class EdgePool implements Edge {
     if (failure !== undefined) throw failure
   }
 
+  /** A worker that does not answer in time counts as it last said. */
   async counters(): Promise<EdgeCounters> {
-    const all = await Promise.allSettled(
-      [...this.#workers].map((worker) => worker.call((call) => ({ type: 'count', call }))),
-    )
-    const counted = all.flatMap((result) => (result.status === 'fulfilled' ? [result.value as EdgeCounters] : []))
-    return counted.reduce<EdgeCounters>(addCounts, { dns: undefined, http: undefined })
+    const answers = [...this.#workers].map(async (worker) => {
+      const counters = (await worker.call((call) => ({ type: 'count', call }))) as EdgeCounters
+      if (this.#workers.has(worker)) this.#tally.hear(worker.pid, counters)
+    })
+    await this.#watch.patiently(Promise.allSettled(answers))
+    return this.#tally.total
+  }
+
+  /** Workers that ended unasked within the last hour. */
+  get recentDeaths(): number {
+    const sinceMs = this.#options.runtime.monotonic() - HOUR_MS
+    this.#deaths = this.#deaths.filter((diedAtMs) => diedAtMs > sinceMs)
+    return this.#deaths.length
   }
 
   async explain(question: ExplainQuestion): Promise<Explanation> {
@@ -120,8 +161,11 @@ export class EdgePool implements Edge {
 
   async close(): Promise<void> {
     this.#closing = true
+    this.#watch[Symbol.dispose]()
     for (const cancel of this.#retries) cancel()
-    await Promise.all([...this.#workers, ...this.#idle].map((worker) => worker.stop()))
+    // First: a socket that only control still held would take visitors whom nobody answers.
+    for (const place of this.#places) place.release()
+    await Promise.all([...this.#workers, ...this.#places.flatMap(({ idle }) => idle ?? [])].map((w) => w.stop()))
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -131,7 +175,9 @@ export class EdgePool implements Edge {
   /** The ports that the first worker got, so that all share them also when the system chose. */
   #bound(): EdgeOptions {
     const { edge } = this.#options
-    const { dns, http } = this.#addresses
+    const [first] = this.#places
+    const http = first?.addresses[0] ?? this.#addresses.http
+    const { dns } = this.#addresses
     return {
       ...edge,
       dns: edge.dns && { ...edge.dns, port: dns?.port ?? edge.dns.port },
@@ -139,11 +185,16 @@ export class EdgePool implements Edge {
     }
   }
 
+  #occupy(place: WorkerPlace): WorkerHandle {
+    return place.occupy(this.#bound())
+  }
+
   /** A worker hears everything before it listens, so that nobody is answered from empty tables. */
-  async #launch(retryMs = FIRST_RETRY_MS): Promise<EdgeAddresses> {
-    const { runtime, log, register } = this.#options
-    const options = this.#bound()
-    const worker = this.#takeIdle() ?? this.#fork()
+  async #launch(place: WorkerPlace, retryMs = FIRST_RETRY_MS): Promise<EdgeAddresses> {
+    const { runtime, log } = this.#options
+    const worker = this.#occupy(place)
+    place.take()
+    const options = place.listening(this.#bound())
     const startedAt = runtime.monotonic()
     worker.send({ type: 'state', delta: this.#state.snapshot() })
     for (const message of this.#said.values()) worker.send(message)
@@ -158,41 +209,49 @@ export class EdgePool implements Edge {
       throw error
     }
     log.info('worker.started', { pid: worker.pid })
+    this.#watch.begin(worker)
     void worker.ended.then(async (how) => {
       this.#workers.delete(worker)
+      this.#watch.end(worker)
+      this.#tally.retire(worker.pid)
       if (this.#closing) return
+      await forgetWorker(this.#options.register, worker.pid)
+      if (worker.isDismissed) return
       log.error('worker.died', { pid: worker.pid, how })
-      await rm(join(register, String(worker.pid)), { force: true })
-      this.#retry(runtime.monotonic() - startedAt > HEALTHY_MS ? FIRST_RETRY_MS : retryMs)
+      this.#deaths.push(runtime.monotonic())
+      this.#retry(place, runtime.monotonic() - startedAt > HEALTHY_MS ? FIRST_RETRY_MS : retryMs)
     })
     return addresses
   }
 
-  #fork(): WorkerHandle {
-    const { register, onBlobFailed } = this.#options
-    return new WorkerHandle(this.#bound(), register, onBlobFailed)
-  }
-
-  /** One that died before it was needed is as if it had never been. */
-  #takeIdle(): WorkerHandle | undefined {
-    this.#idle = this.#idle.filter(({ hasEnded }) => !hasEnded)
-    return this.#idle.shift()
-  }
-
-  #retry(delayMs: number): void {
+  #retry(place: WorkerPlace, delayMs: number): void {
     const { runtime, log } = this.#options
     const nextMs = Math.min(delayMs * 2, LAST_RETRY_MS)
+    if (delayMs > HOLD_QUEUE_MS) place.release()
     const cancel = runtime.after(delayMs, () => {
       this.#retries.delete(cancel)
       if (this.#closing) return
-      this.#launch(nextMs).catch((error) => {
+      this.#launch(place, nextMs).catch((error) => {
         // Sent away while it started.
         if (this.#closing) return
         log.error('worker.start-failed', { error })
-        this.#retry(nextMs)
+        this.#retry(place, nextMs)
       })
     })
     this.#retries.add(cancel)
+  }
+
+  /** Puts another worker in the place of one, which answers what is under way and ends: nobody notices. */
+  async #renew(worker: WorkerHandle): Promise<void> {
+    const { log } = this.#options
+    const place = this.#places.find((one) => one.holds(worker))
+    if (place === undefined || this.#closing || !this.#workers.has(worker)) return
+    try {
+      await this.#launch(place)
+      await worker.stop()
+    } catch (error) {
+      if (!this.#closing) log.error('worker.start-failed', { error })
+    }
   }
 
   /** Why it does not serve the release; undefined also for a worker that is gone, whose successor starts with it. */
@@ -204,29 +263,5 @@ export class EdgePool implements Edge {
       this.#options.log.error('worker.activate-failed', { pid: worker.pid, domain, error })
       return worker.hasEnded ? undefined : asMakiError(error)
     }
-  }
-
-  /** Ends the workers that a killed control process left serving, now that there are others. */
-  async #dismissOrphans(): Promise<void> {
-    const ours = new Set([...this.#workers].map(({ pid }) => pid))
-    const { register, log } = this.#options
-    for (const name of await readdir(register).catch(() => [])) {
-      const pid = Number(name)
-      if (!Number.isSafeInteger(pid) || ours.has(pid)) continue
-      if (await isWorker(pid, register)) {
-        process.kill(pid, 'SIGTERM')
-        log.info('worker.orphan-dismissed', { pid })
-      } else await rm(join(register, name), { force: true })
-    }
-  }
-}
-
-/** A process id may have been given to somebody else since it was noted. */
-async function isWorker(pid: number, register: string): Promise<boolean> {
-  try {
-    const command = await readFile(`/proc/${pid}/cmdline`, 'utf8')
-    return command.includes(WORKER_MARK) && command.includes(register)
-  } catch {
-    return false
   }
 }

@@ -26,6 +26,14 @@ import type { Edge, EdgeAddresses, EdgeCounters, EdgeOptions, Standings } from '
 /** A blob that is mended is mended by then; one that is not is told of again. */
 const TELL_AGAIN_MS = 10_000
 
+export interface EdgePorts {
+  readonly runtime: Runtime
+  readonly log: Log
+  readonly onBlobFailed?: (hash: BlobHash) => void
+  /** Takes lines of the access log; see `AccessLogPorts`. */
+  readonly writeLine?: (line: string) => boolean
+}
+
 /** The tables and sockets of one worker: a mirror of the state, the two projections, and what answers from them. */
 export class EdgeWorker implements Edge {
   readonly #state = new StateTable()
@@ -40,11 +48,13 @@ export class EdgeWorker implements Edge {
   readonly #options: EdgeOptions
   readonly #ports: { readonly runtime: Runtime; readonly log: Log }
   readonly #onBlobFailed: (hash: BlobHash) => void
+  readonly #writeLine: ((line: string) => boolean) | undefined
 
-  constructor(options: EdgeOptions, ports: { runtime: Runtime; log: Log; onBlobFailed?: (hash: BlobHash) => void }) {
+  constructor(options: EdgeOptions, ports: EdgePorts) {
     this.#options = options
     this.#ports = { runtime: ports.runtime, log: ports.log }
     this.#onBlobFailed = ports.onBlobFailed ?? (() => {})
+    this.#writeLine = ports.writeLine
     this.#names = options.dns && new NameService({ ...options.dns, ...this.#ports, readRules: readPlaceRules })
     this.#sites = new SiteProjection({ blobs: openBlobReader(options.blobsDirectory), log: ports.log })
   }
@@ -59,7 +69,8 @@ export class EdgeWorker implements Edge {
         this.#dnsServer = this.#owned.use(await startDnsServer({ ...this.#ports, ...dns, reusePort, service }))
       }
       if (http !== undefined) {
-        const { localHosts, ...limits } = http
+        const { localHosts, access, ...limits } = http
+        const write = this.#writeLine
         const fallback = localHosts ? findLocalDomain : undefined
         const blobs = openBlobReader(blobsDirectory)
         const table = () => this.#sites.table
@@ -74,6 +85,7 @@ export class EdgeWorker implements Edge {
             fallback,
             onBlobFailed: (hash) => this.#tell(hash),
             revalidate: localHosts,
+            access: access && write && { ...access, write },
             maxConnections: connectionLimit(),
           }),
         )
@@ -101,7 +113,9 @@ export class EdgeWorker implements Edge {
   }
 
   async counters(): Promise<EdgeCounters> {
-    return { dns: this.#dnsServer?.counters, http: this.#httpServer?.counters }
+    const { counters: http, counts } = this.#httpServer ?? {}
+    const { requests, accessLinesDropped = 0 } = counts ?? {}
+    return { dns: this.#dnsServer?.counters, http, requests, accessLinesDropped }
   }
 
   async explain(question: ExplainQuestion): Promise<Explanation> {

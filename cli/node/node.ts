@@ -16,7 +16,6 @@ import {
   type GossipService,
   ReleaseChecker,
   Replica,
-  repairAside,
   SharedReplica,
   StoreScrub,
   startBlobServer,
@@ -35,7 +34,9 @@ import type { Edge, EdgeAddresses, EdgeOptions } from './edge-messages.ts'
 import { EdgePool } from './edge-pool.ts'
 import { EdgeWorker } from './edge-worker.ts'
 import { HostWatch } from './host-load.ts'
+import { buildHttpOptions } from './http-options.ts'
 import { nextIncarnation } from './incarnation.ts'
+import { LineWriter } from './line-writer.ts'
 import { NodeAliases } from './node-aliases.ts'
 import { makeNodeFolders, type NodeFolders } from './node-folders.ts'
 import { NodeHealth } from './node-health.ts'
@@ -75,7 +76,7 @@ export async function startNode(options: NodeOptions): Promise<Node> {
   // First, so that its processes load while the store is read.
   const edge = starting.use(createEdge(options, folders, (hash) => care?.suspect(hash)))
 
-  const store = starting.use(await openNodeStore({ folders, cluster, runtime, log, repair: repairAside }))
+  const store = starting.use(await openNodeStore({ folders, cluster, runtime, log }))
   const checkpoint = { file: folders.checkpoint }
   const replicated = { store, cluster, runtime, log, checkpoint, checkSignature: verifySignatureAside }
   const replica = starting.use(await Replica.open(replicated))
@@ -223,18 +224,15 @@ function createEdge(
     node: node.name,
     blobsDirectory: folders.data,
     dns: parts.dns ? buildDnsOptions(config, workers, runtime) : undefined,
-    http: parts.http
-      ? {
-          ...web.http_addr,
-          maxConcurrentRequests: web.max_concurrent_requests,
-          requestTimeoutMs: web.request_timeout_secs * 1000,
-          localHosts: web.local_hosts,
-        }
-      : undefined,
+    http: parts.http ? buildHttpOptions(config, workers) : undefined,
     reusePort: false,
   }
-  if (workers === 0) return new EdgeWorker(edge, { runtime, log, onBlobFailed })
-  return new EdgePool({ edge, workers, register: folders.workers, runtime, log, onBlobFailed }).prepare()
+  if (workers === 0) {
+    const lines = new LineWriter(process.stdout.fd, runtime)
+    return new EdgeWorker(edge, { runtime, log, onBlobFailed, writeLine: (line) => lines.offer(line) })
+  }
+  const limits = { memoryBytes: web.worker_memory_mb * 1024 * 1024 }
+  return new EdgePool({ edge, workers, register: folders.workers, runtime, log, onBlobFailed, limits }).prepare()
 }
 
 function blobPeers(gossip: GossipService | undefined): BlobPeer[] {

@@ -2,11 +2,25 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type BlobHash, MakiError } from '../../core/index.ts'
-import type { EdgeMessage, EdgeOptions, EdgeReport, EdgeResult } from './edge-messages.ts'
+import type { EdgeCounters, EdgeMessage, EdgeOptions, EdgeReport, EdgeResult } from './edge-messages.ts'
 import { NODE_FLAGS } from './node-flags.ts'
+import type { WorkerSocket } from './worker-sockets.ts'
 
 const MAIN = fileURLToPath(new URL(`./worker-main${extname(import.meta.filename)}`, import.meta.url))
 export const WORKER_MARK = 'worker-main'
+
+export interface WorkerOptions {
+  readonly edge: EdgeOptions
+  /** The folder where it leaves its process id. */
+  readonly register: string
+  /** Listening sockets that it inherits, from `FIRST_SOCKET_FD` on in this order. */
+  readonly sockets: readonly WorkerSocket[]
+  readonly onBlobFailed?: ((hash: BlobHash) => void) | undefined
+  /** It said that it is alive, with what it counted and the memory that it holds. */
+  readonly onAlive?: ((counters: EdgeCounters, rssBytes: number) => void) | undefined
+}
+
+type Settled = Extract<EdgeReport, { call: number }>
 
 /** One worker process, seen from control. */
 export class WorkerHandle {
@@ -17,13 +31,15 @@ export class WorkerHandle {
   readonly #calls = new Map<number, { resolve(result: EdgeResult): void; reject(error: Error): void }>()
   #nextCall = 1
   #hasEnded = false
+  #isDismissed = false
 
-  /** Starts a worker that does not listen yet. `register` is the folder where it leaves its pid while it does. */
-  constructor(options: EdgeOptions, register: string, onBlobFailed: (hash: BlobHash) => void = () => {}) {
+  /** Starts a worker that does not listen yet. */
+  constructor(options: WorkerOptions) {
+    const { edge, register, sockets, onBlobFailed, onAlive } = options
     const child = fork(MAIN, [register], {
       serialization: 'advanced',
       execArgv: [...NODE_FLAGS],
-      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc', ...sockets.map(({ fd }) => fd)],
     })
     this.#child = child
     this.pid = child.pid ?? -1
@@ -32,16 +48,22 @@ export class WorkerHandle {
       child.on('error', (error) => resolve(error.message))
     })
     child.on('message', (report: EdgeReport) => {
-      if (report.type === 'blob-failed') onBlobFailed(report.hash)
+      if (report.type === 'blob-failed') onBlobFailed?.(report.hash)
+      else if (report.type === 'alive') onAlive?.(report.counters, report.rssBytes)
       else this.#settle(report)
     })
     void this.ended.then((how) => this.#fail(how))
     // Not as an argument: everybody on the machine can read those, and there are secrets among the options.
-    this.send({ type: 'begin', options })
+    this.send({ type: 'begin', options: edge })
   }
 
   get hasEnded(): boolean {
     return this.#hasEnded
+  }
+
+  /** It was told to end: its end is no death. */
+  get isDismissed(): boolean {
+    return this.#isDismissed
   }
 
   send(message: EdgeMessage): void {
@@ -62,12 +84,19 @@ export class WorkerHandle {
     })
   }
 
+  /** Lets it answer what is under way. */
   async stop(): Promise<void> {
+    this.#isDismissed = true
     this.send({ type: 'stop' })
     await this.ended
   }
 
-  #settle(report: Exclude<EdgeReport, { type: 'blob-failed' }>): void {
+  /** For one that does not hear. */
+  kill(): void {
+    this.#child.kill('SIGKILL')
+  }
+
+  #settle(report: Settled): void {
     const waiting = this.#calls.get(report.call)
     this.#calls.delete(report.call)
     if (report.type === 'done') waiting?.resolve(report.result)

@@ -5,19 +5,29 @@ import { asMakiError, type BlobHash } from '../../core/index.ts'
 import { createJsonLog, systemRuntime } from '../system.ts'
 import type { EdgeMessage, EdgeOptions, EdgeReport, EdgeResult } from './edge-messages.ts'
 import { EdgeWorker } from './edge-worker.ts'
+import { LineWriter } from './line-writer.ts'
+import { quietListener } from './quiet-listener.ts'
+import { FIRST_SOCKET_FD } from './worker-sockets.ts'
 
-const log = createJsonLog((line) => process.stdout.write(line), systemRuntime, { worker: process.pid })
+/** Said so often that control notices soon enough when the event loop does not turn any more. */
+const ALIVE_MS = 2_000
+/** For handshakes that had begun when new ones were turned to the other workers. */
+const HANDSHAKES_MS = 700
+
+const lines = new LineWriter(process.stdout.fd, systemRuntime)
+const log = createJsonLog((line) => lines.put(line), systemRuntime, { worker: process.pid })
 const [, , register = ''] = process.argv
 const entry = join(register, String(process.pid))
 let worker: EdgeWorker | undefined
 let listening = false
+let leaving = false
 let ended = false
 
 process.on('message', (message: EdgeMessage) => {
   if (message.type === 'begin') worker ??= begin(message.options)
   else if (worker !== undefined) void handle(worker, message)
 })
-process.on('SIGTERM', () => void end())
+process.on('SIGTERM', () => void leave())
 // Control decides what an interrupt from the terminal means.
 process.on('SIGINT', () => {})
 process.on('disconnect', () => {
@@ -25,19 +35,35 @@ process.on('disconnect', () => {
   else if (!ended) log.warn('worker.control-lost', { serving: 'the last state' })
 })
 
+// Control was gone before anybody listened for that.
+if (!process.connected) void end()
+
 function begin(options: EdgeOptions): EdgeWorker {
   const onBlobFailed = (hash: BlobHash) => report({ type: 'blob-failed', hash })
-  return new EdgeWorker(options, { runtime: systemRuntime, log, onBlobFailed })
+  const writeLine = (line: string) => lines.offer(line)
+  const begun = new EdgeWorker(options, { runtime: systemRuntime, log, onBlobFailed, writeLine })
+  sayAlive(begun)
+  return begun
+}
+
+function sayAlive(begun: EdgeWorker): void {
+  systemRuntime.after(ALIVE_MS, async () => {
+    report({ type: 'alive', counters: await begun.counters(), rssBytes: process.memoryUsage.rss() })
+    sayAlive(begun)
+  })
 }
 
 async function handle(worker: EdgeWorker, message: Exclude<EdgeMessage, { type: 'begin' }>): Promise<void> {
   switch (message.type) {
     case 'listen':
       return await settle(message.call, async () => {
-        const addresses = await worker.listen(message.options)
+        // First: a worker that serves must be found by the next control process, whenever this one is killed.
         await mkdir(register, { recursive: true, mode: 0o700 })
         await writeFile(entry, '')
+        const addresses = await worker.listen(message.options)
         listening = true
+        // It was killed meanwhile.
+        if (!process.connected) void end()
         return addresses
       })
     case 'state':
@@ -72,11 +98,21 @@ async function settle(call: number, act: () => Promise<EdgeResult>): Promise<voi
   }
 }
 
+/** Dismissed by the next control process, whose workers listen beside this one: no visitor is to notice. */
+async function leave(): Promise<void> {
+  if (ended || leaving) return
+  leaving = true
+  if (listening && (await quietListener(FIRST_SOCKET_FD)))
+    await new Promise<void>((resolve) => systemRuntime.after(HANDSHAKES_MS, resolve))
+  await end()
+}
+
 async function end(): Promise<void> {
   if (ended) return
   ended = true
   await worker?.close()
   await rm(entry, { force: true })
+  await lines.drained()
   process.exit(0)
 }
 

@@ -1,2 +1,2 @@
 export { exactly, wrongLength } from './exact-length.ts'
-export { listen } from './listen.ts'
+export { listen, listenError } from './listen.ts'

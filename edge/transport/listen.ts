@@ -2,8 +2,29 @@ import { once } from 'node:events'
 import type { ListenOptions, Server } from 'node:net'
 import { MakiError } from '../../core/index.ts'
 
-/** Resolves when the server listens; rejects with the system's reason in our words, and the server closed. */
-export async function listen(server: Server, options: ListenOptions, where: string): Promise<void> {
+const NO_IPV6 = ['EAFNOSUPPORT', 'EADDRNOTAVAIL']
+
+/**
+ * Resolves when the server listens; rejects with the system's reason in our words, and the server closed. `::` becomes
+ * `0.0.0.0` where there is no IPv6. With `fd` it takes over a socket that is bound, and host and port say nothing.
+ */
+export async function listen(
+  server: Server,
+  options: ListenOptions & { readonly fd?: number | undefined },
+  where: string,
+): Promise<void> {
+  const { fd, ...address } = options
+  if (fd !== undefined) return await listenOnce(server, { fd } as ListenOptions, where)
+  try {
+    await listenOnce(server, address, where)
+  } catch (error) {
+    const { cause } = error as { cause?: NodeJS.ErrnoException }
+    if (options.host !== '::' || !NO_IPV6.includes(cause?.code ?? '')) throw error
+    await listenOnce(server, { ...address, host: '0.0.0.0' }, where)
+  }
+}
+
+async function listenOnce(server: Server, options: ListenOptions, where: string): Promise<void> {
   const listening = once(server, 'listening')
   server.listen(options)
   try {
@@ -14,7 +35,8 @@ export async function listen(server: Server, options: ListenOptions, where: stri
   }
 }
 
-function listenError(error: NodeJS.ErrnoException, where: string): MakiError {
+/** Why a server cannot listen, in words. */
+export function listenError(error: NodeJS.ErrnoException, where: string): MakiError {
   switch (error.code) {
     case 'EADDRINUSE':
       return new MakiError('MAKI_PORT_IN_USE', `${where} is used by another process`, {

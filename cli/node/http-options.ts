@@ -1,0 +1,24 @@
+import type { DaemonConfig } from '../config/index.ts'
+import type { HttpOptions } from './edge-messages.ts'
+
+/**
+ * What the workers' HTTP is told, of `workers` that share the ports: each has its share of what the node may do at once.
+ * The kernel spreads connections evenly, by a hash of both ends.
+ */
+export function buildHttpOptions({ web }: Pick<DaemonConfig, 'web'>, workers: number): HttpOptions {
+  const share = (total: number): number => Math.max(1, Math.ceil(total / Math.max(1, workers)))
+  return {
+    ...web.http_addr,
+    maxConcurrentRequests: share(web.max_concurrent_requests),
+    requestTimeoutMs: web.request_timeout_secs * 1000,
+    localHosts: web.local_hosts,
+    access:
+      web.access_log === 0
+        ? undefined
+        : {
+            share: web.access_log,
+            linesPerSecond: share(web.access_log_lines_per_second),
+            addresses: web.log_addresses,
+          },
+  }
+}
