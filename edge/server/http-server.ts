@@ -11,12 +11,12 @@ export interface HttpServerOptions extends HandlerOptions {
   readonly port: number
   /** SO_REUSEPORT, so that several workers own one port. */
   readonly reusePort?: boolean | undefined
+  /** A socket that is bound already, to be listened on instead. */
+  readonly fd?: number | undefined
   /**
    * Sockets held at once. From three quarters of it, the one that rested longest since its last answer gives way to a
    * new one; beyond it, new ones are closed unheard.
    */
-  /** A socket that is bound already, to be listened on instead. */
-  readonly fd?: number | undefined
   readonly maxConnections?: number | undefined
 }
 
@@ -35,22 +35,10 @@ const MAX_CONNECTIONS = 8192
 /** Serves sites over HTTP/1.1. Resolves when it listens; rejects with MAKI_PORT_IN_USE or MAKI_CONFIG. */
 export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
   const { host, port, log, runtime, fd, reusePort = false } = options
-  let https: Https | undefined
-  const handler = new RequestHandler({
-    ...options,
-    get httpsPort() {
-      return https?.address.port
-    },
-  })
+  const handler = new RequestHandler(options)
   const budget = new ConnectionBudget(options.maxConnections ?? MAX_CONNECTIONS)
   const http = new Http1({ handler, budget, runtime, secure: false })
-  const fast =
-    options.fast === false ? undefined : await FastPath.start({ handler, budget, runtime, http, secure: false })
-  const server = fast === undefined ? http.server : createServer({ noDelay: true, allowHalfOpen: true })
-  if (fast !== undefined)
-    server.on('connection', (socket: Socket) => {
-      if (http.admit(socket)) fast.serve(socket)
-    })
+  const { server } = http
   await listen(server, { host, port, fd, reusePort, exclusive: reusePort }, `${host}:${port}`)
   server.on('error', (error) => log.error('http.server-failed', { message: error.message }))
   const address = server.address()
