@@ -1,15 +1,17 @@
 export * from './control/index.ts'
-export { isFingerprinted, mayBeFingerprinted } from './message/index.ts'
+export { CODINGS, type Coding, isFingerprinted, mayBeFingerprinted } from './message/index.ts'
 export {
   type Client,
   type HostFallback,
   type Learnt,
+  mayBeEncoded,
   type Need,
   type OtherAsset,
   type Plan,
   type PlanBody,
   respond,
   type SiteRequest,
+  type Variant,
 } from './respond/index.ts'
 export {
   type AccessLogOptions,

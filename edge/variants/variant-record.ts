@@ -16,18 +16,18 @@ export interface VariantRecord extends Variant {
   readonly hash: BlobHash
 }
 
-/** Packs what is to be told of encodings. */
-export function encodeVariantRecords(records: readonly VariantRecord[]): Uint8Array {
-  const bytes = Buffer.alloc(records.length * RECORD_BYTES)
-  for (const [i, { hash, coding, sizeBytes, check }] of records.entries()) {
-    const at = i * RECORD_BYTES
+/** Packs what is to be told of encodings; `count` of them. */
+export function encodeVariantRecords(records: Iterable<VariantRecord>, count: number): Uint8Array {
+  const bytes = Buffer.alloc(count * RECORD_BYTES)
+  let at = -RECORD_BYTES
+  for (const { hash, coding, sizeBytes, check } of records) {
+    at += RECORD_BYTES
     bytes.write(hash, at, 'hex')
     bytes[at + CODING_AT] = CODINGS.indexOf(coding)
     bytes.writeUInt32LE(sizeBytes, at + SIZE_AT)
     bytes.write(check, at + CHECK_AT, 'hex')
   }
-  // Not of Buffer's pool: what is sent to another process is copied with all of its memory.
-  return new Uint8Array(bytes)
+  return bytes
 }
 
 /** Reads packed records one by one; a coding that this version does not know is passed over, and a part of a record. */

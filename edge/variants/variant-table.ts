@@ -81,7 +81,7 @@ export class VariantTable implements Variants {
 
   /** Packed, for `apply` of another table. */
   snapshot(): Uint8Array {
-    return encodeVariantRecords([...this.records()])
+    return encodeVariantRecords(this.records(), this.#count)
   }
 
   #set({ hash, coding, sizeBytes, check }: VariantRecord): void {

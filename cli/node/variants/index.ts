@@ -1,0 +1,1 @@
+export { type VariantCounts, VariantMaker, type VariantMakerOptions } from './variant-maker.ts'
