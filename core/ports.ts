@@ -40,4 +40,9 @@ export interface BlobReader {
    * consumer may stop early by destroying the stream; the file is then closed.
    */
   stream(hash: BlobHash, range?: { start: number; end: number }): Promise<NodeJS.ReadableStream>
+  /**
+   * The path of the file that the blob is or would be, for who opens it by himself and compares its length; absent where
+   * blobs are no files. Throws MAKI_INVALID for what is no hash.
+   */
+  path?(hash: BlobHash): string
 }

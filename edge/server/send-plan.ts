@@ -4,12 +4,19 @@ import { pipeline } from 'node:stream/promises'
 import { MakiError, type Runtime } from '../../core/index.ts'
 import { type Plan, type PlanBody, refuse } from '../respond/index.ts'
 import { exactly, wrongLength } from '../transport/index.ts'
-import { type BodySource, readBody, streamBody } from './body-source.ts'
+import { type BodySource, openBody, readBody, streamBody } from './body-source.ts'
 
 /** Where an answer is written: a `ServerResponse`, or what another transport has of the same shape. */
 export interface AnswerStream extends Writable {
   readonly headersSent: boolean
   writeHead(status: number, headers: OutgoingHttpHeaders): unknown
+  /**
+   * Has the kernel send [start, end) of an open file behind the head; absent where it cannot. Rejects with a MakiError
+   * where the file is to blame, with another error where the connection is.
+   */
+  readonly sendFile?:
+    | ((fd: number, start: number, end: number, passed: (bytes: number) => void) => Promise<void>)
+    | undefined
 }
 
 export interface SendPorts extends BodySource {
@@ -25,6 +32,8 @@ type BlobBody = Extract<PlanBody, { kind: 'blob' }>
 
 /** Read at once and sent in one write; larger ones stream. */
 const SMALL_BYTES = 64 * 1024
+/** Above, the kernel sends the file where it can; below, what is read may be kept for the next who asks. */
+const KERNEL_BYTES = 128 * 1024
 /** What a client must take in each time-out's span, about 1 KiB a second: a slower one only holds our place. */
 const LEAST_BYTES_PER_SPAN = 64 * 1024
 const RETRY_AFTER_S = '5'
@@ -81,7 +90,8 @@ async function sendBlob(plan: Plan, body: BlobBody, response: AnswerStream, port
   try {
     if (body.end === body.start) finish(plan, response)
     else if (body.whole && body.end <= SMALL_BYTES) await sendSmall(plan, body, response, ports)
-    else await sendStream(plan, body, response, ports, watch)
+    else if (!(await sendFromFile(plan, body, response, ports, watch)))
+      await sendStream(plan, body, response, ports, watch)
   } catch (error) {
     const isUnsent = !response.headersSent && !response.destroyed
     // Each time one encoding fewer is known, so that this comes to an end.
@@ -100,6 +110,31 @@ async function sendSmall(plan: Plan, body: BlobBody, response: AnswerStream, por
   const bytes = await readBody(body, ports)
   if (bytes.length !== body.end) throw wrongLength(`the blob ${body.hash}`, body.end)
   if (!response.destroyed) finish(plan, response, bytes)
+}
+
+/** False where it has to be streamed. */
+async function sendFromFile(
+  plan: Plan,
+  body: BlobBody,
+  response: AnswerStream,
+  ports: SendPorts,
+  watch: Watch,
+): Promise<boolean> {
+  if (response.sendFile === undefined || body.end - body.start <= KERNEL_BYTES) return false
+  const file = await openBody(body, ports)
+  if (file === undefined) return false
+  try {
+    if (response.destroyed) return true
+    response.writeHead(plan.status, plan.headers)
+    await response.sendFile(file.fd, body.start, body.end, (bytes) => watch.taken(bytes))
+    response.end()
+  } catch (error) {
+    if (error instanceof MakiError) throw error
+    response.destroy()
+  } finally {
+    await file.close()
+  }
+  return true
 }
 
 async function sendStream(

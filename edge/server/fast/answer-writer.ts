@@ -35,6 +35,7 @@ export class AnswerWriter extends Writable implements AnswerStream {
   isEnd = false
   /** Sent past the socket, by `sendFile`. */
   filedBytes = 0
+  readonly sendFile: AnswerStream['sendFile']
   readonly #options: WriterOptions
   readonly #onSocketClose = () => this.destroy()
   #head: string | undefined
@@ -48,6 +49,7 @@ export class AnswerWriter extends Writable implements AnswerStream {
     super({ highWaterMark: 64 * 1024 })
     this.#options = options
     if (options.captureBytes > 0) this.#captured = []
+    this.sendFile = options.sendsFiles ? (fd, start, end, passed) => this.#sendFile(fd, start, end, passed) : undefined
     options.socket.once('close', this.#onSocketClose)
   }
 
@@ -72,12 +74,7 @@ export class AnswerWriter extends Writable implements AnswerStream {
     return { bytes, headers: this.#headers, dateAt: this.#dateAt, dateTick: this.#dateTick }
   }
 
-  get sendsFiles(): boolean {
-    return this.#options.sendsFiles
-  }
-
-  /** Sends [start, end) of an open file after the head. Rejects with MAKI_STORE_DAMAGED where the file ends before. */
-  async sendFile(fd: number, start: number, end: number, passed: (bytes: number) => void): Promise<void> {
+  async #sendFile(fd: number, start: number, end: number, passed: (bytes: number) => void): Promise<void> {
     this.#captured = undefined
     const { socket } = this.#options
     await new Promise<void>((resolve, reject) => {

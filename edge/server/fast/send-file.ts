@@ -1,6 +1,6 @@
-import { closeSync, openSync, read } from 'node:fs'
+import { closeSync, openSync, readSync } from 'node:fs'
 import type { Socket } from 'node:net'
-import { promisify } from 'node:util'
+import { MakiError } from '../../../core/index.ts'
 import { wrongLength } from '../../transport/index.ts'
 
 type SendFileCall = (out: number, input: number, offset: Uint8Array, count: bigint) => bigint
@@ -22,7 +22,6 @@ const CALL_BYTES = 512 * 1024
 // One for all calls, which return before the next: and held here, since the garbage collector knows nothing of pointers.
 const offset = new BigInt64Array(1)
 const offsetBytes = new Uint8Array(offset.buffer)
-const readAt = promisify(read)
 
 let call: SendFileCall | undefined
 
@@ -74,6 +73,7 @@ function descriptorOf(socket: Socket): number | undefined {
  */
 export async function sendFile(socket: Socket, part: FilePart, passed: (bytes: number) => void): Promise<void> {
   let at = part.start
+  let chunk: Buffer | undefined
   while (at < part.end) {
     const sent = sendTurn(socket, part, at)
     at += sent
@@ -81,7 +81,8 @@ export async function sendFile(socket: Socket, part: FilePart, passed: (bytes: n
     if (at >= part.end) return
     if (sent >= TURN_BYTES) await new Promise((resolve) => setImmediate(resolve))
     else {
-      const written = await writeChunk(socket, part, at)
+      chunk ??= Buffer.allocUnsafeSlow(CHUNK_BYTES)
+      const written = await writeChunk(socket, part, at, chunk)
       at += written
       passed(written)
     }
@@ -105,12 +106,20 @@ function sendTurn(socket: Socket, { fd, end }: FilePart, from: number): number {
 }
 
 /** The ordinary way, which knows how to wait, and tells every error. */
-async function writeChunk(socket: Socket, { fd, end }: FilePart, at: number): Promise<number> {
-  const chunk = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, end - at))
-  const { bytesRead } = await readAt(fd, chunk, 0, chunk.length, at)
-  if (bytesRead === 0) throw wrongLength('the blob', end)
+async function writeChunk(socket: Socket, { fd, end }: FilePart, at: number, chunk: Buffer): Promise<number> {
+  const bytesRead = readChunk(fd, chunk, Math.min(chunk.length, end - at), at)
+  if (bytesRead === 0) throw wrongLength('the file of a blob', end)
   await new Promise<void>((resolve, reject) => {
     socket.write(chunk.subarray(0, bytesRead), (error) => (error ? reject(error) : resolve()))
   })
   return bytesRead
+}
+
+/** Not by the thread pool, which costs more than the copy: sendfile(2) has just asked for these bytes. */
+function readChunk(fd: number, chunk: Buffer, length: number, at: number): number {
+  try {
+    return readSync(fd, chunk, 0, length, at)
+  } catch (cause) {
+    throw new MakiError('MAKI_STORE_DAMAGED', 'the file of a blob cannot be read', { cause })
+  }
 }
