@@ -6,7 +6,7 @@ import { asMakiError, hashBlob, MakiError, Manifest } from '../../../core/index.
 import { checkOf, isWorthKeeping } from '../../../edge/index.ts'
 import { encodeBytes, isNoise } from './encode-bytes.ts'
 import type { Encoded, EncoderCall, EncoderReply } from './encoder-messages.ts'
-import { listFiles } from './list-files.ts'
+import { listFiles } from './encoding-list.ts'
 
 setPriority(constants.priority.PRIORITY_LOW)
 // At once, whatever a thread computes: nobody waits for it any more.

@@ -1,6 +1,6 @@
 import type { BlobHash, ErrorShape } from '../../../core/index.ts'
 import type { EncodingStep, Variant } from '../../../edge/index.ts'
-import type { EncodingList } from './encoding-queue.ts'
+import type { EncodingList } from './encoding-list.ts'
 
 /** What the encoder is asked; one call at a time. */
 export type EncoderCall =

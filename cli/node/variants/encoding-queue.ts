@@ -1,16 +1,6 @@
 import type { BlobHash, Hostname } from '../../../core/index.ts'
 import { HashSieve } from '../../../replication/index.ts'
-
-/** One file of a list: its hash (32 bytes) and size (4, little-endian). */
-export const LISTED_BYTES = 36
-const HASH_BYTES = 32
-
-/** What of a release may be encoded, packed, in the order of its manifest. */
-export interface EncodingList {
-  /** Pages, styles and scripts: what a visitor waits for. */
-  readonly first: Uint8Array
-  readonly rest: Uint8Array
-}
+import { type EncodingList, LISTED_BYTES } from './encoding-list.ts'
 
 /** How much an encoding is needed: `first` and `rest` of what is served now, `old` for all else. */
 export type Tier = 'first' | 'rest' | 'old'
@@ -20,6 +10,8 @@ export interface EncodingJob {
   readonly sizeBytes: number
   readonly tier: 'first' | 'rest'
 }
+
+const HASH_BYTES = 32
 
 interface Cursor {
   readonly bytes: Buffer

@@ -1,6 +1,15 @@
 import type { Manifest, ManifestFile } from '../../../core/index.ts'
 import { mayBeEncoded } from '../../../edge/index.ts'
-import { type EncodingList, LISTED_BYTES } from './encoding-queue.ts'
+
+/** One file of a list: its hash (32 bytes) and size (4, little-endian). */
+export const LISTED_BYTES = 36
+
+/** What of a release may be encoded, packed, in the order of its manifest. */
+export interface EncodingList {
+  /** Pages, styles and scripts: what a visitor waits for. */
+  readonly first: Uint8Array
+  readonly rest: Uint8Array
+}
 
 const WAITED_FOR = /\.(html?|css|m?js)$/i
 
