@@ -2,7 +2,7 @@ import type { Socket } from 'node:net'
 import { bodyBytes, type Ended } from '../request-handler.ts'
 import type { HostEntry, MemorisedAnswer } from './answer-memo.ts'
 import { AnswerWriter } from './answer-writer.ts'
-import { type FastContext, MAX_PREPARED_BYTES } from './fast-context.ts'
+import { type FastContext, type Held, MAX_PREPARED_BYTES } from './fast-context.ts'
 import { RecordedRequest } from './recorded-request.ts'
 import { INCOMPLETE, type RequestHead, STRANGE } from './request-head.ts'
 
@@ -14,7 +14,7 @@ const MEMORABLE: ReadonlySet<number> = new Set([200, 301, 302, 303, 304, 307, 30
  * another by the request handler; while one is under way it reads nothing more. The first head that is strange takes the
  * connection to node:http, with all bytes from there on, for good.
  */
-export class FastConnection {
+export class FastConnection implements Held {
   readonly #context: FastContext
   readonly #socket: Socket
   readonly #covers: ((host: string) => boolean) | undefined
@@ -41,12 +41,10 @@ export class FastConnection {
     socket.on('close', this.#onClose)
   }
 
-  /** Closes it unless it is being answered. */
   closeIdle(): void {
     if (this.#state !== 'busy') this.#socket.destroy()
   }
 
-  /** Ends what takes too long; called every few seconds. */
   check(nowMs: number): void {
     const { limits } = this.#context
     const forMs = nowMs - this.#sinceMs
@@ -150,6 +148,8 @@ export class FastConnection {
     if (answer === undefined) return false
     const startedMs = handler.begin()
     handler.answered(answer.plan)
+    handler.counters.fast++
+    handler.counters.remembered++
     this.#state = 'rest'
     const socket = this.#socket
     socket.write(answer.bytes)
@@ -193,6 +193,7 @@ export class FastConnection {
     const entry = this.#findEntry(head)
     const site = entry?.site
     const request = this.#record(head)
+    handler.counters.fast++
     const writer = new AnswerWriter({
       socket: this.#socket,
       method: request.method,
@@ -277,9 +278,11 @@ export class FastConnection {
 
   #handOver(bytes: Buffer): void {
     const socket = this.#socket
+    const { handler, http } = this.#context
+    handler.counters.handedOver++
     this.#leave()
     socket.pause()
-    this.#context.http.serve(socket)
+    http.serve(socket)
     socket.unshift(bytes)
     socket.resume()
   }

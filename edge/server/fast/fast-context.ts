@@ -4,7 +4,6 @@ import type { Http1, Http1Limits } from '../http1.ts'
 import type { RequestHandler } from '../request-handler.ts'
 import type { AnswerMemo } from './answer-memo.ts'
 import type { DateClock } from './date.ts'
-import type { FastConnection } from './fast-connection.ts'
 import type { RequestHead } from './request-head.ts'
 
 /** What the connections of one fast path share. */
@@ -19,12 +18,20 @@ export interface FastContext {
   /** One reader for all: nothing waits between reading a head and using it. */
   readonly head: RequestHead
   readonly limits: Http1Limits
-  readonly connections: Set<FastConnection>
+  readonly connections: Set<Held>
   /** The connections are TLS. */
   readonly secure: boolean
   readonly sendsFiles: boolean
   /** No request is taken after those that have come. */
   isClosing: boolean
+}
+
+/** A connection, as whoever looks after all of them sees it. */
+export interface Held {
+  /** Ends what takes too long; called every few seconds. */
+  check(nowMs: number): void
+  /** Closes it unless it is being answered. */
+  closeIdle(): void
 }
 
 /** Larger answers are sent as they are read. */
