@@ -1,5 +1,11 @@
 export { accepts, chooseFormat } from './choose-format.ts'
-export { buildJob, entityTagOf, type ImageJob } from './image-job.ts'
+export { buildJob, entityTagOf, type ImageJob, type ImageShape } from './image-job.ts'
 export { type ImageOutcome, type ImageRefusal, refuseImage } from './image-outcome.ts'
 export { type Fit, type ImageParameters, type ParsedParameters, parseParameters } from './image-parameters.ts'
+export {
+  type ImageCounters,
+  type ImageLimits,
+  ImageService,
+  type ImageServiceOptions,
+} from './image-service.ts'
 export { findImageFormat, type ImageFormat, type ImageSettings, mediaTypeOf } from './image-settings.ts'
