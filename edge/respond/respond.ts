@@ -1,5 +1,6 @@
 import { type Hostname, shortId } from '../../core/index.ts'
 import { decodePath, encodePath, findHost, findTarget, type RequestTarget } from '../message/index.ts'
+import type { PageStatus } from '../rules/index.ts'
 import {
   type Resolution,
   resolvePath,
@@ -8,6 +9,8 @@ import {
   type SiteRelease,
   type SiteTable,
 } from '../site/index.ts'
+import { applyRules } from './apply-rules.ts'
+import { applyHeaderRules, noteDependence } from './edit-headers.ts'
 import type { Images } from './images.ts'
 import type { Learnt, Need } from './need.ts'
 import { findOtherAsset } from './other-asset.ts'
@@ -15,6 +18,7 @@ import type { Plan } from './plan.ts'
 import { serveImage } from './plan-image.ts'
 import { findPreviewSite, isPreview } from './preview.ts'
 import { refuse } from './refuse.ts'
+import { findRuled } from './ruled-request.ts'
 import { findHttpsRedirect, findStrictTransport } from './secure.ts'
 import { serveFile, serveWhole } from './serve-file.ts'
 import type { SiteRequest } from './site-request.ts'
@@ -109,26 +113,64 @@ export function findSite(host: string, table: SiteTable, fallback: HostFallback 
 
 function respondFromSite(
   request: SiteRequest,
-  target: PathTarget,
+  target: PathTarget & { readonly host: string },
   site: Site,
-  { manifest, lastModified }: SiteRelease,
+  release: SiteRelease,
   learnt: Learnt,
   headers: Headers,
-  { variants, images }: RespondOptions,
+  options: RespondOptions,
 ): Plan | Need {
   const decoded = decodePath(target.raw)
   if (decoded.kind === 'bad') return refuse(request, 400, headers)
   const resolution: Resolution =
-    decoded.kind === 'path' ? resolvePath(manifest, decoded.path, site) : resolveUnknown(manifest, undefined, site)
+    decoded.kind === 'path'
+      ? resolvePath(release.manifest, decoded.path, site)
+      : resolveUnknown(release.manifest, undefined, site)
   const other = decoded.kind === 'path' ? findOtherAsset(site, decoded.path, resolution, learnt) : undefined
-  if (other != null) {
-    if ('kind' in other) return other
-    return serveFile(request, other.file, { ...headers, 'makiatto-release': shortId(other.release) }, variants)
-  }
+  if (other != null && 'kind' in other) return other
+  const ruled = findRuled(site, release, target)
+  const asked = { request, query: target.query, site, release, hasFile: other != null }
+  const rule = applyRules(ruled, asked, headers)
+  if (rule.kind === 'redirect') return rule.plan
   // A moment later another node may have brought it.
   if (other === null) headers['cache-control'] = 'no-store'
+  const context = { request, target, site, release, learnt, headers, options }
+  const plan =
+    rule.kind === 'page'
+      ? serveResolution(rule.resolution, context, rule.status)
+      : other != null
+        ? serveFile(request, other.file, { ...headers, ...describeRelease(options, other.release) }, options.variants)
+        : serveResolution(resolution, context)
+  return 'kind' in plan ? plan : noteDependence(applyHeaderRules(plan, ruled), rule.dependsOn)
+}
+
+/** `status` is that of a rule: a page may be sent with 404, and what is not found with 410. */
+function serveResolution(
+  resolution: Resolution,
+  {
+    request,
+    target,
+    site,
+    release: { lastModified },
+    learnt,
+    headers,
+    options: { variants, images },
+  }: {
+    readonly request: SiteRequest
+    readonly target: PathTarget
+    readonly site: Site
+    readonly release: SiteRelease
+    readonly learnt: Learnt
+    readonly headers: Headers
+    readonly options: RespondOptions
+  },
+  status: PageStatus = 200,
+): Plan | Need {
+  const missing = status === 200 ? 404 : status
   switch (resolution.kind) {
     case 'file':
+      if (status !== 200)
+        return serveWhole(request, status, resolution.file, { 'cache-control': 'no-cache', ...headers }, variants)
       return serveImage(
         request,
         { domain: site.domain, file: resolution.file, query: target.query, base: headers, learnt, images },
@@ -138,8 +180,8 @@ function respondFromSite(
       return redirect(`${encodePath(resolution.path)}${target.query}`, headers)
     case 'not-found':
       return resolution.page === undefined
-        ? refuse(request, 404, headers)
-        : serveWhole(request, 404, resolution.page, { 'cache-control': 'no-cache', ...headers }, variants)
+        ? refuse(request, missing, headers)
+        : serveWhole(request, missing, resolution.page, { 'cache-control': 'no-cache', ...headers }, variants)
     default:
       return resolution satisfies never
   }
