@@ -3,7 +3,9 @@ import { listen } from '../transport/index.ts'
 import { ConnectionBudget } from './connection-budget.ts'
 import type { HttpCounters } from './counters.ts'
 import { Http1 } from './http1.ts'
+import { type Https, startHttps } from './https.ts'
 import { type HandlerOptions, RequestHandler } from './request-handler.ts'
+import type { TlsListenOptions } from './tls-server.ts'
 
 export interface HttpServerOptions extends HandlerOptions {
   readonly host: string
@@ -18,10 +20,14 @@ export interface HttpServerOptions extends HandlerOptions {
    * new one; beyond it, new ones are closed unheard.
    */
   readonly maxConnections?: number | undefined
+  /** Undefined: no HTTPS, and nobody is sent there. */
+  readonly tls?: TlsListenOptions | undefined
 }
 
 export interface HttpServer extends AsyncDisposable {
   readonly address: { readonly host: string; readonly port: number }
+  /** Undefined where there is none. */
+  readonly https: Pick<Https, 'address' | 'setTicketKeys'> | undefined
   readonly counters: Readonly<HttpCounters>
   /** What was answered, in labels and buckets. */
   readonly counts: RequestHandler['counts']
@@ -35,19 +41,34 @@ const MAX_CONNECTIONS = 8192
 /** Serves sites over HTTP/1.1. Resolves when it listens; rejects with MAKI_PORT_IN_USE or MAKI_CONFIG. */
 export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
   const { host, port, log, runtime, fd, reusePort = false } = options
-  const handler = new RequestHandler(options)
+  let https: Https | undefined
+  const handler = new RequestHandler({
+    ...options,
+    get httpsPort() {
+      return https?.address.port
+    },
+  })
   const budget = new ConnectionBudget(options.maxConnections ?? MAX_CONNECTIONS)
   const http = new Http1({ handler, budget, runtime, secure: false })
   const { server } = http
-  await listen(server, { host, port, fd, reusePort, exclusive: reusePort }, `${host}:${port}`)
+  // First, so that whoever comes in clear can be sent there.
+  if (options.tls !== undefined)
+    https = await startHttps({ ...options, ...options.tls, fd: options.tls.fd, handler, budget, reusePort })
+  try {
+    await listen(server, { host, port, fd, reusePort, exclusive: reusePort }, `${host}:${port}`)
+  } catch (error) {
+    await https?.close()
+    throw error
+  }
   server.on('error', (error) => log.error('http.server-failed', { message: error.message }))
   const address = server.address()
   if (address === null || typeof address === 'string')
     throw new MakiError('MAKI_INTERNAL', 'the HTTP server has no address')
   log.info('http.listening', { host: address.address, port: address.port })
-  const close = () => http.close()
+  const close = async () => void (await Promise.all([http.close(), https?.close()]))
   return {
     address: { host: address.address, port: address.port },
+    https,
     counters: handler.counters,
     get counts() {
       return handler.counts
