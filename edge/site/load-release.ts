@@ -1,13 +1,14 @@
 import { type BlobReader, type Hostname, hashBlob, MakiError, Manifest, type Release } from '../../core/index.ts'
 import { formatHttpDate } from '../message/index.ts'
+import { readRules } from './read-rules.ts'
 import type { SiteRelease } from './site-table.ts'
 
 /** What of a release an edge needs to serve it. */
 export type LoadableRelease = Pick<Release, 'id' | 'manifest' | 'functions' | 'publishedMs'>
 
 /**
- * Reads what a release serves from its manifest, which has to be here. Rejects with MAKI_BLOB_MISSING, with
- * MAKI_BLOB_MISMATCH where a disk altered it, with MAKI_INVALID for what is no manifest.
+ * Reads what a release serves from its manifest and its rules, which have to be here. Rejects with MAKI_BLOB_MISSING,
+ * with MAKI_BLOB_MISMATCH where a disk altered one, with MAKI_INVALID for what is no manifest.
  */
 export async function loadSiteRelease(
   blobs: Pick<BlobReader, 'read'>,
@@ -20,12 +21,14 @@ export async function loadSiteRelease(
     throw new MakiError('MAKI_BLOB_MISMATCH', `the manifest of ${domain} is damaged on this node`)
   const manifest = Manifest.decode(bytes)
   const dated = release.publishedMs === undefined ? {} : { lastModified: formatHttpDate(release.publishedMs) }
+  const ruled = await readRules(blobs, manifest)
   const functions = release.functions ?? []
-  if (functions.length === 0) return { id: release.id, manifest, ...dated }
+  if (functions.length === 0) return { id: release.id, manifest, ...dated, ...ruled }
   return {
     id: release.id,
     manifest,
     ...dated,
+    ...ruled,
     functions: new Map(functions.map(({ path, methods }) => [routeOf(path), methods])),
   }
 }

@@ -1,5 +1,6 @@
 import type { Manifest, ManifestFile } from '../../core/index.ts'
 import type { SitePath } from '../message/index.ts'
+import { isRuleFile } from '../rules/index.ts'
 
 export type Resolution =
   | { readonly kind: 'file'; readonly file: ManifestFile }
@@ -17,11 +18,14 @@ export type Resolution =
  *
  * A directory is redirected to its slash and not served without it, as GitHub Pages, Cloudflare Pages, nginx and Apache
  * do, because relative links in its page are resolved against the slash; every page then has one address.
+ *
+ * Files of rules are hidden, in every folder.
  */
 export function resolvePath(manifest: Manifest, target: SitePath, options: { spa: boolean }): Resolution {
   const { path, slash } = target
   const index = path === '' ? 'index.html' : `${path}/index.html`
-  const file = slash ? manifest.find(index) : (manifest.find(path) ?? manifest.find(`${path}.html`))
+  const exact = isRuleFile(path) ? undefined : manifest.find(path)
+  const file = slash ? manifest.find(index) : (exact ?? manifest.find(`${path}.html`))
   if (file !== undefined) return { kind: 'file', file }
   const elsewhere = path !== '' && manifest.find(slash ? `${path}.html` : index) !== undefined
   if (elsewhere) return { kind: 'redirect', path: { path, slash: !slash } }

@@ -96,6 +96,7 @@ export class SiteProjection {
     if (site === undefined || site.release === release) return
     this.#table = this.#table.with(new Map([[domain, { ...site, release }]]))
     this.#log.info('site.switched', { domain, release: release?.id ?? null })
+    if (release?.ruleFaults) this.#log.warn('site.rules-ignored', { domain, lines: release.ruleFaults })
   }
 
   #affected(state: State, scopes: ReadonlySet<Scope>): Set<Hostname> {

@@ -1,4 +1,5 @@
 import type { Hostname, Manifest, OperationId } from '../../core/index.ts'
+import type { SiteRules } from '../rules/index.ts'
 import type { SecuredHosts } from './secured-hosts.ts'
 
 /** What answers for one domain; immutable, so a request that holds it sees one release from start to end. */
@@ -28,6 +29,10 @@ export interface SiteRelease {
   readonly lastModified?: string
   /** Paths that functions answer (`api/hello`), with their methods; undefined for all methods. */
   readonly functions?: ReadonlyMap<string, readonly string[] | undefined>
+  /** What its `_redirects` and `_headers` say; undefined where it has neither. */
+  readonly rules?: SiteRules
+  /** Lines of these that are no rules, and do not count. */
+  readonly ruleFaults?: number
 }
 
 /** Host -> site; immutable. A change makes a new table, which is swapped in by reference. */
