@@ -1,4 +1,4 @@
-import { type Hostname, shortId } from '../../core/index.ts'
+import { type Hostname, type OperationId, shortId } from '../../core/index.ts'
 import { decodePath, encodePath, findHost, findTarget, type RequestTarget } from '../message/index.ts'
 import type { PageStatus } from '../rules/index.ts'
 import {
@@ -17,7 +17,7 @@ import { findOtherAsset } from './other-asset.ts'
 import type { Plan } from './plan.ts'
 import { serveImage } from './plan-image.ts'
 import { findPreviewSite, isPreview } from './preview.ts'
-import { refuse } from './refuse.ts'
+import { describeNode, refuse } from './refuse.ts'
 import { findRuled } from './ruled-request.ts'
 import { findHttpsRedirect, findStrictTransport } from './secure.ts'
 import { serveFile, serveWhole } from './serve-file.ts'
@@ -27,6 +27,8 @@ import type { Variants } from './variants.ts'
 export interface RespondOptions {
   /** The name of this node, said in every answer. */
   readonly node: string
+  /** False: answers do not say which node gave them, and of which release. */
+  readonly serverHeaders?: boolean | undefined
   /** Asked for the domain of a host that the table does not have; see `local-host.ts`. */
   readonly fallback?: HostFallback | undefined
   /** Development: a browser asks again for every file, so that an edit is seen at once. */
@@ -41,7 +43,12 @@ export interface RespondOptions {
 
 export type HostFallback = (host: string, table: SiteTable) => Hostname | undefined
 
-const ALLOW = 'GET, HEAD, OPTIONS'
+/** What can be done with a file. */
+export const ALLOW = 'GET, HEAD, OPTIONS'
+/** Of RFC 9110 and 5789: known, and refused by name; others are not known here (RFC 9110 section 9.1). */
+const KNOWN_METHODS = new Set(['POST', 'PUT', 'PATCH', 'DELETE', 'TRACE', 'CONNECT'])
+/** RFC 9110 section 4.1 has 8,000 octets supported at least. */
+const MAX_TARGET_LENGTH = 8192
 const RETRY_AFTER_S = '5'
 
 type Headers = Record<string, string>
@@ -52,7 +59,8 @@ type PathTarget = Extract<RequestTarget, { kind: 'path' }>
  * the input. What more has to be learnt first is given instead of an answer.
  */
 export function respond(request: SiteRequest, table: SiteTable, learnt: Learnt, options: RespondOptions): Plan | Need {
-  const headers: Headers = { 'makiatto-node': options.node, 'x-content-type-options': 'nosniff' }
+  const headers: Headers = { ...describeNode(options), 'x-content-type-options': 'nosniff' }
+  if (request.target.length > MAX_TARGET_LENGTH) return refuse(request, 414, headers)
   const target = findTarget(request.method, request.target)
   const host = findHost((target?.kind === 'path' ? target.authority : undefined) ?? request.host ?? '')
   // RFC 9112 section 3.2: a missing or bad Host is refused even where the target names the authority.
@@ -65,6 +73,10 @@ export function respond(request: SiteRequest, table: SiteTable, learnt: Learnt, 
   if ('kind' in site) return site
   const plan = respondFor(site, request, { host, ...target }, learnt, options, headers)
   return 'kind' in plan ? plan : { ...plan, of: { domain: site.domain, release: site.release?.id } }
+}
+
+function describeRelease({ serverHeaders }: RespondOptions, release: OperationId): Headers {
+  return serverHeaders === false ? {} : { 'makiatto-release': shortId(release) }
 }
 
 /** The answer of a site, once it is known which. */
@@ -81,13 +93,13 @@ function respondFor(
   const strict = findStrictTransport(request, target.host, site)
   if (strict !== undefined) headers['strict-transport-security'] = strict
   if (isPreview(site)) headers['x-robots-tag'] = 'noindex'
-  if (site.release !== undefined) headers['makiatto-release'] = shortId(site.release.id)
+  if (site.release !== undefined) Object.assign(headers, describeRelease(options, site.release.id))
   if (site.redirect !== undefined) return redirect(`${site.redirect}${target.raw}${target.query}`, headers)
   const called = findFunction(target, site.release)
   if (called !== undefined) return refuseFunction(request, called.methods, headers)
   if (request.method === 'OPTIONS') return describe(headers)
   if (request.method !== 'GET' && request.method !== 'HEAD') {
-    return refuse(request, 405, { ...headers, allow: ALLOW })
+    return refuse(request, KNOWN_METHODS.has(request.method) ? 405 : 501, { ...headers, allow: ALLOW })
   }
   if (site.release === undefined) {
     if (!site.published) return refuse(request, 404, headers)

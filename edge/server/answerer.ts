@@ -1,4 +1,5 @@
 import {
+  describeNode,
   type Learnt,
   type Need,
   type Plan,
@@ -54,6 +55,6 @@ export class Answerer {
       if (!('kind' in decided)) return decided
       need = decided
     }
-    return refuse(request, 503, { 'makiatto-node': this.#options.node, 'retry-after': RETRY_AFTER_S })
+    return refuse(request, 503, { ...describeNode(this.#options), 'retry-after': RETRY_AFTER_S })
   }
 }

@@ -1,14 +1,18 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Runtime } from '../../core/index.ts'
+import { ALLOW } from '../respond/index.ts'
 import type { ConnectionBudget } from './connection-budget.ts'
+import { Http1Connection } from './http1-connection.ts'
+import { type ByteFault, findRawRefusal } from './raw-refusal.ts'
 import { readRequest } from './read-request.ts'
+import { findFramingFault } from './request-framing.ts'
 import type { RequestHandler } from './request-handler.ts'
 
 export interface Http1Options {
   readonly handler: RequestHandler
   readonly budget: ConnectionBudget
-  readonly runtime: Pick<Runtime, 'after'>
+  readonly runtime: Pick<Runtime, 'after' | 'now'>
   /** The connections are TLS. */
   readonly secure: boolean
 }
@@ -43,8 +47,7 @@ export class Http1 {
   readonly limits: Http1Limits
   readonly #options: Http1Options
   readonly #open = new Set<Socket>()
-  /** Requests under way on a connection: while there is one, a raw error answer would land in the middle of it. */
-  readonly #underWay = new WeakMap<Socket, number>()
+  readonly #connections = new WeakMap<Socket, Http1Connection>()
   #closing: Promise<void> | undefined
   #drained = () => {}
 
@@ -67,11 +70,20 @@ export class Http1 {
     this.server.maxHeadersCount = MAX_HEADERS
     // A connection on which nothing moves in either direction; late enough for the others to answer with 408 first.
     this.server.timeout = this.limits.stillMs
-    const handle = (request: IncomingMessage, response: ServerResponse) => this.#handle(request, response)
+    // A client may say that it has asked all that it wants, and wait for the answer (RFC 9112 section 9.6).
+    Object.assign(this.server, { httpAllowHalfOpen: true })
+    const handle = (request: IncomingMessage, response: ServerResponse) =>
+      this.#connectionOf(request.socket).take(request, response)
     this.server.prependListener('connection', (socket: Socket) => this.admit(socket))
     this.server.on('request', handle)
     // Without a listener node would say 100 Continue and take a body that nobody reads.
     this.server.on('checkContinue', handle)
+    // And answer other expectations by itself.
+    this.server.on('checkExpectation', handle)
+    // No proxy is to be had here. Without a listener node would hang up.
+    this.server.on('connect', (_request, socket) =>
+      this.#connectionOf(socket as Socket).refuse({ status: '405 Method Not Allowed', fields: `allow: ${ALLOW}\r\n` }),
+    )
     this.server.on('clientError', (error: NodeJS.ErrnoException, socket) => this.refuseBytes(error, socket as Socket))
     // Starts node's watch over slow connections, also where others accept them; done again when it listens.
     this.server.emit('listening')
@@ -115,42 +127,41 @@ export class Http1 {
     return true
   }
 
-  #handle(request: IncomingMessage, response: ServerResponse): void {
+  #connectionOf(socket: Socket): Http1Connection {
+    const known = this.#connections.get(socket)
+    if (known !== undefined) return known
+    const { budget, runtime } = this.#options
+    const connection = new Http1Connection(socket, {
+      answer: (request, response) => this.#answer(request, response),
+      rests: () => budget.rests(socket),
+      now: runtime.now,
+    })
+    this.#connections.set(socket, connection)
+    return connection
+  }
+
+  #answer(request: IncomingMessage, response: ServerResponse): void {
     const { handler, budget, secure } = this.#options
-    const { socket } = request
-    budget.wakes(socket)
-    this.#underWay.set(socket, (this.#underWay.get(socket) ?? 0) + 1)
+    budget.wakes(request.socket)
     response.once('close', () => {
-      const left = (this.#underWay.get(socket) ?? 1) - 1
-      this.#underWay.set(socket, left)
-      if (left === 0) budget.rests(socket)
       if (this.#closing !== undefined) this.server.closeIdleConnections()
     })
     request.on('error', () => {})
-    if (this.#closing !== undefined) response.setHeader('connection', 'close')
-    handler.handle(readRequest(request, secure), response)
+    const fault = findFramingFault(request)
+    // Who waits for leave to send its content may send it after all, or not: nobody can say what comes next.
+    if (this.#closing !== undefined || fault?.ends === true || request.headers.expect !== undefined)
+      response.setHeader('connection', 'close')
+    const asked = readRequest(request, secure)
+    handler.handle(asked, response, 'http/1.1', fault && handler.refuse(asked, fault.status))
   }
 
   /** Answers bytes that are no request, as far as an answer can still be read, and closes. */
-  refuseBytes(error: Pick<NodeJS.ErrnoException, 'code'>, socket: Socket): void {
+  refuseBytes(error: ByteFault, socket: Socket): void {
     if (error.code === 'ECONNRESET' || error.code === 'EPIPE') {
       socket.destroy()
       return
     }
     this.#options.handler.counters.malformed++
-    if (!socket.writable || (this.#underWay.get(socket) ?? 0) > 0) {
-      socket.destroy()
-      return
-    }
-    const status =
-      error.code === 'HPE_HEADER_OVERFLOW'
-        ? '431 Request Header Fields Too Large'
-        : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
-          ? '408 Request Timeout'
-          : '400 Bad Request'
-    socket.end(
-      `HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: ${status.length + 1}\r\n\r\n${status}\n`,
-      () => socket.destroy(),
-    )
+    this.#connectionOf(socket).refuse(findRawRefusal(error))
   }
 }

@@ -8,7 +8,6 @@ import {
 } from 'node:http2'
 import type { TLSSocket } from 'node:tls'
 import type { Runtime } from '../../core/index.ts'
-import { refuse } from '../respond/index.ts'
 import type { ConnectionBudget } from './connection-budget.ts'
 import { FloodBudget } from './flood-budget.ts'
 import { asAnswerStream } from './http2-answer.ts'
@@ -20,7 +19,6 @@ export interface Http2Ports {
   readonly budget: ConnectionBudget
   readonly runtime: Pick<Runtime, 'monotonic'>
   /** For the one answer that is not decided: too many header fields. */
-  readonly node: string
 }
 
 /** Longer than a browser waits between the page and its last image, shorter than NAT tables forget. */
@@ -110,7 +108,7 @@ export class Http2Connection {
   }
 
   #serve(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, rawHeaders: readonly string[]): void {
-    const { handler, budget, node } = this.#ports
+    const { handler, budget } = this.#ports
     this.#requests++
     if (this.#underWay++ === 0) budget.wakes(this.socket)
     stream.once('close', () => {
@@ -121,7 +119,7 @@ export class Http2Connection {
       budget.rests(this.socket)
     })
     const request = readHttp2Request(headers, rawHeaders, this.#peer)
-    const decided = isOversized(rawHeaders) ? refuse(request, 431, { 'makiatto-node': node }) : undefined
+    const decided = isOversized(rawHeaders) ? handler.refuse(request, 431) : undefined
     // Bodies and trailers are not read: they fill a window that is never opened again.
     handler.handle(request, asAnswerStream(stream), 'h2', decided)
   }

@@ -8,9 +8,8 @@ import { type TlsListenOptions, TlsServer } from './tls-server.ts'
 export interface HttpsOptions extends TlsListenOptions {
   readonly handler: RequestHandler
   readonly budget: ConnectionBudget
-  readonly runtime: Pick<Runtime, 'after' | 'monotonic'>
+  readonly runtime: Pick<Runtime, 'after' | 'monotonic' | 'now'>
   readonly log: Log
-  readonly node: string
   readonly reusePort: boolean
 }
 
@@ -25,9 +24,9 @@ export interface Https {
 
 /** Serves HTTP/2 and HTTP/1.1 over TLS, with the handler and the budget of the plain server. Rejects as it does. */
 export async function startHttps(options: HttpsOptions): Promise<Https> {
-  const { handler, budget, runtime, node } = options
+  const { handler, budget, runtime } = options
   const http1 = new Http1({ handler, budget, runtime, secure: true })
-  const http2 = new Http2({ handler, budget, runtime, node })
+  const http2 = new Http2({ handler, budget, runtime })
   const closeHttp = () => Promise.all([http1.close(), http2.close()])
   try {
     const tls = await TlsServer.start({

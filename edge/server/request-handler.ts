@@ -1,6 +1,14 @@
 import { type BlobHash, type BlobReader, type Log, MakiError, type Runtime } from '../../core/index.ts'
 import { findHost } from '../message/index.ts'
-import { findSite, type Plan, refuse, type SiteRequest } from '../respond/index.ts'
+import {
+  describeNode,
+  findSite,
+  type HeaderFields,
+  type Plan,
+  type RefusalStatus,
+  refuse,
+  type SiteRequest,
+} from '../respond/index.ts'
 import type { Site, SiteTable } from '../site/index.ts'
 import type { VariantReader } from '../variants/index.ts'
 import { AccessLog, type AccessLogOptions, type AccessLogPorts, type Answered } from './access-log.ts'
@@ -92,16 +100,26 @@ export class RequestHandler {
 
   /** Its answer; 503 where too many are under way. Never throws and never rejects. */
   decide(request: SiteRequest): Plan | Promise<Plan> {
+    this.counters.decided++
     if (this.counters.active > this.#maxActive) {
       this.counters.overloaded++
-      return refuse(request, 503, { 'makiatto-node': this.#options.node, 'retry-after': OVERLOAD_RETRY_S })
+      return this.refuse(request, 503, { 'retry-after': OVERLOAD_RETRY_S })
     }
     return this.#answerer.answer(request)
+  }
+
+  /** A plain refusal, for what a transport decides by itself. */
+  refuse(request: { readonly method: string }, status: RefusalStatus, more: HeaderFields = {}): Plan {
+    return refuse(request, status, { ...describeNode(this.#options), ...more })
   }
 
   /** Its answer is about to be sent. */
   answered(plan: Plan): void {
     this.counters.responses[Math.floor(plan.status / 100)]!++
+    const { body, headers } = plan
+    if (body.kind !== 'blob') return
+    if (body.variant !== undefined) this.counters.variantHits++
+    else if (typeof headers.vary === 'string' && headers.vary.includes('accept-encoding')) this.counters.variantMisses++
   }
 
   /** The blob of an answer could not be read as a whole. */
@@ -167,9 +185,9 @@ export class RequestHandler {
   }
 
   #send(plan: Plan, response: AnswerStream, again: () => Promise<Plan>): void {
-    const { blobs, variants, runtime, node } = this.#options
+    const { blobs, variants, runtime } = this.#options
     this.answered(plan)
-    const ports = { blobs, variants, runtime, timeoutMs: this.timeoutMs, node, again }
+    const ports = { blobs, variants, runtime, timeoutMs: this.timeoutMs, base: describeNode(this.#options), again }
     sendPlan(plan, response, ports).catch((error: unknown) => this.failed(plan, error))
   }
 }

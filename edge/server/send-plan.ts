@@ -2,7 +2,7 @@ import type { OutgoingHttpHeaders } from 'node:http'
 import type { Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { MakiError, type Runtime } from '../../core/index.ts'
-import { type Plan, type PlanBody, refuse } from '../respond/index.ts'
+import { type HeaderFields, type Plan, type PlanBody, refuse } from '../respond/index.ts'
 import { exactly, wrongLength } from '../transport/index.ts'
 import { type BodySource, openBody, readBody, streamBody } from './body-source.ts'
 
@@ -23,7 +23,7 @@ export interface SendPorts extends BodySource {
   readonly runtime: Pick<Runtime, 'after'>
   readonly timeoutMs: number
   /** For the answer that is given when the blob cannot be read. */
-  readonly node: string
+  readonly base: HeaderFields
   /** Decides once more: the encoding that the answer named is gone, and was forgotten. */
   readonly again: () => Plan | Promise<Plan>
 }
@@ -97,7 +97,7 @@ async function sendBlob(plan: Plan, body: BlobBody, response: AnswerStream, port
     // Each time one encoding fewer is known, so that this comes to an end.
     if (isUnsent && body.variant !== undefined) return await sendPlan(await ports.again(), response, ports)
     if (isUnsent) {
-      const sorry = refuse({ method: 'GET' }, 503, { 'makiatto-node': ports.node, 'retry-after': RETRY_AFTER_S })
+      const sorry = refuse({ method: 'GET' }, 503, { ...ports.base, 'retry-after': RETRY_AFTER_S })
       await sendPlan(sorry, response, ports)
     } else response.destroy()
     throw error
