@@ -45,7 +45,7 @@ export {
   formatRdata,
   parseExplicitType,
 } from './rdata/index.ts'
-export { type DnsCounters, type DnsServer, startDnsServer } from './server/index.ts'
+export { type DnsCounters, type DnsServer, QUERY_BOUNDS_S, startDnsServer } from './server/index.ts'
 export { NameService, type NameServiceOptions, type Reply, respond } from './service/index.ts'
 export {
   countryCenters,

@@ -136,9 +136,10 @@ export class NodeBackend implements ControlBackend {
   }
 
   async metrics(): Promise<string> {
-    const { shared, edge, gossip, presence, fetcher, care, activation, aliases, places } = this.#ports
+    const { shared, edge, gossip, presence, fetcher, care, activation, aliases, places, self } = this.#ports
     return formatMetrics({
       operations: shared.replica.count,
+      peersAvailable: presence.nodes().filter(({ up, key }) => up && key !== self).length,
       nodesUp: presence.nodes().filter(({ up }) => up).length,
       ...(await edge.counters()),
       fetched: { ...fetcher.counts },

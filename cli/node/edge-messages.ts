@@ -1,12 +1,15 @@
 import type { BlobHash, ErrorShape, Hostname, MemberKey, NodeStanding, Release, StateDelta } from '../../core/index.ts'
 import type { AliasAddresses, DnsCounters, ExplainQuestion, Explanation, NameServiceOptions } from '../../dns/index.ts'
 import type { AccessLogOptions, HttpCounters, RequestCounts } from '../../edge/index.ts'
+import type { EdgeAnswer, EdgeQuestion, EdgeRelease } from './edge-questions.ts'
 
 /** What an edge worker is started with; crosses a process boundary, so plain data only. */
 export interface EdgeOptions {
   readonly node: string
   /** Where the blobs of this node lie; workers read them themselves. */
   readonly blobsDirectory: string
+  /** Where encodings of them lie; undefined where none are made. */
+  readonly variantsDirectory?: string | undefined
   /** Undefined: this part does not run. */
   readonly dns: DnsOptions | undefined
   readonly http: HttpOptions | undefined
@@ -45,6 +48,8 @@ export interface EdgeCounters {
   readonly requests: RequestCounts | undefined
   /** Lines of the access log that were wanted and are not there. */
   readonly accessLinesDropped: number
+  /** Workers that run, and those that ended unasked; none where the control process serves by itself. */
+  readonly workers: { readonly running: number; readonly died: number }
 }
 
 /**
@@ -59,6 +64,13 @@ export type EdgeMessage =
   | { readonly type: 'activate'; readonly call: number; readonly domain: Hostname; readonly release: Release | null }
   | { readonly type: 'standings'; readonly standings: Standings }
   | { readonly type: 'aliases'; readonly addresses: readonly AliasAddresses[] }
+  /** Encodings that came and went since the last one; a worker's first has all. */
+  | { readonly type: 'variants'; readonly records: Uint8Array }
+  /** The releases of a domain whose files are kept, newest first. */
+  | { readonly type: 'releases'; readonly domain: Hostname; readonly releases: readonly EdgeRelease[] }
+  | { readonly type: 'answer'; readonly ask: number; readonly answer: EdgeAnswer }
+  /** Encodings that came and went since the last one; a worker's first has all. */
+  | { readonly type: 'variants'; readonly records: Uint8Array }
   /** Files of `places` have changed. */
   | { readonly type: 'reload-places' }
   | { readonly type: 'count'; readonly call: number }
@@ -73,6 +85,8 @@ export type EdgeReport =
   | { readonly type: 'failed'; readonly call: number; readonly error: ErrorShape }
   /** Said every few seconds: the worker's event loop turns. `rssBytes`: its memory. */
   | { readonly type: 'alive'; readonly counters: EdgeCounters; readonly rssBytes: number }
+  /** The worker waits for an `answer`. */
+  | { readonly type: 'ask'; readonly ask: number; readonly question: EdgeQuestion }
   /** A blob of a release that is served could not be read as a whole. */
   | { readonly type: 'blob-failed'; readonly hash: BlobHash }
 
@@ -100,6 +114,12 @@ export interface Edge extends AsyncDisposable {
   setStandings(standings: Standings): void
   /** Replaces what the targets of ALIAS records resolved to; in effect as `apply` is. */
   setAliases(addresses: readonly AliasAddresses[]): void
+  /** Encodings that lie ready from now on or do no more, packed (`encodeVariantRecords`); in effect as `apply` is. */
+  setVariants(records: Uint8Array): void
+  /** Replaces what is known of a domain's kept releases, newest first; in effect as `apply` is. */
+  setReleases(domain: Hostname, releases: readonly EdgeRelease[]): void
+  /** Encodings that lie ready from now on or do no more, packed (`encodeVariantRecords`); in effect as `apply` is. */
+  setVariants(records: Uint8Array): void
   /** Reads the files of `places` again; questions are answered from the old ones until that is done. */
   reloadPlaces(): void
   /** Answers what is under way, then ends. */

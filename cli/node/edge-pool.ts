@@ -11,7 +11,9 @@ import {
   StateTable,
 } from '../../core/index.ts'
 import type { AliasAddresses, ExplainQuestion, Explanation } from '../../dns/index.ts'
+import { VariantTable } from '../../edge/index.ts'
 import type { Edge, EdgeAddresses, EdgeCounters, EdgeMessage, EdgeOptions, Standings } from './edge-messages.ts'
+import type { AskControl, EdgeRelease } from './edge-questions.ts'
 import { dismissOrphans, forgetWorker } from './orphans.ts'
 import type { WorkerHandle } from './worker-handle.ts'
 import { WorkerPlace } from './worker-place.ts'
@@ -28,6 +30,8 @@ export interface PoolOptions {
   /** Told of blobs that a worker could not read as a whole. */
   readonly onBlobFailed?: (hash: BlobHash) => void
   readonly limits?: Partial<WatchLimits> | undefined
+  /** Answers what workers ask. */
+  readonly onAsked?: AskControl | undefined
 }
 
 const FIRST_RETRY_MS = 100
@@ -48,6 +52,7 @@ export class EdgePool implements Edge {
   readonly #options: PoolOptions
   readonly #state = new StateTable()
   readonly #active = new Map<Hostname, Release | null>()
+  readonly #kept = new Map<Hostname, readonly EdgeRelease[]>()
   readonly #workers = new Set<WorkerHandle>()
   readonly #places: readonly WorkerPlace[]
   readonly #tally = new WorkerTally()
@@ -63,7 +68,7 @@ export class EdgePool implements Edge {
 
   constructor(options: PoolOptions) {
     this.#options = { ...options, edge: { ...options.edge, reusePort: true } }
-    const { register, onBlobFailed, workers, runtime, log, limits } = options
+    const { register, onBlobFailed, onAsked, workers, runtime, log, limits } = options
     this.#watch = new WorkerWatch({ runtime, log, limits, outgrown: (worker) => void this.#renew(worker) })
     this.#places = Array.from(
       { length: workers },
@@ -71,6 +76,7 @@ export class EdgePool implements Edge {
         new WorkerPlace({
           register,
           onBlobFailed,
+          onAsked,
           onAlive: (worker, counters, rssBytes) => {
             this.#tally.hear(worker.pid, counters)
             this.#watch.hear(worker, rssBytes)
@@ -115,6 +121,22 @@ export class EdgePool implements Edge {
 
   setAliases(addresses: readonly AliasAddresses[]): void {
     this.#say({ type: 'aliases', addresses })
+  }
+
+  setVariants(records: Uint8Array): void {
+    this.#variants.apply(records)
+    for (const worker of this.#workers) worker.send({ type: 'variants', records })
+  }
+
+  setReleases(domain: Hostname, releases: readonly EdgeRelease[]): void {
+    if (releases.length === 0) this.#kept.delete(domain)
+    else this.#kept.set(domain, releases)
+    for (const worker of this.#workers) worker.send({ type: 'releases', domain, releases })
+  }
+
+  setVariants(records: Uint8Array): void {
+    this.#variants.apply(records)
+    for (const worker of this.#workers) worker.send({ type: 'variants', records })
   }
 
   reloadPlaces(): void {
@@ -198,6 +220,8 @@ export class EdgePool implements Edge {
     const startedAt = runtime.monotonic()
     worker.send({ type: 'state', delta: this.#state.snapshot() })
     for (const message of this.#said.values()) worker.send(message)
+    worker.send({ type: 'variants', records: this.#variants.snapshot() })
+    for (const [domain, releases] of this.#kept) worker.send({ type: 'releases', domain, releases })
     this.#workers.add(worker)
     await Promise.all([...this.#active].map(([domain, release]) => this.#activateOn(worker, domain, release)))
     let addresses: EdgeAddresses
@@ -213,7 +237,7 @@ export class EdgePool implements Edge {
     void worker.ended.then(async (how) => {
       this.#workers.delete(worker)
       this.#watch.end(worker)
-      this.#tally.retire(worker.pid)
+      this.#tally.retire(worker.pid, !this.#closing && !worker.isDismissed)
       if (this.#closing) return
       await forgetWorker(this.#options.register, worker.pid)
       if (worker.isDismissed) return

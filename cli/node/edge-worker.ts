@@ -17,11 +17,21 @@ import {
   NameService,
   startDnsServer,
 } from '../../dns/index.ts'
-import { findLocalDomain, type HttpServer, SiteProjection, startHttpServer } from '../../edge/index.ts'
+import {
+  findLocalDomain,
+  type HttpServer,
+  type Learnt,
+  type Need,
+  SiteProjection,
+  startHttpServer,
+  VariantFolder,
+} from '../../edge/index.ts'
 import { openBlobReader } from '../../replication/index.ts'
 import { readPlaceRules } from '../config/index.ts'
 import { connectionLimit } from './connection-limit.ts'
+import { EdgeLearner } from './edge-learner.ts'
 import type { Edge, EdgeAddresses, EdgeCounters, EdgeOptions, Standings } from './edge-messages.ts'
+import type { AskControl, EdgeRelease } from './edge-questions.ts'
 
 /** A blob that is mended is mended by then; one that is not is told of again. */
 const TELL_AGAIN_MS = 10_000
@@ -30,6 +40,8 @@ export interface EdgePorts {
   readonly runtime: Runtime
   readonly log: Log
   readonly onBlobFailed?: (hash: BlobHash) => void
+  /** Answers what only control knows; without it nothing is known that is not here. */
+  readonly ask?: AskControl
   /** Takes lines of the access log; see `AccessLogPorts`. */
   readonly writeLine?: (line: string) => boolean
 }
@@ -39,6 +51,9 @@ export class EdgeWorker implements Edge {
   readonly #state = new StateTable()
   readonly #names: NameService | undefined
   readonly #sites: SiteProjection
+  /** Undefined where no encodings are made. */
+  readonly #variants: VariantFolder | undefined
+  readonly #learner: EdgeLearner
   readonly #owned = new AsyncDisposableStack()
   #dnsServer: DnsServer | undefined
   #httpServer: HttpServer | undefined
@@ -56,7 +71,13 @@ export class EdgeWorker implements Edge {
     this.#onBlobFailed = ports.onBlobFailed ?? (() => {})
     this.#writeLine = ports.writeLine
     this.#names = options.dns && new NameService({ ...options.dns, ...this.#ports, readRules: readPlaceRules })
-    this.#sites = new SiteProjection({ blobs: openBlobReader(options.blobsDirectory), log: ports.log })
+    const { variantsDirectory } = options
+    this.#variants = variantsDirectory === undefined ? undefined : new VariantFolder(variantsDirectory)
+    const blobs = openBlobReader(options.blobsDirectory)
+    const { variantsDirectory } = options
+    this.#variants = variantsDirectory === undefined ? undefined : new VariantFolder(variantsDirectory)
+    this.#sites = new SiteProjection({ blobs, log: ports.log })
+    this.#learner = new EdgeLearner({ blobs, ask: ports.ask ?? (async () => null), runtime: ports.runtime })
   }
 
   /** `at` replaces the ports that the worker was made for. */
@@ -81,8 +102,10 @@ export class EdgeWorker implements Edge {
             node,
             reusePort,
             blobs,
+            variants: this.#variants,
             table,
             fallback,
+            learn: (need) => this.#learn(need),
             onBlobFailed: (hash) => this.#tell(hash),
             revalidate: localHosts,
             access: access && write && { ...access, write },
@@ -115,7 +138,7 @@ export class EdgeWorker implements Edge {
   async counters(): Promise<EdgeCounters> {
     const { counters: http, counts } = this.#httpServer ?? {}
     const { requests, accessLinesDropped = 0 } = counts ?? {}
-    return { dns: this.#dnsServer?.counters, http, requests, accessLinesDropped }
+    return { dns: this.#dnsServer?.counters, http, requests, accessLinesDropped, workers: { running: 0, died: 0 } }
   }
 
   async explain(question: ExplainQuestion): Promise<Explanation> {
@@ -131,6 +154,29 @@ export class EdgeWorker implements Edge {
 
   setAliases(addresses: readonly AliasAddresses[]): void {
     this.#names?.setAliases(addresses)
+  }
+
+  setVariants(records: Uint8Array): void {
+    this.#variants?.table.apply(records)
+  }
+
+  setReleases(domain: Hostname, releases: readonly EdgeRelease[]): void {
+    this.#learner.setReleases(domain, releases)
+  }
+
+  #learn(need: Need): Promise<Learnt> {
+    switch (need.kind) {
+      case 'asset':
+        return this.#learner.findAsset(need)
+      case 'preview':
+        return this.#learner.findPreview(need)
+      default:
+        throw new MakiError('MAKI_UNSUPPORTED', `nothing here finds out about a ${need.kind}`)
+    }
+  }
+
+  setVariants(records: Uint8Array): void {
+    this.#variants?.table.apply(records)
   }
 
   reloadPlaces(): void {

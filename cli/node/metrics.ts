@@ -1,11 +1,13 @@
-import type { AliasCounts, DnsCounters } from '../../dns/index.ts'
-import type { HttpCounters } from '../../edge/index.ts'
+import type { AliasCounts } from '../../dns/index.ts'
+import type { EdgeCounters } from './edge-messages.ts'
+import { MetricsText, type Sample } from './metrics-text.ts'
+import { writeServerMetrics } from './server-metrics.ts'
 
-export interface NodeCounts {
+export interface NodeCounts extends EdgeCounters {
   readonly operations: number
   readonly nodesUp: number
-  readonly dns: DnsCounters | undefined
-  readonly http: Readonly<HttpCounters> | undefined
+  /** Other nodes that are heard. */
+  readonly peersAvailable: number
   readonly fetched: Readonly<Record<string, number>>
   /** What was done to keep blobs right, by event. */
   readonly care: Readonly<Record<string, number>>
@@ -25,17 +27,13 @@ export interface NodeCounts {
   }
 }
 
-type Sample = readonly [labels: Readonly<Record<string, string>>, value: number]
-
 /** Prometheus text format 0.0.4. Label values come from fixed sets, so the number of series is bounded. */
 export function formatMetrics(counts: NodeCounts): string {
   const { dns, http } = counts
-  const lines: string[] = []
-  const metric = (name: string, type: 'counter' | 'gauge', help: string, samples: readonly Sample[]) => {
-    if (samples.length === 0) return
-    lines.push(`# HELP makiatto_${name} ${help}`, `# TYPE makiatto_${name} ${type}`)
-    for (const [labels, value] of samples) lines.push(`makiatto_${name}${formatLabels(labels)} ${value}`)
-  }
+  const text = new MetricsText()
+  const metric = (name: string, type: 'counter' | 'gauge', help: string, samples: readonly Sample[]) =>
+    text[type](`makiatto_${name}`, help, samples)
+  writeServerMetrics(text, counts)
   metric('operations', 'gauge', 'Operations stored.', [[{}, counts.operations]])
   metric('nodes_up', 'gauge', 'Nodes heard within the last 15 seconds, this one included.', [[{}, counts.nodesUp]])
   if (dns !== undefined) {
@@ -77,8 +75,20 @@ export function formatMetrics(counts: NodeCounts): string {
     metric('http_overloaded_total', 'counter', 'Requests refused because too many were under way.', [
       [{}, http.overloaded],
     ])
+    metric('tls_handshakes_total', 'counter', 'TLS handshakes, by how they ended.', [
+      [{ outcome: 'full' }, http.tlsHandshakes - http.tlsResumed],
+      [{ outcome: 'resumed' }, http.tlsResumed],
+      [{ outcome: 'failed' }, http.tlsFailed],
+    ])
+    metric('http2_connections_total', 'counter', 'HTTP/2 connections.', [[{}, http.http2Connections]])
+    metric('http2_calmed_total', 'counter', 'HTTP/2 connections ended because they flooded.', [[{}, http.http2Calmed]])
+    metric('access_log_dropped_total', 'counter', 'Lines of the access log that were wanted and are not there.', [
+      [{}, counts.accessLinesDropped],
+    ])
     metric('blob_failures_total', 'counter', 'Blobs that were missing, short or too slow.', [[{}, http.blobFailures]])
   }
+  metric('workers', 'gauge', 'Edge workers that run; 0 where one process does all.', [[{}, counts.workers.running]])
+  metric('workers_died_total', 'counter', 'Edge workers that ended unasked.', [[{}, counts.workers.died]])
   metric(
     'blobs_fetched_total',
     'counter',
@@ -102,14 +112,9 @@ export function formatMetrics(counts: NodeCounts): string {
     (entry): entry is [string, number] => typeof entry[1] === 'number',
   )
   metric('gossip_total', 'counter', 'What gossip did, by event.', byLabel('event', Object.fromEntries(gossip)))
-  return `${lines.join('\n')}\n`
+  return text.toString()
 }
 
 function byLabel(label: string, values: Readonly<Record<string, number>>): Sample[] {
   return Object.entries(values).map(([name, value]) => [{ [label]: name }, value])
-}
-
-function formatLabels(labels: Readonly<Record<string, string>>): string {
-  const pairs = Object.entries(labels).map(([name, value]) => `${name}=${JSON.stringify(value)}`)
-  return pairs.length === 0 ? '' : `{${pairs.join(',')}}`
 }

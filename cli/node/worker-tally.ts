@@ -4,7 +4,13 @@ import type { EdgeCounters } from './edge-messages.ts'
 
 /** Domains that are told apart over all workers; those that come later are `other`, for good. */
 const MAX_DOMAINS = 100
-const NOTHING: EdgeCounters = { dns: undefined, http: undefined, requests: undefined, accessLinesDropped: 0 }
+const NOTHING: EdgeCounters = {
+  dns: undefined,
+  http: undefined,
+  requests: undefined,
+  accessLinesDropped: 0,
+  workers: { running: 0, died: 0 },
+}
 
 /**
  * What the workers of a node counted, those that are gone included: a counter never goes back because a worker died. What
@@ -17,15 +23,15 @@ export class WorkerTally {
 
   /** A worker, by its process id, has counted so much since it started. */
   hear(pid: number, counters: EdgeCounters): void {
-    this.#said.set(pid, counters)
+    this.#said.set(pid, { ...counters, workers: { running: 1, died: 0 } })
   }
 
   /** It has ended: what it counted stays, what it held is gone. */
-  retire(pid: number): void {
-    const last = this.#said.get(pid)
+  retire(pid: number, died: boolean): void {
+    const last = this.#said.get(pid) ?? NOTHING
     this.#said.delete(pid)
-    if (last === undefined) return
-    this.#gone = addCounts(this.#gone, last.http === undefined ? last : { ...last, http: { ...last.http, active: 0 } })
+    const http = last.http === undefined ? undefined : { ...last.http, active: 0 }
+    this.#gone = addCounts(this.#gone, { ...last, http, workers: { running: 0, died: died ? 1 : 0 } })
   }
 
   get total(): EdgeCounters {

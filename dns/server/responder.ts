@@ -2,6 +2,7 @@ import type { Log, Runtime } from '../../core/index.ts'
 import { type Asker, HEADER_OCTETS, type Transport } from '../message/index.ts'
 import type { Reply, ReplyBytes } from '../service/index.ts'
 import { RCODES, type Rcode } from '../wire/index.ts'
+import { DurationCounts, type QueryDurations } from './durations.ts'
 import type { RateLimit } from './rate-limit.ts'
 
 /** Counts since the start, for metrics. */
@@ -9,6 +10,8 @@ export interface DnsCounters {
   /** Messages that were answered, by transport. */
   readonly queries: Readonly<Record<Transport, number>>
   readonly rcodes: Readonly<Record<Rcode, number>>
+  /** How long answers took to make, in seconds. */
+  readonly durations: QueryDurations
   /** Messages that break the format: answered with FORMERR where a header could be read, else dropped. */
   readonly malformed: number
   /** Messages that got no answer: responses, pieces without a header, datagrams that could not be answered. */
@@ -26,6 +29,7 @@ export interface AnswersMessages {
   reply(message: Uint8Array, asker: Asker): Reply
 }
 
+type Written = Omit<DnsCounters, 'durations'>
 type Writable<T> = { -readonly [Key in keyof T]: T[Key] extends number ? number : Record<keyof T[Key], number> }
 
 /** What all sockets of a server do with a message: answers from the table of the moment, counts, and never throws. */
@@ -34,7 +38,8 @@ export class Responder {
   readonly #log: Log
   readonly #limit: RateLimit | undefined
   readonly #runtime: Pick<Runtime, 'monotonic'>
-  readonly #counters: Writable<DnsCounters> = {
+  readonly #durations = new DurationCounts()
+  readonly #counters: Writable<Written> = {
     queries: { udp: 0, tcp: 0 },
     rcodes: Object.fromEntries(Object.keys(RCODES).map((rcode) => [rcode, 0])) as Record<Rcode, number>,
     malformed: 0,
@@ -56,12 +61,19 @@ export class Responder {
 
   get counters(): DnsCounters {
     const { queries, rcodes, limited, ...rest } = this.#counters
-    return { queries: { ...queries }, rcodes: { ...rcodes }, limited: { ...limited }, ...rest }
+    return {
+      queries: { ...queries },
+      rcodes: { ...rcodes },
+      limited: { ...limited },
+      durations: this.#durations.snapshot(),
+      ...rest,
+    }
   }
 
   /** The bytes to send back; undefined when nothing may be sent. */
   reply(message: Uint8Array, asker: Asker): Uint8Array | undefined {
     const counters = this.#counters
+    const startedMs = this.#runtime.monotonic()
     try {
       const reply = this.#service.reply(message, asker)
       if (reply.malformed) counters.malformed += 1
@@ -73,6 +85,7 @@ export class Responder {
       if (allowed === undefined) return undefined
       counters.queries[asker.transport] += 1
       counters.rcodes[allowed.rcode] += 1
+      this.#durations.note((this.#runtime.monotonic() - startedMs) / 1000)
       return allowed.bytes
     } catch (error) {
       counters.failed += 1
