@@ -38,6 +38,7 @@ export {
   type SiteRelease,
   SiteTable,
 } from './site/index.ts'
+export { type ImageCounters, type ImageJob, type ImageOutcome, ImageService, type ImageServiceOptions } from './images/index.ts'
 export { CertificateStore, type HostCertificate } from './tls/index.ts'
 export { listenError } from './transport/index.ts'
 export * from './variants/index.ts'

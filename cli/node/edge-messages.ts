@@ -1,6 +1,6 @@
 import type { BlobHash, ErrorShape, Hostname, MemberKey, NodeStanding, Release, StateDelta } from '../../core/index.ts'
 import type { AliasAddresses, DnsCounters, ExplainQuestion, Explanation, NameServiceOptions } from '../../dns/index.ts'
-import type { AccessLogOptions, HttpCounters, RequestCounts } from '../../edge/index.ts'
+import type { AccessLogOptions, HttpCounters, ImageServiceOptions, RequestCounts } from '../../edge/index.ts'
 import type { EdgeAnswer, EdgeQuestion, EdgeRelease } from './edge-questions.ts'
 
 /** What an edge worker is started with; crosses a process boundary, so plain data only. */
@@ -13,6 +13,8 @@ export interface EdgeOptions {
   /** Undefined: this part does not run. */
   readonly dns: DnsOptions | undefined
   readonly http: HttpOptions | undefined
+  /** How images are made; undefined where they are not. */
+  readonly images?: ImageServiceOptions | undefined
   /** SO_REUSEPORT: several workers own the same ports. */
   readonly reusePort: boolean
 }

@@ -20,6 +20,7 @@ import {
 import {
   findLocalDomain,
   type HttpServer,
+  ImageService,
   type Learnt,
   type Need,
   SiteProjection,
@@ -54,6 +55,8 @@ export class EdgeWorker implements Edge {
   /** Undefined where no encodings are made. */
   readonly #variants: VariantFolder | undefined
   readonly #learner: EdgeLearner
+  /** Undefined where no images are made. */
+  readonly #images: ImageService | undefined
   readonly #owned = new AsyncDisposableStack()
   #dnsServer: DnsServer | undefined
   #httpServer: HttpServer | undefined
@@ -77,6 +80,11 @@ export class EdgeWorker implements Edge {
     const { variantsDirectory } = options
     this.#variants = variantsDirectory === undefined ? undefined : new VariantFolder(variantsDirectory)
     this.#sites = new SiteProjection({ blobs, log: ports.log })
+    this.#images =
+      options.images &&
+      this.#owned.use(
+        new ImageService(options.images, { ...this.#ports, blobs, onBlobFailed: (hash) => this.#tell(hash) }),
+      )
     this.#learner = new EdgeLearner({ blobs, ask: ports.ask ?? (async () => null), runtime: ports.runtime })
   }
 
@@ -90,6 +98,7 @@ export class EdgeWorker implements Edge {
         this.#dnsServer = this.#owned.use(await startDnsServer({ ...this.#ports, ...dns, reusePort, service }))
       }
       if (http !== undefined) {
+        await this.#images?.start()
         const { localHosts, access, ...limits } = http
         const write = this.#writeLine
         const fallback = localHosts ? findLocalDomain : undefined
@@ -105,6 +114,7 @@ export class EdgeWorker implements Edge {
             variants: this.#variants,
             table,
             fallback,
+            images: this.#images,
             learn: (need) => this.#learn(need),
             onBlobFailed: (hash) => this.#tell(hash),
             revalidate: localHosts,
@@ -170,6 +180,8 @@ export class EdgeWorker implements Edge {
         return this.#learner.findAsset(need)
       case 'preview':
         return this.#learner.findPreview(need)
+      case 'image':
+        return this.#render(need)
       default:
         throw new MakiError('MAKI_UNSUPPORTED', `nothing here finds out about a ${need.kind}`)
     }
@@ -177,6 +189,11 @@ export class EdgeWorker implements Edge {
 
   setVariants(records: Uint8Array): void {
     this.#variants?.table.apply(records)
+  }
+
+  async #render(need: Extract<Need, { kind: 'image' }>): Promise<Learnt> {
+    if (this.#images === undefined) throw new MakiError('MAKI_UNSUPPORTED', 'no images are made here')
+    return { image: await this.#images.render(need.job, need) }
   }
 
   reloadPlaces(): void {

@@ -25,6 +25,8 @@ export interface NodeFolders {
   readonly down: string
   /** Operations that a new node starts from. */
   readonly seed: string
+  /** Images that were made, which can be made again. */
+  readonly images: string
   /** Process ids of edge workers. */
   readonly workers: string
 }
@@ -45,6 +47,7 @@ export async function makeNodeFolders(data: string): Promise<NodeFolders> {
     aliases: join(data, 'aliases.json'),
     down: join(data, 'down.json'),
     seed: join(data, 'bootstrap.operations'),
+    images: join(data, 'images'),
     workers: join(data, 'workers'),
   }
 }

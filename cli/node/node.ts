@@ -35,6 +35,7 @@ import { EdgePool } from './edge-pool.ts'
 import { EdgeWorker } from './edge-worker.ts'
 import { HostWatch } from './host-load.ts'
 import { buildHttpOptions } from './http-options.ts'
+import { buildImageOptions } from './image-options.ts'
 import { nextIncarnation } from './incarnation.ts'
 import { LineWriter } from './line-writer.ts'
 import { NodeAliases } from './node-aliases.ts'
@@ -225,6 +226,7 @@ function createEdge(
     blobsDirectory: folders.data,
     dns: parts.dns ? buildDnsOptions(config, workers, runtime) : undefined,
     http: parts.http ? buildHttpOptions(config, workers) : undefined,
+    images: parts.http ? buildImageOptions(config, folders.images, workers) : undefined,
     reusePort: false,
   }
   if (workers === 0) {
