@@ -14,6 +14,7 @@ import type { AliasAddresses, ExplainQuestion, Explanation } from '../../dns/ind
 import { VariantTable } from '../../edge/index.ts'
 import type { Edge, EdgeAddresses, EdgeCounters, EdgeMessage, EdgeOptions, Standings } from './edge-messages.ts'
 import type { AskControl, EdgeRelease } from './edge-questions.ts'
+import type { AskControl, EdgeRelease } from './edge-questions.ts'
 import { dismissOrphans, forgetWorker } from './orphans.ts'
 import type { WorkerHandle } from './worker-handle.ts'
 import { WorkerPlace } from './worker-place.ts'
@@ -30,6 +31,8 @@ export interface PoolOptions {
   /** Told of blobs that a worker could not read as a whole. */
   readonly onBlobFailed?: (hash: BlobHash) => void
   readonly limits?: Partial<WatchLimits> | undefined
+  /** Answers what workers ask. */
+  readonly onAsked?: AskControl | undefined
   /** Answers what workers ask. */
   readonly onAsked?: AskControl | undefined
 }
@@ -52,6 +55,7 @@ export class EdgePool implements Edge {
   readonly #options: PoolOptions
   readonly #state = new StateTable()
   readonly #active = new Map<Hostname, Release | null>()
+  readonly #kept = new Map<Hostname, readonly EdgeRelease[]>()
   readonly #kept = new Map<Hostname, readonly EdgeRelease[]>()
   readonly #workers = new Set<WorkerHandle>()
   readonly #places: readonly WorkerPlace[]
@@ -137,6 +141,12 @@ export class EdgePool implements Edge {
   setVariants(records: Uint8Array): void {
     this.#variants.apply(records)
     for (const worker of this.#workers) worker.send({ type: 'variants', records })
+  }
+
+  setReleases(domain: Hostname, releases: readonly EdgeRelease[]): void {
+    if (releases.length === 0) this.#kept.delete(domain)
+    else this.#kept.set(domain, releases)
+    for (const worker of this.#workers) worker.send({ type: 'releases', domain, releases })
   }
 
   reloadPlaces(): void {

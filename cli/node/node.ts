@@ -27,10 +27,12 @@ import { admissionRules, collectAdmission } from './admission.ts'
 import { createAliasLookup } from './alias-lookup.ts'
 import { SchemaAnnouncement } from './announce-schema.ts'
 import { NodeBackend } from './backend.ts'
+import { AssetSeeker } from './asset-seeker.ts'
 import { BlobCare } from './blob-care.ts'
 import { buildDnsOptions } from './dns-options.ts'
 import { DownFile, downStandings } from './down-file.ts'
 import type { Edge, EdgeAddresses, EdgeOptions } from './edge-messages.ts'
+import type { AskControl } from './edge-questions.ts'
 import { EdgePool } from './edge-pool.ts'
 import { EdgeWorker } from './edge-worker.ts'
 import { HostWatch } from './host-load.ts'
@@ -39,6 +41,7 @@ import { buildImageOptions } from './image-options.ts'
 import { nextIncarnation } from './incarnation.ts'
 import { LineWriter } from './line-writer.ts'
 import { NodeAliases } from './node-aliases.ts'
+import { KeptReleases } from './kept-releases.ts'
 import { makeNodeFolders, type NodeFolders } from './node-folders.ts'
 import { NodeHealth } from './node-health.ts'
 import { readNodeKey } from './node-key.ts'
@@ -74,8 +77,10 @@ export async function startNode(options: NodeOptions): Promise<Node> {
   const folders = await makeNodeFolders(config.node.data_dir)
   const { signer, seed } = await readNodeKey(config.node.data_dir)
   let care: BlobCare | undefined
+  let seeker: AssetSeeker | undefined
+  const asked: AskControl = async (question) => (await seeker?.answer(question)) ?? null
   // First, so that its processes load while the store is read.
-  const edge = starting.use(createEdge(options, folders, (hash) => care?.suspect(hash)))
+  const edge = starting.use(createEdge(options, folders, (hash) => care?.suspect(hash), asked))
 
   const store = starting.use(await openNodeStore({ folders, cluster, runtime, log }))
   const checkpoint = { file: folders.checkpoint }
@@ -98,15 +103,19 @@ export async function startNode(options: NodeOptions): Promise<Node> {
   care = starting.use(await BlobCare.start({ blobs, fetcher, replica, activation, folders, runtime, log, changed }))
   starting.defer(activation.events.on('unservable', changed))
   const releases = starting.use(new ReleaseFollower({ activation, edge, log, runtime, changed }))
+  const kept = starting.use(new KeptReleases({ history: replica, edge, runtime, log }))
+  seeker = starting.use(new AssetSeeker({ history: replica, kept, store: blobs, fetcher, runtime, log }))
   edge.apply(replica.snapshot())
   // From here on: what was held may fall due at any moment.
   starting.defer(
-    replica.events.on('change', ({ delta }) => {
+    replica.events.on('change', ({ operations, delta }) => {
       edge.apply(delta)
+      kept.follow(operations, delta)
       releases.follow(replica, delta)
     }),
   )
   await releases.begin(replica)
+  await kept.begin()
   const places = options.parts.dns ? starting.use(await NodePlaces.start({ config, edge, runtime, log })) : undefined
   const aliases = options.parts.dns
     ? starting.use(
@@ -218,6 +227,7 @@ function createEdge(
   { config, parts, runtime, log }: NodeOptions,
   folders: NodeFolders,
   onBlobFailed: (hash: BlobHash) => void,
+  asked: AskControl,
 ): Edge {
   const { web, node } = config
   const workers = web.workers ?? availableParallelism()
@@ -231,10 +241,10 @@ function createEdge(
   }
   if (workers === 0) {
     const lines = new LineWriter(process.stdout.fd, runtime)
-    return new EdgeWorker(edge, { runtime, log, onBlobFailed, writeLine: (line) => lines.offer(line) })
+    return new EdgeWorker(edge, { runtime, log, onBlobFailed, ask: asked, writeLine: (line) => lines.offer(line) })
   }
   const limits = { memoryBytes: web.worker_memory_mb * 1024 * 1024 }
-  return new EdgePool({ edge, workers, register: folders.workers, runtime, log, onBlobFailed, limits }).prepare()
+  return new EdgePool({ edge, workers, register: folders.workers, runtime, log, onBlobFailed, onAsked: asked, limits }).prepare()
 }
 
 function blobPeers(gossip: GossipService | undefined): BlobPeer[] {

@@ -3,6 +3,7 @@ import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type BlobHash, MakiError } from '../../core/index.ts'
 import type { EdgeCounters, EdgeMessage, EdgeOptions, EdgeReport, EdgeResult } from './edge-messages.ts'
+import type { AskControl } from './edge-questions.ts'
 import { NODE_FLAGS } from './node-flags.ts'
 import type { WorkerSocket } from './worker-sockets.ts'
 
@@ -16,6 +17,8 @@ export interface WorkerOptions {
   /** Listening sockets that it inherits, from `FIRST_SOCKET_FD` on in this order. */
   readonly sockets: readonly WorkerSocket[]
   readonly onBlobFailed?: ((hash: BlobHash) => void) | undefined
+  /** Answers what it asks. */
+  readonly onAsked?: AskControl | undefined
   /** It said that it is alive, with what it counted and the memory that it holds. */
   readonly onAlive?: ((counters: EdgeCounters, rssBytes: number) => void) | undefined
 }
@@ -35,7 +38,7 @@ export class WorkerHandle {
 
   /** Starts a worker that does not listen yet. */
   constructor(options: WorkerOptions) {
-    const { edge, register, sockets, onBlobFailed, onAlive } = options
+    const { edge, register, sockets, onBlobFailed, onAsked, onAlive } = options
     const child = fork(MAIN, [register], {
       serialization: 'advanced',
       execArgv: [...NODE_FLAGS],
@@ -49,6 +52,8 @@ export class WorkerHandle {
     })
     child.on('message', (report: EdgeReport) => {
       if (report.type === 'blob-failed') onBlobFailed?.(report.hash)
+      else if (report.type === 'ask')
+        void onAsked?.(report.question).then((answer) => this.send({ type: 'answer', ask: report.ask, answer }))
       else if (report.type === 'alive') onAlive?.(report.counters, report.rssBytes)
       else this.#settle(report)
     })

@@ -5,6 +5,7 @@ import { asMakiError, type BlobHash } from '../../core/index.ts'
 import { createJsonLog, systemRuntime } from '../system.ts'
 import type { EdgeMessage, EdgeOptions, EdgeReport, EdgeResult } from './edge-messages.ts'
 import { EdgeWorker } from './edge-worker.ts'
+import type { EdgeAnswer, EdgeQuestion } from './edge-questions.ts'
 import { LineWriter } from './line-writer.ts'
 import { quietListener } from './quiet-listener.ts'
 import { FIRST_SOCKET_FD } from './worker-sockets.ts'
@@ -19,6 +20,8 @@ const log = createJsonLog((line) => lines.put(line), systemRuntime, { worker: pr
 const [, , register = ''] = process.argv
 const entry = join(register, String(process.pid))
 let worker: EdgeWorker | undefined
+const asked = new Map<number, (answer: EdgeAnswer) => void>()
+let asks = 0
 let listening = false
 let leaving = false
 let ended = false
@@ -31,6 +34,8 @@ process.on('SIGTERM', () => void leave())
 // Control decides what an interrupt from the terminal means.
 process.on('SIGINT', () => {})
 process.on('disconnect', () => {
+  for (const answer of asked.values()) answer(null)
+  asked.clear()
   if (!listening) void end()
   else if (!ended) log.warn('worker.control-lost', { serving: 'the last state' })
 })
@@ -41,9 +46,19 @@ if (!process.connected) void end()
 function begin(options: EdgeOptions): EdgeWorker {
   const onBlobFailed = (hash: BlobHash) => report({ type: 'blob-failed', hash })
   const writeLine = (line: string) => lines.offer(line)
-  const begun = new EdgeWorker(options, { runtime: systemRuntime, log, onBlobFailed, writeLine })
+  const begun = new EdgeWorker(options, { runtime: systemRuntime, log, onBlobFailed, writeLine, ask })
   sayAlive(begun)
   return begun
+}
+
+/** Null where control is gone, or goes. */
+function ask(question: EdgeQuestion): Promise<EdgeAnswer> {
+  const { promise, resolve } = Promise.withResolvers<EdgeAnswer>()
+  if (process.connected) {
+    asked.set(++asks, resolve)
+    report({ type: 'ask', ask: asks, question })
+  } else resolve(null)
+  return promise
 }
 
 function sayAlive(begun: EdgeWorker): void {
@@ -77,6 +92,12 @@ async function handle(worker: EdgeWorker, message: Exclude<EdgeMessage, { type: 
       return worker.setStandings(message.standings)
     case 'aliases':
       return worker.setAliases(message.addresses)
+    case 'releases':
+      return worker.setReleases(message.domain, message.releases)
+    case 'answer':
+      asked.get(message.ask)?.(message.answer)
+      asked.delete(message.ask)
+      return
     case 'reload-places':
       return worker.reloadPlaces()
     case 'count':

@@ -1,12 +1,14 @@
 import type { BlobHash } from '../../core/index.ts'
 import type { ListenAddress } from '../config/index.ts'
 import type { EdgeCounters, EdgeOptions } from './edge-messages.ts'
+import type { AskControl } from './edge-questions.ts'
 import { WorkerHandle } from './worker-handle.ts'
 import { FIRST_SOCKET_FD, WorkerSocket } from './worker-sockets.ts'
 
 export interface PlaceOptions {
   readonly register: string
   readonly onBlobFailed: ((hash: BlobHash) => void) | undefined
+  readonly onAsked: AskControl | undefined
   readonly onAlive: (worker: WorkerHandle, counters: EdgeCounters, rssBytes: number) => void
 }
 
@@ -40,12 +42,13 @@ export class WorkerPlace {
     // One that died before it was needed is as if it had never been.
     if (this.#idle?.hasEnded === false) return this.#idle
     if (this.#sockets.length === 0) this.#sockets = bindAll(edge)
-    const { register, onBlobFailed, onAlive } = this.#options
+    const { register, onBlobFailed, onAsked, onAlive } = this.#options
     const worker: WorkerHandle = new WorkerHandle({
       edge,
       register,
       sockets: this.#sockets,
       onBlobFailed,
+      onAsked,
       onAlive: (counters, rssBytes) => onAlive(worker, counters, rssBytes),
     })
     this.#idle = worker

@@ -1,0 +1,232 @@
+import {
+  type BlobHash,
+  type Hostname,
+  hashBlob,
+  keys,
+  type Log,
+  Manifest,
+  type ManifestFile,
+  type OperationId,
+  type Release,
+  type ReleaseValue,
+  type Runtime,
+} from '../../core/index.ts'
+import type { OtherAsset } from '../../edge/index.ts'
+import {
+  type BlobFetcher,
+  type BlobStore,
+  checkRelease,
+  type ReleaseHistory,
+  type WantedBlob,
+} from '../../replication/index.ts'
+import type { EdgeAnswer, EdgeQuestion } from './edge-questions.ts'
+import type { KeptReleases } from './kept-releases.ts'
+
+/** Counted since the start. */
+export interface SeekerCounts {
+  asked: number
+  found: number
+  refused: number
+}
+
+/** A visitor waits no longer for a file that some node may have. */
+const SEEK_MS = 5_000
+/** How long a release that nobody here has heard of may take to arrive: twice around the world. */
+const HEAR_MS = 1_000
+const COMPLETE_MS = 10_000
+/** How long a release is fetched for the sake of its preview, whether or not somebody still waits. */
+const COMPLETE_ASIDE_MS = 10 * 60_000
+/** Of all workers and domains together. */
+const MAX_SEEKING = 512
+const MAX_MANIFESTS = 16
+const MAX_COMPLETING = 2
+/** Older releases that are looked into besides what stands. */
+const MAX_OLDER = 20
+
+/**
+ * Finds for the edge what is not on this node: files of a release that it has not switched to, has not heard of, or never
+ * had the whole of; and the files of a release that is previewed. All of it takes a bounded time, of a bounded number.
+ */
+export class AssetSeeker implements AsyncDisposable {
+  readonly counts: SeekerCounts = { asked: 0, found: 0, refused: 0 }
+  readonly #ports: SeekerPorts
+  readonly #closing = new AbortController()
+  /** The last used comes last. */
+  readonly #manifests = new Map<BlobHash, Manifest>()
+  readonly #completing = new Map<OperationId, Promise<boolean>>()
+  readonly #running = new Set<Promise<unknown>>()
+
+  constructor(ports: SeekerPorts) {
+    this.#ports = ports
+  }
+
+  /** Never rejects. */
+  async answer(question: EdgeQuestion): Promise<EdgeAnswer> {
+    this.counts.asked++
+    if (this.#running.size >= MAX_SEEKING) {
+      this.counts.refused++
+      return null
+    }
+    const answer = this.#answer(question).catch((error: unknown) => {
+      this.#ports.log.debug('assets.seek-failed', { kind: question.kind, domain: question.domain, error })
+      return question.kind === 'release' ? false : null
+    })
+    this.#running.add(answer)
+    const found = await answer.finally(() => this.#running.delete(answer))
+    if (found !== null && found !== false) this.counts.found++
+    return found
+  }
+
+  async #answer(question: EdgeQuestion): Promise<EdgeAnswer> {
+    switch (question.kind) {
+      case 'asset':
+        return await this.#within(SEEK_MS, null, (signal) => this.#seek(question, signal))
+      case 'release':
+        return await this.#complete(question.domain, question.id)
+      default:
+        return question satisfies never
+    }
+  }
+
+  async #seek(
+    { domain, path, known }: Extract<EdgeQuestion, { kind: 'asset' }>,
+    signal: AbortSignal,
+  ): Promise<OtherAsset | null> {
+    if (known !== undefined) return await this.#bring(known, signal)
+    const { runtime, kept } = this.#ports
+    const untilMs = runtime.monotonic() + HEAR_MS
+    const { promise: never } = Promise.withResolvers<OtherAsset>()
+    // Beside it: the list of an older one may be on no node that can be reached.
+    const older = this.#lookIn(this.#listOlder(domain), path, signal)
+      .catch(() => undefined)
+      .then((found) => found ?? never)
+    for (;;) {
+      // Heard before it is looked, so that nothing arrives in between.
+      const heard = Promise.withResolvers<void>()
+      const unsubscribe = kept.events.on('published', (published) => published === domain && heard.resolve())
+      const cancel = runtime.after(Math.max(0, untilMs - runtime.monotonic()), heard.resolve)
+      try {
+        const found =
+          (await this.#lookIn(this.#listStanding(domain), path, signal)) ??
+          (await Promise.race([older, heard.promise.then(() => undefined)]))
+        if (found !== undefined) return await this.#bring(found, signal)
+      } finally {
+        unsubscribe()
+        cancel()
+      }
+      if (runtime.monotonic() >= untilMs || signal.aborted) return null
+    }
+  }
+
+  async #bring(asset: OtherAsset, signal: AbortSignal): Promise<OtherAsset> {
+    const { hash, sizeBytes } = asset.file
+    await this.#ports.fetcher.fetch([{ hash, sizeBytes }], { signal })
+    return asset
+  }
+
+  /** What stands, whether or not this node serves it. */
+  #listStanding(domain: Hostname): readonly Release[] {
+    const { history, kept } = this.#ports
+    if (history.state.get(keys.domain(domain)) === undefined) return []
+    const isKept = (id: OperationId) => kept.of(domain).some(({ release }) => release.id === id)
+    return history
+      .frontier(keys.release(domain))
+      .filter(({ operation }, i) => i === 0 || isKept(operation))
+      .flatMap(({ operation, value }): Release[] =>
+        value === undefined ? [] : [{ ...(value as ReleaseValue), id: operation, domain }],
+      )
+  }
+
+  #listOlder(domain: Hostname): readonly Release[] {
+    const { kept } = this.#ports
+    const older = kept.of(domain).filter(({ endedMs }) => endedMs !== undefined)
+    return older.slice(0, MAX_OLDER).map(({ release }) => release)
+  }
+
+  async #lookIn(releases: readonly Release[], path: string, signal: AbortSignal): Promise<OtherAsset | undefined> {
+    for (const release of releases) {
+      const file = await this.#find(release, path, signal)
+      if (file !== undefined) return { file, release: release.id }
+    }
+    return undefined
+  }
+
+  async #find(release: Release, path: string, signal: AbortSignal): Promise<ManifestFile | undefined> {
+    const hash = release.manifest
+    const known = this.#manifests.get(hash)
+    this.#manifests.delete(hash)
+    const manifest = known ?? (await this.#read(hash, signal))
+    if (manifest === undefined) return undefined
+    this.#manifests.set(hash, manifest)
+    for (const oldest of this.#manifests.keys()) {
+      if (this.#manifests.size <= MAX_MANIFESTS) break
+      this.#manifests.delete(oldest)
+    }
+    return manifest.find(path)
+  }
+
+  async #read(hash: BlobHash, signal: AbortSignal): Promise<Manifest | undefined> {
+    const { store, fetcher } = this.#ports
+    await fetcher.fetch([{ hash }], { signal })
+    const bytes = await store.read(hash)
+    return hashBlob(bytes) === hash ? Manifest.decode(bytes) : undefined
+  }
+
+  /** Whoever asks waits a while; the fetching goes on, so that the next one waits less. */
+  async #complete(domain: Hostname, id: OperationId): Promise<boolean> {
+    const under = this.#completing.get(id)
+    if (under === undefined && this.#completing.size >= MAX_COMPLETING) return false
+    const completing = under ?? this.#within(COMPLETE_ASIDE_MS, false, (signal) => this.#fetchWhole(domain, id, signal))
+    if (under === undefined) {
+      this.#completing.set(id, completing)
+      void completing.finally(() => this.#completing.delete(id))
+    }
+    return await this.#within(COMPLETE_MS, false, () => completing)
+  }
+
+  async #fetchWhole(domain: Hostname, id: OperationId, signal: AbortSignal): Promise<boolean> {
+    const { kept, store, fetcher } = this.#ports
+    const release = kept.of(domain).find((one) => one.release.id === id)?.release
+    if (release === undefined) return false
+    for (;;) {
+      signal.throwIfAborted()
+      const check = await checkRelease(release, store)
+      if (check.kind !== 'missing') return check.kind === 'whole'
+      await fetcher.fetch(check.blobs satisfies readonly WantedBlob[], { signal })
+    }
+  }
+
+  /** What `act` gives, or `otherwise` when the time is over or it failed; then its signal says so. */
+  async #within<T>(ms: number, otherwise: T, act: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const timeout = new AbortController()
+    const late = Promise.withResolvers<T>()
+    const stop = () => {
+      timeout.abort()
+      late.resolve(otherwise)
+    }
+    const cancel = this.#ports.runtime.after(ms, stop)
+    this.#closing.signal.addEventListener('abort', stop)
+    if (this.#closing.signal.aborted) stop()
+    try {
+      return await Promise.race([act(timeout.signal).catch(() => otherwise), late.promise])
+    } finally {
+      cancel()
+      this.#closing.signal.removeEventListener('abort', stop)
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closing.abort()
+    await Promise.allSettled([...this.#running, ...this.#completing.values()])
+  }
+}
+
+/** What it looks in, and fetches with. */
+export interface SeekerPorts {
+  readonly history: Pick<ReleaseHistory, 'state' | 'frontier'>
+  readonly kept: Pick<KeptReleases, 'of' | 'events'>
+  readonly store: Pick<BlobStore, 'read' | 'sizes' | 'examine'>
+  readonly fetcher: Pick<BlobFetcher, 'fetch'>
+  readonly runtime: Pick<Runtime, 'monotonic' | 'after'>
+  readonly log: Log
+}
