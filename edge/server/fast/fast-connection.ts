@@ -1,13 +1,11 @@
 import type { Socket } from 'node:net'
-import { bodyBytes, type Ended } from '../request-handler.ts'
+import type { Ended } from '../request-handler.ts'
 import type { HostEntry, MemorisedAnswer } from './answer-memo.ts'
 import { AnswerWriter } from './answer-writer.ts'
 import { type FastContext, type Held, MAX_PREPARED_BYTES } from './fast-context.ts'
+import { findMemorable } from './memorable.ts'
 import { RecordedRequest } from './recorded-request.ts'
 import { INCOMPLETE, type RequestHead, STRANGE } from './request-head.ts'
-
-/** What may be remembered: answers that depend on nothing but the site and what was asked. Errors are decided anew. */
-const MEMORABLE: ReadonlySet<number> = new Set([200, 301, 302, 303, 304, 307, 308])
 
 /**
  * One connection on the fast path. It reads heads, answers those that the memo knows at once, and the others one after
@@ -188,7 +186,7 @@ export class FastConnection implements Held {
   /** Answers by the request handler. `head` is one of its own. */
   #answer(head: RequestHead): void {
     const context = this.#context
-    const { handler, date, limits, sendsFiles } = context
+    const { handler, memo, date, limits, sendsFiles } = context
     const { epoch } = handler
     const entry = this.#findEntry(head)
     const site = entry?.site
@@ -206,26 +204,13 @@ export class FastConnection implements Held {
     this.#work(writer)
     const plan = handler.handle(request, writer)
     writer.once('close', () => {
-      if (entry !== undefined && site !== undefined && plan !== undefined && !request.isSpecial)
-        this.#memorise(entry, { plan, site, epoch }, request, writer)
+      if (entry !== undefined && site !== undefined && plan !== undefined) {
+        const answer = findMemorable({ plan, site, epoch }, request, writer.captured)
+        if (answer !== undefined) memo.add(entry, request.target, answer)
+      }
       if (writer.isEnd) this.#end()
       else this.#goOn()
     })
-  }
-
-  #memorise(
-    entry: HostEntry,
-    decided: Pick<MemorisedAnswer, 'plan' | 'site' | 'epoch'>,
-    { method, target, absent, values }: RecordedRequest,
-    { captured }: AnswerWriter,
-  ): void {
-    const { plan } = decided
-    // Other headers are those of another answer: what was decided could not be sent.
-    if (captured === undefined || captured.headers !== plan.headers || !MEMORABLE.has(plan.status)) return
-    const { bytes, dateAt, dateTick } = captured
-    const depends = { isHead: method === 'HEAD', absent, values }
-    const answer = { ...decided, ...depends, bodyBytes: bodyBytes(plan), bytes, dateAt, dateTick, pinned: false }
-    this.#context.memo.add(entry, target, answer)
   }
 
   #record(head: RequestHead): RecordedRequest {
