@@ -1,4 +1,11 @@
 export * from './control/index.ts'
+export {
+  type ImageCounters,
+  type ImageJob,
+  type ImageOutcome,
+  ImageService,
+  type ImageServiceOptions,
+} from './images/index.ts'
 export { CODINGS, type Coding, isFingerprinted, mayBeFingerprinted } from './message/index.ts'
 export {
   type Client,
@@ -38,7 +45,6 @@ export {
   type SiteRelease,
   SiteTable,
 } from './site/index.ts'
-export { type ImageCounters, type ImageJob, type ImageOutcome, ImageService, type ImageServiceOptions } from './images/index.ts'
 export { CertificateStore, type HostCertificate } from './tls/index.ts'
 export { listenError } from './transport/index.ts'
 export * from './variants/index.ts'
