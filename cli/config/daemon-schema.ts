@@ -91,6 +91,8 @@ export const daemonSchema = v.object({
     workers: v.optional(whole(0, 1024)),
     max_concurrent_requests: v.optional(whole(1), 1024),
     request_timeout_secs: v.optional(seconds, 60),
+    /** What br, zstd and gzip of the files may take on the disk; 0 makes none. */
+    variants_cache_mb: v.optional(whole(0), 1024),
     trusted_proxies: v.optional(v.array(network), []),
     /** The share of requests that get a line in the log; 0 for none, 1 for all. */
     access_log: v.optional(within(0, 1), 0.01),

@@ -25,6 +25,8 @@ export interface NodeFolders {
   readonly down: string
   /** Operations that a new node starts from. */
   readonly seed: string
+  /** Encodings of blobs, which can be made again. */
+  readonly variants: string
   /** Images that were made, which can be made again. */
   readonly images: string
   /** Process ids of edge workers. */
@@ -47,6 +49,7 @@ export async function makeNodeFolders(data: string): Promise<NodeFolders> {
     aliases: join(data, 'aliases.json'),
     down: join(data, 'down.json'),
     seed: join(data, 'bootstrap.operations'),
+    variants: join(data, 'variants'),
     images: join(data, 'images'),
     workers: join(data, 'workers'),
   }
