@@ -2,7 +2,6 @@ import type { BlobHash, ErrorShape, Hostname, MemberKey, NodeStanding, Release, 
 import type { AliasAddresses, DnsCounters, ExplainQuestion, Explanation, NameServiceOptions } from '../../dns/index.ts'
 import type { AccessLogOptions, HttpCounters, ImageServiceOptions, RequestCounts } from '../../edge/index.ts'
 import type { EdgeAnswer, EdgeQuestion, EdgeRelease } from './edge-questions.ts'
-import type { EdgeAnswer, EdgeQuestion, EdgeRelease } from './edge-questions.ts'
 
 /** What an edge worker is started with; crosses a process boundary, so plain data only. */
 export interface EdgeOptions {
@@ -72,11 +71,6 @@ export type EdgeMessage =
   /** The releases of a domain whose files are kept, newest first. */
   | { readonly type: 'releases'; readonly domain: Hostname; readonly releases: readonly EdgeRelease[] }
   | { readonly type: 'answer'; readonly ask: number; readonly answer: EdgeAnswer }
-  /** Encodings that came and went since the last one; a worker's first has all. */
-  | { readonly type: 'variants'; readonly records: Uint8Array }
-  /** The releases of a domain whose files are kept, newest first. */
-  | { readonly type: 'releases'; readonly domain: Hostname; readonly releases: readonly EdgeRelease[] }
-  | { readonly type: 'answer'; readonly ask: number; readonly answer: EdgeAnswer }
   /** Files of `places` have changed. */
   | { readonly type: 'reload-places' }
   | { readonly type: 'count'; readonly call: number }
@@ -91,8 +85,6 @@ export type EdgeReport =
   | { readonly type: 'failed'; readonly call: number; readonly error: ErrorShape }
   /** Said every few seconds: the worker's event loop turns. `rssBytes`: its memory. */
   | { readonly type: 'alive'; readonly counters: EdgeCounters; readonly rssBytes: number }
-  /** The worker waits for an `answer`. */
-  | { readonly type: 'ask'; readonly ask: number; readonly question: EdgeQuestion }
   /** The worker waits for an `answer`. */
   | { readonly type: 'ask'; readonly ask: number; readonly question: EdgeQuestion }
   /** A blob of a release that is served could not be read as a whole. */
@@ -122,10 +114,6 @@ export interface Edge extends AsyncDisposable {
   setStandings(standings: Standings): void
   /** Replaces what the targets of ALIAS records resolved to; in effect as `apply` is. */
   setAliases(addresses: readonly AliasAddresses[]): void
-  /** Encodings that lie ready from now on or do no more, packed (`encodeVariantRecords`); in effect as `apply` is. */
-  setVariants(records: Uint8Array): void
-  /** Replaces what is known of a domain's kept releases, newest first; in effect as `apply` is. */
-  setReleases(domain: Hostname, releases: readonly EdgeRelease[]): void
   /** Encodings that lie ready from now on or do no more, packed (`encodeVariantRecords`); in effect as `apply` is. */
   setVariants(records: Uint8Array): void
   /** Replaces what is known of a domain's kept releases, newest first; in effect as `apply` is. */

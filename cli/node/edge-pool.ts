@@ -14,7 +14,6 @@ import type { AliasAddresses, ExplainQuestion, Explanation } from '../../dns/ind
 import { VariantTable } from '../../edge/index.ts'
 import type { Edge, EdgeAddresses, EdgeCounters, EdgeMessage, EdgeOptions, Standings } from './edge-messages.ts'
 import type { AskControl, EdgeRelease } from './edge-questions.ts'
-import type { AskControl, EdgeRelease } from './edge-questions.ts'
 import { dismissOrphans, forgetWorker } from './orphans.ts'
 import type { WorkerHandle } from './worker-handle.ts'
 import { WorkerPlace } from './worker-place.ts'
@@ -31,8 +30,6 @@ export interface PoolOptions {
   /** Told of blobs that a worker could not read as a whole. */
   readonly onBlobFailed?: (hash: BlobHash) => void
   readonly limits?: Partial<WatchLimits> | undefined
-  /** Answers what workers ask. */
-  readonly onAsked?: AskControl | undefined
   /** Answers what workers ask. */
   readonly onAsked?: AskControl | undefined
 }
@@ -56,13 +53,14 @@ export class EdgePool implements Edge {
   readonly #state = new StateTable()
   readonly #active = new Map<Hostname, Release | null>()
   readonly #kept = new Map<Hostname, readonly EdgeRelease[]>()
-  readonly #kept = new Map<Hostname, readonly EdgeRelease[]>()
   readonly #workers = new Set<WorkerHandle>()
   readonly #places: readonly WorkerPlace[]
   readonly #tally = new WorkerTally()
   readonly #watch: WorkerWatch
   /** The last of each kind that replaces the one before, for workers to come. */
   readonly #said = new Map<EdgeMessage['type'], EdgeMessage>()
+  /** Encodings that lie ready, for workers to come. */
+  readonly #variants = new VariantTable()
   readonly #retries = new Set<Cancel>()
   /** When workers died, monotonic milliseconds; of the last hour. */
   #deaths: number[] = []
@@ -125,17 +123,6 @@ export class EdgePool implements Edge {
 
   setAliases(addresses: readonly AliasAddresses[]): void {
     this.#say({ type: 'aliases', addresses })
-  }
-
-  setVariants(records: Uint8Array): void {
-    this.#variants.apply(records)
-    for (const worker of this.#workers) worker.send({ type: 'variants', records })
-  }
-
-  setReleases(domain: Hostname, releases: readonly EdgeRelease[]): void {
-    if (releases.length === 0) this.#kept.delete(domain)
-    else this.#kept.set(domain, releases)
-    for (const worker of this.#workers) worker.send({ type: 'releases', domain, releases })
   }
 
   setVariants(records: Uint8Array): void {

@@ -33,8 +33,6 @@ import { connectionLimit } from './connection-limit.ts'
 import { EdgeLearner } from './edge-learner.ts'
 import type { Edge, EdgeAddresses, EdgeCounters, EdgeOptions, Standings } from './edge-messages.ts'
 import type { AskControl, EdgeRelease } from './edge-questions.ts'
-import { EdgeLearner } from './edge-learner.ts'
-import type { AskControl, EdgeRelease } from './edge-questions.ts'
 
 /** A blob that is mended is mended by then; one that is not is told of again. */
 const TELL_AGAIN_MS = 10_000
@@ -43,8 +41,6 @@ export interface EdgePorts {
   readonly runtime: Runtime
   readonly log: Log
   readonly onBlobFailed?: (hash: BlobHash) => void
-  /** Answers what only control knows; without it nothing is known that is not here. */
-  readonly ask?: AskControl
   /** Answers what only control knows; without it nothing is known that is not here. */
   readonly ask?: AskControl
   /** Takes lines of the access log; see `AccessLogPorts`. */
@@ -61,7 +57,6 @@ export class EdgeWorker implements Edge {
   readonly #learner: EdgeLearner
   /** Undefined where no images are made. */
   readonly #images: ImageService | undefined
-  readonly #learner: EdgeLearner
   readonly #owned = new AsyncDisposableStack()
   #dnsServer: DnsServer | undefined
   #httpServer: HttpServer | undefined
@@ -82,8 +77,6 @@ export class EdgeWorker implements Edge {
     const { variantsDirectory } = options
     this.#variants = variantsDirectory === undefined ? undefined : new VariantFolder(variantsDirectory)
     const blobs = openBlobReader(options.blobsDirectory)
-    const { variantsDirectory } = options
-    this.#variants = variantsDirectory === undefined ? undefined : new VariantFolder(variantsDirectory)
     this.#sites = new SiteProjection({ blobs, log: ports.log })
     this.#images =
       options.images &&
@@ -119,7 +112,6 @@ export class EdgeWorker implements Edge {
             variants: this.#variants,
             table,
             fallback,
-            learn: (need) => this.#learn(need),
             images: this.#images,
             learn: (need) => this.#learn(need),
             onBlobFailed: (hash) => this.#tell(hash),
@@ -193,28 +185,9 @@ export class EdgeWorker implements Edge {
     }
   }
 
-  setVariants(records: Uint8Array): void {
-    this.#variants?.table.apply(records)
-  }
-
   async #render(need: Extract<Need, { kind: 'image' }>): Promise<Learnt> {
     if (this.#images === undefined) throw new MakiError('MAKI_UNSUPPORTED', 'no images are made here')
     return { image: await this.#images.render(need.job, need) }
-  }
-
-  setReleases(domain: Hostname, releases: readonly EdgeRelease[]): void {
-    this.#learner.setReleases(domain, releases)
-  }
-
-  #learn(need: Need): Promise<Learnt> {
-    switch (need.kind) {
-      case 'asset':
-        return this.#learner.findAsset(need)
-      case 'preview':
-        return this.#learner.findPreview(need)
-      default:
-        throw new MakiError('MAKI_UNSUPPORTED', `nothing here finds out about a ${need.kind}`)
-    }
   }
 
   reloadPlaces(): void {

@@ -26,22 +26,22 @@ import { type DaemonConfig, formatListenAddress, type ListenAddress } from '../c
 import { admissionRules, collectAdmission } from './admission.ts'
 import { createAliasLookup } from './alias-lookup.ts'
 import { SchemaAnnouncement } from './announce-schema.ts'
-import { NodeBackend } from './backend.ts'
 import { AssetSeeker } from './asset-seeker.ts'
+import { NodeBackend } from './backend.ts'
 import { BlobCare } from './blob-care.ts'
 import { buildDnsOptions } from './dns-options.ts'
 import { DownFile, downStandings } from './down-file.ts'
 import type { Edge, EdgeAddresses, EdgeOptions } from './edge-messages.ts'
-import type { AskControl } from './edge-questions.ts'
 import { EdgePool } from './edge-pool.ts'
+import type { AskControl } from './edge-questions.ts'
 import { EdgeWorker } from './edge-worker.ts'
 import { HostWatch } from './host-load.ts'
 import { buildHttpOptions } from './http-options.ts'
 import { buildImageOptions } from './image-options.ts'
 import { nextIncarnation } from './incarnation.ts'
+import { KeptReleases } from './kept-releases.ts'
 import { LineWriter } from './line-writer.ts'
 import { NodeAliases } from './node-aliases.ts'
-import { KeptReleases } from './kept-releases.ts'
 import { makeNodeFolders, type NodeFolders } from './node-folders.ts'
 import { NodeHealth } from './node-health.ts'
 import { readNodeKey } from './node-key.ts'
@@ -52,6 +52,7 @@ import type { Parts } from './parts.ts'
 import { Presence } from './presence.ts'
 import { ReleaseFollower } from './release-follower.ts'
 import { readSeed } from './seed.ts'
+import { startVariants } from './variants/index.ts'
 
 export interface NodeOptions {
   readonly config: DaemonConfig
@@ -213,6 +214,13 @@ export async function startNode(options: NodeOptions): Promise<Node> {
   const control = starting.use(await startControlServer({ backend, socketPath: config.node.control, log, runtime }))
 
   starting.use(new StoreScrub({ store, cluster, runtime, log }))
+  if (options.parts.http) {
+    const announce = (records: Uint8Array) => edge.setVariants(records)
+    const onDamaged = (hash: BlobHash) => care.suspect(hash)
+    const budgetMb = config.web.variants_cache_mb
+    const made = { directory: folders.variants, budgetMb, blobs, activation, announce, onDamaged, runtime, log }
+    starting.use(startVariants(made))
+  }
   const addresses = {
     ...listening,
     gossip: formatListenAddress(gossip.address),
@@ -234,6 +242,7 @@ function createEdge(
   const edge: EdgeOptions = {
     node: node.name,
     blobsDirectory: folders.data,
+    variantsDirectory: web.variants_cache_mb > 0 ? folders.variants : undefined,
     dns: parts.dns ? buildDnsOptions(config, workers, runtime) : undefined,
     http: parts.http ? buildHttpOptions(config, workers) : undefined,
     images: parts.http ? buildImageOptions(config, folders.images, workers) : undefined,
@@ -244,7 +253,16 @@ function createEdge(
     return new EdgeWorker(edge, { runtime, log, onBlobFailed, ask: asked, writeLine: (line) => lines.offer(line) })
   }
   const limits = { memoryBytes: web.worker_memory_mb * 1024 * 1024 }
-  return new EdgePool({ edge, workers, register: folders.workers, runtime, log, onBlobFailed, onAsked: asked, limits }).prepare()
+  return new EdgePool({
+    edge,
+    workers,
+    register: folders.workers,
+    runtime,
+    log,
+    onBlobFailed,
+    onAsked: asked,
+    limits,
+  }).prepare()
 }
 
 function blobPeers(gossip: GossipService | undefined): BlobPeer[] {

@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import { asMakiError, type BlobHash } from '../../core/index.ts'
 import { createJsonLog, systemRuntime } from '../system.ts'
 import type { EdgeMessage, EdgeOptions, EdgeReport, EdgeResult } from './edge-messages.ts'
-import { EdgeWorker } from './edge-worker.ts'
 import type { EdgeAnswer, EdgeQuestion } from './edge-questions.ts'
+import { EdgeWorker } from './edge-worker.ts'
 import { LineWriter } from './line-writer.ts'
 import { quietListener } from './quiet-listener.ts'
 import { FIRST_SOCKET_FD } from './worker-sockets.ts'
@@ -92,6 +92,8 @@ async function handle(worker: EdgeWorker, message: Exclude<EdgeMessage, { type: 
       return worker.setStandings(message.standings)
     case 'aliases':
       return worker.setAliases(message.addresses)
+    case 'variants':
+      return worker.setVariants(message.records)
     case 'releases':
       return worker.setReleases(message.domain, message.releases)
     case 'answer':
