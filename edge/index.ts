@@ -21,6 +21,15 @@ export {
   type Variant,
 } from './respond/index.ts'
 export {
+  isRuleFile,
+  MAX_RULE_FILE_BYTES,
+  RULE_FILES,
+  type RuleFileName,
+  type RuleFinding,
+  reviewRules,
+  SiteRules,
+} from './rules/index.ts'
+export {
   type AccessLogOptions,
   DURATION_BOUNDS_S,
   type Histogram,
@@ -40,6 +49,7 @@ export {
   findLocalDomain,
   type LoadableRelease,
   loadSiteRelease,
+  resolvePath,
   type Site,
   SiteProjection,
   type SiteRelease,

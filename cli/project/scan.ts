@@ -1,10 +1,11 @@
 import { realpathSync } from 'node:fs'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { MakiError, type ManifestFile, type Runtime } from '../../core/index.ts'
+import { isRuleFile } from '../../edge/index.ts'
 import { type HashedFile, hashInSteps } from './hash-file.ts'
 import { pause } from './pause.ts'
 import { ScanCache } from './scan-cache.ts'
-import { describeUnreadable, type FoundFile, quote, RULE_FILES, type WalkResult, walkSite } from './walk.ts'
+import { describeUnreadable, type FoundFile, quote, type WalkResult, walkSite } from './walk.ts'
 
 /** A file to publish, and where its bytes are. */
 export interface SourceFile extends ManifestFile {
@@ -167,9 +168,9 @@ function emptyFolder(name: string, folder: string, walk: WalkResult): MakiError 
 }
 
 function warnOfRules(walk: WalkResult): readonly string[] {
-  const rules = walk.skipped.filter((path) => RULE_FILES.includes(path))
+  const rules = walk.skipped.filter(isRuleFile)
   if (rules.length === 0) return []
-  return [`${rules.join(' and ')}: not published and not followed yet; rules come with a later version`]
+  return [`${rules.map(quote).join(', ')}: neither published nor followed; rules stand at the top of the site`]
 }
 
 /** Such files are one file on macOS and Windows, so that the next build there publishes another site. */

@@ -10,6 +10,7 @@ import {
   type Runtime,
 } from '../../core/index.ts'
 import type { ProjectConfig } from '../config/index.ts'
+import { checkRules } from './check-rules.ts'
 import { hashComponents, sealComponents } from './components.ts'
 import { readGitFacts } from './git.ts'
 import { listContestedKeys, planSync } from './plan.ts'
@@ -206,14 +207,21 @@ async function buildSites(input: SyncInput, distrustCache: boolean): Promise<Map
   const { project, options = {}, report, runtime, cacheFile, hooks, signal } = input
   const sites = new Map<Hostname, Site>()
   const byFolder = new Map<string, Site>()
-  for (const { name, folder, components } of project.domains) {
+  for (const domain of project.domains) {
+    const { name, folder, components } = domain
     if (folder === undefined) continue
     signal?.throwIfAborted()
+    const add = async (site: Site): Promise<void> => {
+      // For each domain, also of a folder that several have: rules may name hosts.
+      const warnings = await checkRules(domain, site.files, project.folder)
+      for (const message of warnings) report?.({ event: 'warned', message })
+      sites.set(name, site)
+    }
     const excluded = [...components.functions, ...components.transforms].map(({ source }) => source)
     const scan = JSON.stringify([folder, ...excluded.sort()])
     const known = byFolder.get(scan)
     if (known !== undefined) {
-      sites.set(name, known)
+      await add(known)
       continue
     }
     const scanned = await scanSite(name, folder, {
@@ -228,7 +236,7 @@ async function buildSites(input: SyncInput, distrustCache: boolean): Promise<Map
     for (const message of scanned.warnings) report?.({ event: 'warned', message })
     const site = encodeSite(scanned.files)
     byFolder.set(scan, site)
-    sites.set(name, site)
+    await add(site)
   }
   return sites
 }

@@ -1,6 +1,7 @@
 import { type BigIntStats, type Dirent, lstatSync, readdirSync, realpathSync, statSync } from 'node:fs'
 import { join, sep } from 'node:path'
 import { checkPath, MakiError } from '../../core/index.ts'
+import { isRuleFile } from '../../edge/index.ts'
 
 /** A file's identity at one moment: when any of it differs, the bytes may differ. */
 export interface FileIdentity {
@@ -27,9 +28,6 @@ export interface WalkResult {
   /** True when something was gone between being listed and being looked at. */
   readonly changed: boolean
 }
-
-/** Rules of the site, read when rules come; never published themselves. */
-export const RULE_FILES: readonly string[] = ['_headers', '_redirects']
 
 export function identityOf(stats: BigIntStats): FileIdentity {
   return { sizeBytes: Number(stats.size), mtimeNs: stats.mtimeNs, ctimeNs: stats.ctimeNs, inode: stats.ino }
@@ -68,7 +66,7 @@ class Walk {
   #readFolder(path: string, source: string, above: readonly string[]): void {
     for (const entry of this.#list(path, source)) {
       const child = path === '' ? entry.name : `${path}/${entry.name}`
-      if (isNeverPublished(entry.name, entry.isDirectory()) || this.#excluded.has(join(source, entry.name))) {
+      if (isNeverPublished(child, entry.isDirectory()) || this.#excluded.has(join(source, entry.name))) {
         this.#skipped.push(child)
       } else if (this.#attempt(child, () => checkPath(child))) {
         this.#attempt(child, () => this.#readEntry(child, join(source, entry.name), entry, above))
@@ -90,7 +88,10 @@ class Walk {
     }
     const stats = statSync(target, { bigint: true })
     const segments = target.slice(this.#root.length + 1).split(sep)
-    const hidden = segments.some((name, i) => isNeverPublished(name, i < segments.length - 1 || stats.isDirectory()))
+    // Under another name rules would be served as a page.
+    const hidden = segments.some((name, i) =>
+      isNeverPublished(`./${name}`, i < segments.length - 1 || stats.isDirectory()),
+    )
     if (hidden || this.#excluded.has(target)) {
       this.#faults.push(`${quote(path)} is a link to ${target}, which is never published`)
     } else if (!stats.isDirectory()) {
@@ -162,9 +163,11 @@ export function describeUnreadable(name: string, thrown: NodeJS.ErrnoException):
   return `${name} cannot be read (${thrown.code})`
 }
 
-function isNeverPublished(name: string, isFolder: boolean): boolean {
+/** Rules at the root of the site travel with it; files of their names in other folders are neither pages nor rules. */
+function isNeverPublished(path: string, isFolder: boolean): boolean {
+  const name = path.slice(path.lastIndexOf('/') + 1)
   if (name.startsWith('.')) return name !== '.well-known'
-  return name === 'node_modules' || (!isFolder && RULE_FILES.includes(name))
+  return name === 'node_modules' || (!isFolder && path.includes('/') && isRuleFile(path))
 }
 
 function describeKind(stats: BigIntStats): string {
