@@ -3,6 +3,7 @@ import { isIPv4, isIPv6 } from 'node:net'
 /** Whoever holds one address has its neighbours too: so much of an address is one client. */
 const IPV4_OCTETS = 3
 const IPV6_GROUPS = 3
+const GROUPS = 8
 
 /**
  * The network that a client counts as: `192.0.2.0/24`, `2001:db8:1::/48`; an IPv4 address that came over an IPv6 socket
@@ -27,8 +28,15 @@ export function plainAddress(address: string): string {
 
 /** Without leading zeros, in lower case, as RFC 5952 has them. `address` is a valid IPv6 address. */
 function firstGroups(address: string, count: number): string[] {
-  const [head = ''] = address.split('::')
-  const groups = head === '' ? [] : head.split(':')
-  while (groups.length < count) groups.push('0')
-  return groups.slice(0, count).map((group) => Number.parseInt(group, 16).toString(16))
+  const [head = '', tail] = address.split('::')
+  const before = split(head)
+  if (tail !== undefined) {
+    const after = split(tail)
+    // An IPv4 address at the end (RFC 4291 section 2.2) stands for two groups.
+    const length = before.length + after.length + (tail.includes('.') ? 1 : 0)
+    before.push(...Array.from({ length: GROUPS - length }, () => '0'), ...after)
+  }
+  return before.slice(0, count).map((group) => Number.parseInt(group, 16).toString(16))
 }
+
+const split = (groups: string): string[] => (groups === '' ? [] : groups.split(':'))
