@@ -113,6 +113,7 @@ export class EdgeWorker implements Edge {
             table,
             fallback,
             images: this.#images,
+            countryOf: service && ((address) => service.countryOf(address)),
             learn: (need) => this.#learn(need),
             onBlobFailed: (hash) => this.#tell(hash),
             revalidate: localHosts,

@@ -137,6 +137,11 @@ export class NameService {
     this.#locator = this.#places.locatorFor(this.#steering.nodes)
   }
 
+  /** The country of a client by its address, ISO 3166-1 alpha-2 in upper case; undefined where no table says. Never throws. */
+  countryOf(address: string): string | undefined {
+    return this.#locator.locate({ address, transport: 'tcp' }, undefined).country
+  }
+
   /** Throws only by a mistake of ours. */
   reply(message: Uint8Array, asker: Asker): Reply {
     const { table } = this.#projection

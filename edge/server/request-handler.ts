@@ -14,6 +14,7 @@ import type { VariantReader } from '../variants/index.ts'
 import { AccessLog, type AccessLogOptions, type AccessLogPorts, type Answered } from './access-log.ts'
 import { Answerer, type AnswererOptions } from './answerer.ts'
 import { type HttpCounters, newCounters } from './counters.ts'
+import { type CountryOf, LocatedRequest } from './located-request.ts'
 import { type Protocol, type RequestCounts, RequestMetrics } from './request-metrics.ts'
 import { type AnswerStream, sendPlan } from './send-plan.ts'
 
@@ -27,6 +28,8 @@ export interface HandlerOptions extends AnswererOptions {
   readonly maxConcurrentRequests?: number | undefined
   /** How long a request may take to arrive, an answer to begin, and a client to take a fair part of a body. */
   readonly requestTimeoutMs?: number | undefined
+  /** Where clients are; undefined where nothing is known of that. */
+  readonly countryOf?: CountryOf | undefined
   /** Told of a blob that should be here and could not be read as a whole, so that it is looked after. */
   readonly onBlobFailed?: ((hash: BlobHash) => void) | undefined
   /** Which requests are told, and who takes the lines; none without it. */
@@ -105,7 +108,7 @@ export class RequestHandler {
       this.counters.overloaded++
       return this.refuse(request, 503, { 'retry-after': OVERLOAD_RETRY_S })
     }
-    return this.#answerer.answer(request)
+    return this.#answerer.answer(this.#locate(request))
   }
 
   /** A plain refusal, for what a transport decides by itself. */
@@ -146,7 +149,10 @@ export class RequestHandler {
 
   /** Writes the line of a request in the access log. */
   tell(request: SiteRequest, plan: Plan, ended: Ended): void {
-    this.#access?.tell(request, plan, { ...ended, durationMs: this.#options.runtime.monotonic() - ended.startedMs })
+    this.#access?.tell(this.#locate(request), plan, {
+      ...ended,
+      durationMs: this.#options.runtime.monotonic() - ended.startedMs,
+    })
   }
 
   /**
@@ -171,7 +177,7 @@ export class RequestHandler {
     const send = (plan: Plan): void => {
       answer = plan
       this.#send(plan, response, async () => {
-        answer = await this.#answerer.answer(request)
+        answer = await this.#answerer.answer(this.#locate(request))
         return answer
       })
     }
@@ -182,6 +188,11 @@ export class RequestHandler {
     }
     void plan.then(send)
     return undefined
+  }
+
+  #locate(request: SiteRequest): SiteRequest {
+    const { countryOf } = this.#options
+    return countryOf === undefined ? request : new LocatedRequest(request, countryOf)
   }
 
   #send(plan: Plan, response: AnswerStream, again: () => Promise<Plan>): void {
