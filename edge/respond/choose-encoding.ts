@@ -49,8 +49,7 @@ export function chooseRepresentation(
     const ifRange = request.field('if-range')?.trim()
     const begun = ifRange === undefined ? undefined : findNamed(ifRange, file.hash, rank, variants)
     if (begun !== undefined) return encodingOf(file.hash, begun, headers)
-    if (ifRange === undefined || !ifRange.startsWith('"') || ifRange === identityTag(file.hash))
-      return identityOf(file, headers)
+    if (ifRange === undefined || ifRange === identityTag(file.hash)) return identityOf(file, headers)
   }
   for (const coding of rank) {
     if (coding === 'identity') break
