@@ -32,6 +32,8 @@ export {
 export {
   type AccessLogOptions,
   DURATION_BOUNDS_S,
+  hashPassword,
+  SALT_BYTES,
   type Histogram,
   type HttpCounters,
   type HttpServer,

@@ -1,3 +1,4 @@
+export { findBasicCredentials } from './basic-credentials.ts'
 export { clientPrefix, plainAddress } from './client-prefix.ts'
 export { isCompressible } from './compressible.ts'
 export { evaluateConditions, matchesStrongly, matchesWeakly, type ReadField } from './conditional.ts'

@@ -1,5 +1,5 @@
 export { MAX_ENCODED_BYTES, MIN_ENCODED_BYTES, mayBeEncoded } from './choose-encoding.ts'
-export type { Learnt, Need, OtherAsset } from './need.ts'
+export type { Learnt, Need, OtherAsset, PasswordVerdict } from './need.ts'
 export type { BlobBody, HeaderFields, Plan, PlanBody, PlanOrigin } from './plan.ts'
 export { describeNode, type RefusalStatus, refuse } from './refuse.ts'
 export { ALLOW, findSite, type HostFallback, type RespondOptions, respond } from './respond.ts'

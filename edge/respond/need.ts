@@ -8,8 +8,8 @@ export type Need =
   | { readonly kind: 'asset'; readonly domain: Hostname; readonly path: string }
   /** A release of the domain whose id begins so. */
   | { readonly kind: 'preview'; readonly domain: Hostname; readonly idPrefix: string }
-  /** Whether a password is the one that a hash was made of. */
-  | { readonly kind: 'password'; readonly hash: string; readonly password: string }
+  /** Whether a password is the one that a hash was made of; `client` is the address of who tries. */
+  | { readonly kind: 'password'; readonly hash: string; readonly password: string; readonly client: string }
   /** What becomes of an image; `client` is the address of who asks. */
   | { readonly kind: 'image'; readonly domain: Hostname; readonly job: ImageJob; readonly client: string }
 
@@ -23,6 +23,9 @@ export interface OtherAsset {
 export interface Learnt {
   readonly asset?: OtherAsset | null
   readonly preview?: SiteRelease | null
-  readonly passwordIsRight?: boolean
+  readonly password?: { readonly verdict: PasswordVerdict }
   readonly image?: ImageOutcome
 }
+
+/** What is known of a password, or why nobody looked: too many wrong ones came from there, or too many are being looked at. */
+export type PasswordVerdict = 'right' | 'wrong' | 'too-many-tries' | 'busy'

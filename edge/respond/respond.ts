@@ -18,7 +18,8 @@ import type { Plan } from './plan.ts'
 import { serveImage } from './plan-image.ts'
 import { findPreviewSite, isPreview } from './preview.ts'
 import { describeNode, refuse } from './refuse.ts'
-import { findRuled } from './ruled-request.ts'
+import { keepPrivate, requirePassword } from './require-password.ts'
+import { findRuled, type RuledRequest } from './ruled-request.ts'
 import { findHttpsRedirect, findStrictTransport } from './secure.ts'
 import { serveFile, serveWhole } from './serve-file.ts'
 import type { SiteRequest } from './site-request.ts'
@@ -95,6 +96,23 @@ function respondFor(
   if (isPreview(site)) headers['x-robots-tag'] = 'noindex'
   if (site.release !== undefined) Object.assign(headers, describeRelease(options, site.release.id))
   if (site.redirect !== undefined) return redirect(`${site.redirect}${target.raw}${target.query}`, headers)
+  const ruled = findRuled(site, site.release, target)
+  const gate = requirePassword(request, ruled, site, learnt, headers)
+  if (!gate.isOpen) return gate.answer
+  const plan = respondTo(request, target, site, ruled, learnt, options, headers)
+  return gate.isProtected && !('kind' in plan) ? keepPrivate(plan) : plan
+}
+
+/** The answer to who may see it. */
+function respondTo(
+  request: SiteRequest,
+  target: PathTarget,
+  site: Site,
+  ruled: RuledRequest | undefined,
+  learnt: Learnt,
+  options: RespondOptions,
+  headers: Headers,
+): Plan | Need {
   const called = findFunction(target, site.release)
   if (called !== undefined) return refuseFunction(request, called.methods, headers)
   if (request.method === 'OPTIONS') return describe(headers)
@@ -105,7 +123,7 @@ function respondFor(
     if (!site.published) return refuse(request, 404, headers)
     return refuse(request, 503, { ...headers, 'retry-after': RETRY_AFTER_S })
   }
-  const plan = respondFromSite(request, target, site, site.release, learnt, headers, options)
+  const plan = respondFromSite(request, target, site, site.release, ruled, learnt, headers, options)
   if ('kind' in plan) return plan
   // The owner may take a preview back at any time.
   if ((options.revalidate !== true && !isPreview(site)) || plan.headers['cache-control'] === undefined) return plan
@@ -125,9 +143,10 @@ export function findSite(host: string, table: SiteTable, fallback: HostFallback 
 
 function respondFromSite(
   request: SiteRequest,
-  target: PathTarget & { readonly host: string },
+  target: PathTarget,
   site: Site,
   release: SiteRelease,
+  ruled: RuledRequest | undefined,
   learnt: Learnt,
   headers: Headers,
   options: RespondOptions,
@@ -140,7 +159,6 @@ function respondFromSite(
       : resolveUnknown(release.manifest, undefined, site)
   const other = decoded.kind === 'path' ? findOtherAsset(site, decoded.path, resolution, learnt) : undefined
   if (other != null && 'kind' in other) return other
-  const ruled = findRuled(site, release, target)
   const asked = { request, query: target.query, site, release, hasFile: other != null }
   const rule = applyRules(ruled, asked, headers)
   if (rule.kind === 'redirect') return rule.plan

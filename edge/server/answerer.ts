@@ -1,3 +1,4 @@
+import type { Runtime } from '../../core/index.ts'
 import {
   describeNode,
   type Learnt,
@@ -9,15 +10,17 @@ import {
   type SiteRequest,
 } from '../respond/index.ts'
 import type { SiteTable } from '../site/index.ts'
+import { PasswordChecker } from './password-checker.ts'
 
 export interface AnswererOptions extends RespondOptions {
   /** The table to answer from; asked once for each request, so that it sees one release from start to end. */
   readonly table: () => SiteTable
-  /** Finds out what an answer depends on. A rejection is answered with 503; without it there is nothing to be found. */
+  readonly runtime: Pick<Runtime, 'monotonic' | 'randomBytes'>
+  /** Finds out what an answer depends on, passwords aside. A rejection is answered with 503; without it there is nothing to be found. */
   readonly learn?: ((need: Need) => Promise<Learnt>) | undefined
 }
 
-const NOTHING: Learnt = { asset: null, preview: null, passwordIsRight: false }
+const NOTHING: Learnt = { asset: null, preview: null }
 
 /** A request may need a preview, then a password, then an asset. */
 const MAX_NEEDS = 4
@@ -29,9 +32,11 @@ const RETRY_AFTER_S = '5'
  */
 export class Answerer {
   readonly #options: AnswererOptions
+  readonly #passwords: PasswordChecker
 
   constructor(options: AnswererOptions) {
     this.#options = options
+    this.#passwords = new PasswordChecker(options.runtime)
   }
 
   /** At once wherever nothing has to be learnt. */
@@ -47,7 +52,9 @@ export class Answerer {
     let learnt: Learnt = {}
     for (let i = 0; i < MAX_NEEDS; i++) {
       try {
-        learnt = { ...learnt, ...(await learn(need)) }
+        const more =
+          need.kind === 'password' ? { password: { verdict: await this.#passwords.check(need) } } : await learn(need)
+        learnt = { ...learnt, ...more }
       } catch {
         break
       }
