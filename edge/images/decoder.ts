@@ -16,7 +16,7 @@ export interface DecoderOptions {
   /** Of a file that is decoded, and of a result; larger ones are refused before and after. */
   readonly maxInputBytes: number
   readonly maxOutputBytes: number
-  /** How long it may take to start, and each image to be made. */
+  /** How long each image may take to be made. */
   readonly timeoutMs: number
   /** A decoder that holds more memory is killed. */
   readonly maxMemoryBytes: number
@@ -45,6 +45,8 @@ const FAULTS: readonly string[] = [
 
 /** Between two looks at its memory: a decoder that allocates as fast as it can gets some 100 MB further. */
 const WATCH_MS = 40
+/** On a machine that is busy; a decoder starts within a third of a second on one that is not. */
+const START_TIMEOUT_MS = 15_000
 const PAGE_BYTES = 4096
 /** Who is served first when there are more than there are cores: whoever asks for files. */
 const NICENESS = 5
@@ -96,7 +98,7 @@ export class Decoder {
       child.on('exit', end)
       child.on('error', end)
     })
-    this.#ready = this.#await().then((frame) => {
+    this.#ready = this.#await(START_TIMEOUT_MS).then((frame) => {
       const confinement = readHeader(frame).confinement
       if (confinement !== 'kernel' && confinement !== 'runtime') return undefined
       ports.log.info('images.decoder-started', { pid: this.pid, confinement })
@@ -116,7 +118,7 @@ export class Decoder {
     const header = { shape: { width, height, fit, format, quality }, limits }
     this.#child.stdin!.write(encodeHead(header, input.length))
     this.#child.stdin!.write(input)
-    const frame = await this.#await()
+    const frame = await this.#await(this.#options.timeoutMs)
     if (frame === undefined) return this.#gone()
     this.count++
     const { fault, done } = readHeader(frame)
@@ -134,9 +136,9 @@ export class Decoder {
   }
 
   /** The next frame, or undefined when the process ended or had to be. */
-  async #await(): Promise<Frame | undefined> {
+  async #await(mostMs: number): Promise<Frame | undefined> {
     if (this.#hasEnded) return undefined
-    const cancelTimeout = this.#ports.runtime.after(this.#options.timeoutMs, () => this.#kill('timeout'))
+    const cancelTimeout = this.#ports.runtime.after(mostMs, () => this.#kill('timeout'))
     const cancelWatch = this.#watch()
     try {
       return await new Promise((resolve) => {
@@ -200,10 +202,14 @@ function lower(pid: number): void {
   }
 }
 
-function decoderArguments({ maxInputBytes, maxMemoryBytes }: DecoderOptions): string[] {
+/** The arguments that Node becomes a decoder with, or, for tests, `main` in its place and under the same rules. */
+export function decoderArguments(
+  { maxInputBytes, maxMemoryBytes }: Pick<DecoderOptions, 'maxInputBytes' | 'maxMemoryBytes'>,
+  main: string = join(HERE, `decoder-main${EXTENSION}`),
+): string[] {
   const sharp = realpathSync(createRequire(import.meta.url).resolve('sharp'))
   const modules = sharp.slice(0, sharp.lastIndexOf('node_modules') + 'node_modules'.length)
-  const readable = [HERE, modules, findPackage(HERE), '/proc/self/status']
+  const readable = [HERE, dirname(main), modules, findPackage(HERE), '/proc/self/status']
   const quiet = ['--disable-warning=ExperimentalWarning', '--disable-warning=SecurityWarning']
   return [
     ...quiet,
@@ -213,7 +219,7 @@ function decoderArguments({ maxInputBytes, maxMemoryBytes }: DecoderOptions): st
     '--allow-addons',
     '--allow-ffi',
     ...readable.map((path) => `--allow-fs-read=${path}`),
-    join(HERE, `decoder-main${EXTENSION}`),
+    main,
     String(maxInputBytes),
     String(maxMemoryBytes),
   ]
