@@ -114,6 +114,7 @@ export const daemonSchema = v.object({
       'jpg',
       'jpeg',
       'png',
+      'avif',
     ]),
     /** Only these widths are made; any when empty. */
     widths: v.optional(v.array(whole(1, 65_535)), []),

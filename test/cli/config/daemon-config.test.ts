@@ -43,7 +43,7 @@ t.test('a name is enough; everything else has the documented default', async (t)
       cache_size_mb: 500,
       max_width: 4096,
       max_height: 4096,
-      allowed_formats: ['webp', 'jpg', 'jpeg', 'png'],
+      allowed_formats: ['webp', 'jpg', 'jpeg', 'png', 'avif'],
       widths: [],
     },
     wasm: {
