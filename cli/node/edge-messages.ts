@@ -1,6 +1,12 @@
 import type { BlobHash, ErrorShape, Hostname, MemberKey, NodeStanding, Release, StateDelta } from '../../core/index.ts'
 import type { AliasAddresses, DnsCounters, ExplainQuestion, Explanation, NameServiceOptions } from '../../dns/index.ts'
-import type { AccessLogOptions, HttpCounters, ImageServiceOptions, RequestCounts } from '../../edge/index.ts'
+import type {
+  AccessLogOptions,
+  HostCertificate,
+  HttpCounters,
+  ImageServiceOptions,
+  RequestCounts,
+} from '../../edge/index.ts'
 import type { EdgeAnswer, EdgeQuestion, EdgeRelease } from './edge-questions.ts'
 
 /** What an edge worker is started with; crosses a process boundary, so plain data only. */
@@ -30,8 +36,14 @@ export interface HttpOptions {
   readonly port: number
   /** The socket that a worker inherited; it is listened on instead. */
   readonly fd?: number | undefined
+  /** Where HTTPS is served, likewise; undefined where it is not. */
+  readonly https?: { readonly host: string; readonly port: number; readonly fd?: number | undefined } | undefined
   readonly maxConcurrentRequests: number
   readonly requestTimeoutMs: number
+  /** Proxies that are believed; undefined for none. */
+  readonly proxies?: HttpServerOptions['proxies']
+  /** See `RespondOptions`. */
+  readonly serverHeaders?: boolean | undefined
   /** Development: `localhost` and addresses reach the only site, and browsers ask again for every file. */
   readonly localHosts: boolean
   /** Which requests are told in the log; none without it. */
@@ -41,6 +53,7 @@ export interface HttpOptions {
 export interface EdgeAddresses {
   readonly dns: { readonly host: string; readonly port: number } | undefined
   readonly http: { readonly host: string; readonly port: number } | undefined
+  readonly https?: { readonly host: string; readonly port: number } | undefined
 }
 
 /** Counted since the worker started; undefined for a part that does not run. */
@@ -65,6 +78,9 @@ export type EdgeMessage =
   | { readonly type: 'state'; readonly delta: StateDelta }
   | { readonly type: 'activate'; readonly call: number; readonly domain: Hostname; readonly release: Release | null }
   | { readonly type: 'standings'; readonly standings: Standings }
+  /** All certificates of TLS, with their keys; each message replaces the one before. */
+  | { readonly type: 'certificates'; readonly certificates: readonly HostCertificate[] }
+  | { readonly type: 'ticket-keys'; readonly keys: Uint8Array }
   | { readonly type: 'aliases'; readonly addresses: readonly AliasAddresses[] }
   /** Encodings that came and went since the last one; a worker's first has all. */
   | { readonly type: 'variants'; readonly records: Uint8Array }
@@ -114,6 +130,10 @@ export interface Edge extends AsyncDisposable {
   setStandings(standings: Standings): void
   /** Replaces what the targets of ALIAS records resolved to; in effect as `apply` is. */
   setAliases(addresses: readonly AliasAddresses[]): void
+  /** Replaces the certificates that TLS shows; handshakes that begin after it arrived see them. Connections stay. */
+  setCertificates(certificates: readonly HostCertificate[]): void
+  /** Replaces the keys of session tickets, 48 bytes: sessions of the old ones are not resumed. */
+  setTicketKeys(keys: Uint8Array): void
   /** Encodings that lie ready from now on or do no more, packed (`encodeVariantRecords`); in effect as `apply` is. */
   setVariants(records: Uint8Array): void
   /** Replaces what is known of a domain's kept releases, newest first; in effect as `apply` is. */

@@ -11,7 +11,7 @@ import {
   StateTable,
 } from '../../core/index.ts'
 import type { AliasAddresses, ExplainQuestion, Explanation } from '../../dns/index.ts'
-import { VariantTable } from '../../edge/index.ts'
+import { type HostCertificate, VariantTable } from '../../edge/index.ts'
 import type { Edge, EdgeAddresses, EdgeCounters, EdgeMessage, EdgeOptions, Standings } from './edge-messages.ts'
 import type { AskControl, EdgeRelease } from './edge-questions.ts'
 import { dismissOrphans, forgetWorker } from './orphans.ts'
@@ -125,6 +125,14 @@ export class EdgePool implements Edge {
     this.#say({ type: 'aliases', addresses })
   }
 
+  setCertificates(certificates: readonly HostCertificate[]): void {
+    this.#say({ type: 'certificates', certificates })
+  }
+
+  setTicketKeys(keys: Uint8Array): void {
+    this.#say({ type: 'ticket-keys', keys })
+  }
+
   setVariants(records: Uint8Array): void {
     this.#variants.apply(records)
     for (const worker of this.#workers) worker.send({ type: 'variants', records })
@@ -195,12 +203,16 @@ export class EdgePool implements Edge {
   #bound(): EdgeOptions {
     const { edge } = this.#options
     const [first] = this.#places
-    const http = first?.addresses[0] ?? this.#addresses.http
+    const [http = this.#addresses.http, https = this.#addresses.https] = first?.addresses ?? []
     const { dns } = this.#addresses
     return {
       ...edge,
       dns: edge.dns && { ...edge.dns, port: dns?.port ?? edge.dns.port },
-      http: edge.http && { ...edge.http, port: http?.port ?? edge.http.port },
+      http: edge.http && {
+        ...edge.http,
+        port: http?.port ?? edge.http.port,
+        https: edge.http.https && { ...edge.http.https, port: https?.port ?? edge.http.https.port },
+      },
     }
   }
 

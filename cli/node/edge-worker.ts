@@ -19,6 +19,7 @@ import {
 } from '../../dns/index.ts'
 import {
   findLocalDomain,
+  type HostCertificate,
   type HttpServer,
   ImageService,
   type Learnt,
@@ -33,6 +34,7 @@ import { connectionLimit } from './connection-limit.ts'
 import { EdgeLearner } from './edge-learner.ts'
 import type { Edge, EdgeAddresses, EdgeCounters, EdgeOptions, Standings } from './edge-messages.ts'
 import type { AskControl, EdgeRelease } from './edge-questions.ts'
+import { TlsKeeper } from './tls-keeper.ts'
 
 /** A blob that is mended is mended by then; one that is not is told of again. */
 const TELL_AGAIN_MS = 10_000
@@ -55,6 +57,7 @@ export class EdgeWorker implements Edge {
   /** Undefined where no encodings are made. */
   readonly #variants: VariantFolder | undefined
   readonly #learner: EdgeLearner
+  readonly #tls: TlsKeeper
   /** Undefined where no images are made. */
   readonly #images: ImageService | undefined
   readonly #owned = new AsyncDisposableStack()
@@ -78,6 +81,8 @@ export class EdgeWorker implements Edge {
     this.#variants = variantsDirectory === undefined ? undefined : new VariantFolder(variantsDirectory)
     const blobs = openBlobReader(options.blobsDirectory)
     this.#sites = new SiteProjection({ blobs, log: ports.log })
+    const secured = (names: ReadonlySet<string>) => this.#sites.setSecured(names)
+    this.#tls = this.#owned.use(new TlsKeeper({ ...this.#ports, secured }))
     this.#images =
       options.images &&
       this.#owned.use(
@@ -97,7 +102,7 @@ export class EdgeWorker implements Edge {
       }
       if (http !== undefined) {
         await this.#images?.start()
-        const { localHosts, access, ...limits } = http
+        const { localHosts, access, https, ...limits } = http
         const write = this.#writeLine
         const fallback = localHosts ? findLocalDomain : undefined
         const blobs = openBlobReader(blobsDirectory)
@@ -111,6 +116,7 @@ export class EdgeWorker implements Edge {
             blobs,
             variants: this.#variants,
             table,
+            tls: https && this.#tls.options(https),
             fallback,
             images: this.#images,
             countryOf: service && ((address) => service.countryOf(address)),
@@ -121,12 +127,13 @@ export class EdgeWorker implements Edge {
             maxConnections: connectionLimit(),
           }),
         )
+        this.#tls.listens(this.#httpServer.https)
       }
     } catch (error) {
       await this.close()
       throw error
     }
-    return { dns: this.#dnsServer?.address, http: this.#httpServer?.address }
+    return { dns: this.#dnsServer?.address, http: this.#httpServer?.address, https: this.#httpServer?.https?.address }
   }
 
   apply(delta: StateDelta): void {
@@ -163,6 +170,14 @@ export class EdgeWorker implements Edge {
 
   setAliases(addresses: readonly AliasAddresses[]): void {
     this.#names?.setAliases(addresses)
+  }
+
+  setCertificates(certificates: readonly HostCertificate[]): void {
+    this.#tls.replace(certificates)
+  }
+
+  setTicketKeys(keys: Uint8Array): void {
+    this.#tls.setTicketKeys(keys)
   }
 
   setVariants(records: Uint8Array): void {

@@ -9,9 +9,14 @@ export function buildHttpOptions({ web }: Pick<DaemonConfig, 'web'>, workers: nu
   const share = (total: number): number => Math.max(1, Math.ceil(total / Math.max(1, workers)))
   return {
     ...web.http_addr,
+    // A browser finds the sites of a cluster on this computer in clear.
+    https: web.local_hosts ? undefined : web.https_addr,
     maxConcurrentRequests: share(web.max_concurrent_requests),
     requestTimeoutMs: web.request_timeout_secs * 1000,
     localHosts: web.local_hosts,
+    proxies:
+      web.trusted_proxies.length === 0 ? undefined : { networks: web.trusted_proxies, fields: web.proxy_fields },
+    serverHeaders: web.server_headers,
     access:
       web.access_log === 0
         ? undefined

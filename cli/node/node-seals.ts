@@ -11,7 +11,7 @@ import {
 } from '../../core/index.ts'
 import { type ControlSeals, isSignedSameRequest, type SameRequest } from '../../edge/index.ts'
 import {
-  CertificateRing,
+  type CertificateRing,
   type GossipService,
   type Replica,
   SealKeeper,
@@ -27,6 +27,7 @@ export interface NodeSealsOptions {
   readonly seed: Uint8Array
   readonly runtime: Runtime
   readonly log: Log
+  readonly certificates: CertificateRing
   /** Called when `lacks` changed: others should be told. */
   readonly changed: () => void
 }
@@ -41,27 +42,19 @@ const lackingSchema = v.object({
 /** The seals of a node: the keeper with what it hears by gossip, the certificates that it opened, and the way to ask it. */
 export class NodeSeals implements ControlSeals, AsyncDisposable {
   readonly keeper: SealKeeper
-  /** What TLS is going to serve. */
+  /** What TLS serves. */
   readonly certificates: CertificateRing
   readonly #replica: Replica
   readonly #guard: SameGuard
   readonly #unsubscribe: (() => void)[]
 
   constructor(options: NodeSealsOptions) {
-    const { replica, log, runtime } = options
+    const { replica, runtime } = options
     this.#replica = replica
     this.#guard = new SameGuard(runtime)
     this.keeper = new SealKeeper({ ...options, peers: createPeers(options) })
-    this.certificates = new CertificateRing({ opener: this.keeper, log })
-    const refresh = () => this.certificates.refresh(replica.state)
-    this.#unsubscribe = [
-      replica.events.on('change', refresh),
-      this.keeper.events.on('opened', () => {
-        refresh()
-        options.changed()
-      }),
-    ]
-    refresh()
+    this.certificates = options.certificates
+    this.#unsubscribe = [this.keeper.events.on('opened', () => options.changed())]
   }
 
   async epoch(): Promise<SealEpochKey> {

@@ -42,6 +42,7 @@ import { nextIncarnation } from './incarnation.ts'
 import { KeptReleases } from './kept-releases.ts'
 import { LineWriter } from './line-writer.ts'
 import { NodeAliases } from './node-aliases.ts'
+import { NodeCertificates } from './node-certificates.ts'
 import { makeNodeFolders, type NodeFolders } from './node-folders.ts'
 import { NodeHealth } from './node-health.ts'
 import { readNodeKey } from './node-key.ts'
@@ -107,6 +108,8 @@ export async function startNode(options: NodeOptions): Promise<Node> {
   const kept = starting.use(new KeptReleases({ history: replica, edge, runtime, log }))
   seeker = starting.use(new AssetSeeker({ history: replica, kept, store: blobs, fetcher, runtime, log }))
   edge.apply(replica.snapshot())
+  const self = signer.key
+  const { ring: certificates } = starting.use(new NodeCertificates({ replica, edge, seed, self, runtime, log }))
   // From here on: what was held may fall due at any moment.
   starting.defer(
     replica.events.on('change', ({ operations, delta }) => {
@@ -159,8 +162,7 @@ export async function startNode(options: NodeOptions): Promise<Node> {
   starting.defer(gossip.events.on('peer-up', () => fetcher.peersChanged()))
   starting.defer(gossip.events.on('agreed', () => void recoverStore(store, log, () => releases.recovered(replica))))
   starting.use(new SchemaAnnouncement({ replica, gossip, signer, runtime, log }))
-  const seals = starting.use(new NodeSeals({ replica, gossip, signer, seed, runtime, log, changed }))
-  const self = signer.key
+  const seals = starting.use(new NodeSeals({ replica, gossip, signer, seed, runtime, log, certificates, changed }))
   const health = starting.use(
     new NodeHealth({
       config: config.health,
@@ -189,7 +191,7 @@ export async function startNode(options: NodeOptions): Promise<Node> {
       lacks: () => seals.keeper.lacks,
       health,
       host: () => host.load,
-      serves: { dns: listening.dns?.port, http: listening.http?.port },
+      serves: { dns: listening.dns?.port, http: listening.http?.port, https: listening.https?.port },
       version,
       self,
       runtime,

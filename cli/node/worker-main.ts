@@ -92,6 +92,10 @@ async function handle(worker: EdgeWorker, message: Exclude<EdgeMessage, { type: 
       return worker.setStandings(message.standings)
     case 'aliases':
       return worker.setAliases(message.addresses)
+    case 'certificates':
+      return worker.setCertificates(message.certificates)
+    case 'ticket-keys':
+      return worker.setTicketKeys(message.keys)
     case 'variants':
       return worker.setVariants(message.records)
     case 'releases':

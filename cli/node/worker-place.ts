@@ -63,7 +63,10 @@ export class WorkerPlace {
 
   /** What its worker is told to listen at: the sockets that it inherited. */
   listening(edge: EdgeOptions): EdgeOptions {
-    return edge.http === undefined ? edge : { ...edge, http: { ...edge.http, fd: FIRST_SOCKET_FD } }
+    const { http } = edge
+    if (http === undefined) return edge
+    const https = http.https && { ...http.https, fd: FIRST_SOCKET_FD + 1 }
+    return { ...edge, http: { ...http, fd: FIRST_SOCKET_FD, https } }
   }
 
   /** Holds the sockets no longer: they end with the worker that has them, and the next one gets others. */
@@ -75,5 +78,13 @@ export class WorkerPlace {
 
 /** All or none. */
 function bindAll({ http }: EdgeOptions): readonly WorkerSocket[] {
-  return http === undefined ? [] : [new WorkerSocket(http)]
+  if (http === undefined) return []
+  const plain = new WorkerSocket(http)
+  if (http.https === undefined) return [plain]
+  try {
+    return [plain, new WorkerSocket(http.https)]
+  } catch (error) {
+    plain[Symbol.dispose]()
+    throw error
+  }
 }

@@ -65,6 +65,11 @@ export class CertificateRing implements CertificateSource {
     return { open, unusable: all.length - open }
   }
 
+  /** All that can be served. */
+  get all(): readonly OpenCertificate[] {
+    return [...this.#known.values()].flatMap(({ open }) => open ?? [])
+  }
+
   find(host: string): OpenCertificate | undefined {
     const dot = host.indexOf('.')
     const wildcard = `*.${host.slice(dot + 1)}` as CertificateName

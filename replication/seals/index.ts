@@ -6,6 +6,7 @@ export {
   type SealOpener,
 } from './certificate-ring.ts'
 export { type DutyView, planSealDuties, type SealDuty } from './duty.ts'
+export { GrantedSeals } from './granted-seals.ts'
 export { MAX_SEALED_BYTES } from './padding.ts'
 export { createEpoch, type EpochSecret, openGrant, openValue, type SealPlace, sealGrant, sealValue } from './seal.ts'
 export {

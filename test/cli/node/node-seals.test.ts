@@ -1,4 +1,5 @@
 import t from 'tap'
+import { NodeCertificates } from '../../../cli/node/node-certificates.ts'
 import { NodeSeals } from '../../../cli/node/node-seals.ts'
 import {
   type BlobHash,
@@ -43,7 +44,10 @@ async function open() {
     },
   ])
   const gossip = { events: new Emitter(), awareness: { entries: () => [] } } as unknown as GossipService
-  const seals = new NodeSeals({ replica, gossip, signer, seed, runtime, log: silentLog, changed: () => {} })
+  const edge = { setCertificates: () => {}, setTicketKeys: () => {} }
+  const { ring } = new NodeCertificates({ replica, edge, seed, self: signer.key, runtime, log: silentLog })
+  const ports = { replica, gossip, signer, seed, runtime, log: silentLog, certificates: ring }
+  const seals = new NodeSeals({ ...ports, changed: () => {} })
   const asking = seals.epoch()
   let isDone = false
   void asking.finally(() => {
