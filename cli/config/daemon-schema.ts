@@ -94,6 +94,10 @@ export const daemonSchema = v.object({
     /** What br, zstd and gzip of the files may take on the disk; 0 makes none. */
     variants_cache_mb: v.optional(whole(0), 1024),
     trusted_proxies: v.optional(v.array(network), []),
+    /** Which fields those proxies set: X-Forwarded-For, -Proto and -Host, or Forwarded (RFC 7239). */
+    proxy_fields: v.optional(v.picklist(['x-forwarded', 'forwarded']), 'x-forwarded'),
+    /** Answers say which node gave them, and of which release. */
+    server_headers: v.optional(v.boolean(), true),
     /** The share of requests that get a line in the log; 0 for none, 1 for all. */
     access_log: v.optional(within(0, 1), 0.01),
     access_log_lines_per_second: v.optional(whole(1, 1_000_000), 100),

@@ -4,6 +4,7 @@ import type {
   AccessLogOptions,
   HostCertificate,
   HttpCounters,
+  HttpServerOptions,
   ImageServiceOptions,
   RequestCounts,
 } from '../../edge/index.ts'

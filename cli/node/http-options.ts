@@ -14,8 +14,7 @@ export function buildHttpOptions({ web }: Pick<DaemonConfig, 'web'>, workers: nu
     maxConcurrentRequests: share(web.max_concurrent_requests),
     requestTimeoutMs: web.request_timeout_secs * 1000,
     localHosts: web.local_hosts,
-    proxies:
-      web.trusted_proxies.length === 0 ? undefined : { networks: web.trusted_proxies, fields: web.proxy_fields },
+    proxies: web.trusted_proxies.length === 0 ? undefined : { networks: web.trusted_proxies, fields: web.proxy_fields },
     serverHeaders: web.server_headers,
     access:
       web.access_log === 0

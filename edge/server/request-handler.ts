@@ -17,6 +17,7 @@ import { type HttpCounters, newCounters } from './counters.ts'
 import { type CountryOf, LocatedRequest } from './located-request.ts'
 import { type Protocol, type RequestCounts, RequestMetrics } from './request-metrics.ts'
 import { type AnswerStream, sendPlan } from './send-plan.ts'
+import { type ProxyOptions, TrustedProxies } from './trusted-proxies.ts'
 
 export interface HandlerOptions extends AnswererOptions {
   readonly blobs: BlobReader
@@ -30,6 +31,8 @@ export interface HandlerOptions extends AnswererOptions {
   readonly requestTimeoutMs?: number | undefined
   /** Where clients are; undefined where nothing is known of that. */
   readonly countryOf?: CountryOf | undefined
+  /** Who is believed about the client behind it; nobody without it. */
+  readonly proxies?: ProxyOptions | undefined
   /** Told of a blob that should be here and could not be read as a whole, so that it is looked after. */
   readonly onBlobFailed?: ((hash: BlobHash) => void) | undefined
   /** Which requests are told, and who takes the lines; none without it. */
@@ -51,6 +54,7 @@ export class RequestHandler {
   readonly timeoutMs: number
   readonly #options: HandlerOptions
   readonly #answerer: Answerer
+  readonly #proxies: TrustedProxies | undefined
   readonly #maxActive: number
   readonly #metrics = new RequestMetrics()
   readonly #access: AccessLog | undefined
@@ -60,6 +64,7 @@ export class RequestHandler {
     this.#options = options
     this.#access = access && new AccessLog(access, { runtime, write: access.write })
     this.#answerer = new Answerer(options)
+    this.#proxies = options.proxies && new TrustedProxies(options.proxies)
     this.timeoutMs = options.requestTimeoutMs ?? 60_000
     this.#maxActive = options.maxConcurrentRequests ?? 1024
   }
@@ -192,7 +197,8 @@ export class RequestHandler {
 
   #locate(request: SiteRequest): SiteRequest {
     const { countryOf } = this.#options
-    return countryOf === undefined ? request : new LocatedRequest(request, countryOf)
+    const from = this.#proxies === undefined ? request : this.#proxies.unwrap(request)
+    return countryOf === undefined ? from : new LocatedRequest(from, countryOf)
   }
 
   #send(plan: Plan, response: AnswerStream, again: () => Promise<Plan>): void {
