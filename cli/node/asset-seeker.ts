@@ -38,10 +38,10 @@ const COMPLETE_MS = 10_000
 const COMPLETE_ASIDE_MS = 10 * 60_000
 /** Of all workers and domains together. */
 const MAX_SEEKING = 512
-const MAX_MANIFESTS = 16
+const MAX_MANIFESTS = 32
 const MAX_COMPLETING = 2
-/** Older releases that are looked into besides what stands. */
-const MAX_OLDER = 20
+/** Releases that are looked into; of older ones the edge knows by itself, as far as their manifests are here. */
+const MAX_LOOKED = 24
 
 /**
  * Finds for the edge what is not on this node: files of a release that it has not switched to, has not heard of, or never
@@ -94,27 +94,35 @@ export class AssetSeeker implements AsyncDisposable {
   ): Promise<OtherAsset | null> {
     if (known !== undefined) return await this.#bring(known, signal)
     const { runtime, kept } = this.#ports
-    const untilMs = runtime.monotonic() + HEAR_MS
-    const { promise: never } = Promise.withResolvers<OtherAsset>()
-    // Beside it: the list of an older one may be on no node that can be reached.
-    const older = this.#lookIn(this.#listOlder(domain), path, signal)
-      .catch(() => undefined)
-      .then((found) => found ?? never)
-    for (;;) {
-      // Heard before it is looked, so that nothing arrives in between.
-      const heard = Promise.withResolvers<void>()
-      const unsubscribe = kept.events.on('published', (published) => published === domain && heard.resolve())
-      const cancel = runtime.after(Math.max(0, untilMs - runtime.monotonic()), heard.resolve)
-      try {
-        const found =
-          (await this.#lookIn(this.#listStanding(domain), path, signal)) ??
-          (await Promise.race([older, heard.promise.then(() => undefined)]))
-        if (found !== undefined) return await this.#bring(found, signal)
-      } finally {
-        unsubscribe()
-        cancel()
-      }
-      if (runtime.monotonic() >= untilMs || signal.aborted) return null
+    const { promise, resolve } = Promise.withResolvers<OtherAsset | null>()
+    const looked = new Set<OperationId>()
+    let looks = 0
+    let isLate = false
+    const look = async (release: Release): Promise<void> => {
+      looked.add(release.id)
+      looks++
+      const file = await this.#find(release, path, signal).catch(() => undefined)
+      looks--
+      if (file !== undefined) resolve({ file, release: release.id })
+      else if (isLate && looks === 0) resolve(null)
+    }
+    // Beside each other: the list of one may be on no node that can be reached.
+    const lookAround = () => {
+      for (const release of this.#listCandidates(domain)) if (!looked.has(release.id)) void look(release)
+    }
+    const unsubscribe = kept.events.on('published', (published) => published === domain && lookAround())
+    const cancel = runtime.after(HEAR_MS, () => {
+      isLate = true
+      if (looks === 0) resolve(null)
+    })
+    signal.addEventListener('abort', () => resolve(null), { once: true })
+    lookAround()
+    try {
+      const found = await promise
+      return found === null ? null : await this.#bring(found, signal)
+    } finally {
+      unsubscribe()
+      cancel()
     }
   }
 
@@ -124,31 +132,15 @@ export class AssetSeeker implements AsyncDisposable {
     return asset
   }
 
-  /** What stands, whether or not this node serves it. */
-  #listStanding(domain: Hostname): readonly Release[] {
+  /** What stands, whether or not this node serves it, and the newest of what stood before. */
+  #listCandidates(domain: Hostname): readonly Release[] {
     const { history, kept } = this.#ports
     if (history.state.get(keys.domain(domain)) === undefined) return []
-    const isKept = (id: OperationId) => kept.of(domain).some(({ release }) => release.id === id)
-    return history
-      .frontier(keys.release(domain))
-      .filter(({ operation }, i) => i === 0 || isKept(operation))
-      .flatMap(({ operation, value }): Release[] =>
-        value === undefined ? [] : [{ ...(value as ReleaseValue), id: operation, domain }],
-      )
-  }
-
-  #listOlder(domain: Hostname): readonly Release[] {
-    const { kept } = this.#ports
-    const older = kept.of(domain).filter(({ endedMs }) => endedMs !== undefined)
-    return older.slice(0, MAX_OLDER).map(({ release }) => release)
-  }
-
-  async #lookIn(releases: readonly Release[], path: string, signal: AbortSignal): Promise<OtherAsset | undefined> {
-    for (const release of releases) {
-      const file = await this.#find(release, path, signal)
-      if (file !== undefined) return { file, release: release.id }
-    }
-    return undefined
+    const releases = kept.of(domain).map(({ release }) => release)
+    const [winner] = history.frontier(keys.release(domain))
+    const isMissing = winner?.value !== undefined && !releases.some(({ id }) => id === winner.operation)
+    const first = isMissing ? [{ ...(winner.value as ReleaseValue), id: winner.operation, domain }] : []
+    return [...first, ...releases.slice(0, MAX_LOOKED)]
   }
 
   async #find(release: Release, path: string, signal: AbortSignal): Promise<ManifestFile | undefined> {

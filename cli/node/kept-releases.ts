@@ -9,11 +9,21 @@ import {
   scopeKind,
   scopeOf,
 } from '../../core/index.ts'
-import { type DatedRelease, listKeptReleases, type ReleaseHistory } from '../../replication/index.ts'
+import {
+  type BlobFetcher,
+  type BlobStore,
+  type DatedRelease,
+  listKeptReleases,
+  type ReleaseHistory,
+} from '../../replication/index.ts'
 import type { EdgeRelease } from './edge-questions.ts'
+import { KeptManifests } from './kept-manifests.ts'
 
 /** A domain that publishes a hundred releases a second is looked at ten times. */
 const LEAST_GAP_MS = 100
+
+/** More than are published between two looks. */
+const MAX_HEARD = 32
 
 /** What an edge is told with. */
 export interface ReleaseAudience {
@@ -37,9 +47,11 @@ export class KeptReleases implements Disposable {
   readonly events = new Emitter<{ published: Hostname }>()
   readonly #history: ReleaseHistory
   readonly #edge: ReleaseAudience
+  readonly #manifests: KeptManifests
   readonly #runtime: Pick<Runtime, 'now' | 'monotonic' | 'after'>
   readonly #log: Log
   readonly #kept = new Map<Hostname, readonly DatedRelease[]>()
+  readonly #heard = new Map<Hostname, readonly DatedRelease[]>()
   readonly #looks = new Map<Hostname, Look>()
   readonly #lookedMs = new Map<Hostname, number>()
   #closed = false
@@ -47,6 +59,8 @@ export class KeptReleases implements Disposable {
   constructor(ports: {
     readonly history: ReleaseHistory
     readonly edge: ReleaseAudience
+    readonly store: Pick<BlobStore, 'sizes'>
+    readonly fetcher: Pick<BlobFetcher, 'fetch'>
     readonly runtime: Pick<Runtime, 'now' | 'monotonic' | 'after'>
     readonly log: Log
   }) {
@@ -54,11 +68,12 @@ export class KeptReleases implements Disposable {
     this.#edge = ports.edge
     this.#runtime = ports.runtime
     this.#log = ports.log
+    this.#manifests = new KeptManifests(ports)
   }
 
-  /** Newest first, as they were at the last look. */
+  /** Newest first, as they were at the last look; before them what was published since, last heard first. */
   of(domain: Hostname): readonly DatedRelease[] {
-    return this.#kept.get(domain) ?? []
+    return [...(this.#heard.get(domain) ?? []), ...(this.#kept.get(domain) ?? [])]
   }
 
   /** Looks at every domain once. */
@@ -70,12 +85,17 @@ export class KeptReleases implements Disposable {
   }
 
   /** To be called in the turn in which the state took operations in. */
-  follow(operations: readonly Pick<Operation, 'changes'>[], delta: StateDelta): void {
+  follow(operations: readonly Pick<Operation, 'id' | 'changes'>[], delta: StateDelta): void {
     const domains = new Set<Hostname>()
     const published = new Set<Hostname>()
-    for (const { changes } of operations) {
+    for (const { id, changes } of operations) {
       for (const change of changes) {
-        if (change.kind === 'release.publish') published.add(change.domain)
+        if (change.kind === 'release.publish') {
+          const { domain } = change
+          published.add(domain)
+          const heard = this.#heard.get(domain) ?? []
+          this.#heard.set(domain, [{ release: { ...change, id }, endedMs: undefined }, ...heard].slice(0, MAX_HEARD))
+        }
         if (KINDS.has(change.kind) && 'domain' in change) domains.add(change.domain as Hostname)
       }
     }
@@ -108,12 +128,17 @@ export class KeptReleases implements Disposable {
     const look: Look = { cancel: undefined, again: false }
     this.#looks.set(domain, look)
     this.#lookedMs.set(domain, this.#runtime.monotonic())
+    const heard = this.#heard.get(domain)
     try {
       this.#tell(domain, await listKeptReleases(this.#history, domain, this.#runtime.now()))
     } catch (error) {
       // The store is being closed, or refuses to be read, which it says by itself.
       if (!this.#closed) this.#log.warn('releases.look-failed', { domain, error })
     }
+    // What came meanwhile is in the next look.
+    const newer = this.#heard.get(domain)?.filter((one) => heard?.includes(one) !== true) ?? []
+    if (newer.length === 0) this.#heard.delete(domain)
+    else this.#heard.set(domain, newer)
     this.#looks.delete(domain)
     if (look.again && !this.#closed) this.#lookSoon(domain)
   }
@@ -127,11 +152,16 @@ export class KeptReleases implements Disposable {
       this.#lookedMs.delete(domain)
     }
     if (before !== undefined && isSame(before, kept)) return
+    this.#manifests.keep(
+      domain,
+      kept.map(({ release }) => release.manifest),
+    )
     this.#edge.setReleases(domain, kept.map(toEdgeRelease))
   }
 
   [Symbol.dispose](): void {
     this.#closed = true
+    this.#manifests[Symbol.dispose]()
     for (const { cancel } of this.#looks.values()) cancel?.()
   }
 }

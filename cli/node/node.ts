@@ -105,7 +105,7 @@ export async function startNode(options: NodeOptions): Promise<Node> {
   care = starting.use(await BlobCare.start({ blobs, fetcher, replica, activation, folders, runtime, log, changed }))
   starting.defer(activation.events.on('unservable', changed))
   const releases = starting.use(new ReleaseFollower({ activation, edge, log, runtime, changed }))
-  const kept = starting.use(new KeptReleases({ history: replica, edge, runtime, log }))
+  const kept = starting.use(new KeptReleases({ history: replica, edge, store: blobs, fetcher, runtime, log }))
   seeker = starting.use(new AssetSeeker({ history: replica, kept, store: blobs, fetcher, runtime, log }))
   edge.apply(replica.snapshot())
   const self = signer.key

@@ -126,7 +126,9 @@ function respondTo(
   const plan = respondFromSite(request, target, site, site.release, ruled, learnt, headers, options)
   if ('kind' in plan) return plan
   // The owner may take a preview back at any time.
-  if ((options.revalidate !== true && !isPreview(site)) || plan.headers['cache-control'] === undefined) return plan
+  if (options.revalidate !== true && !isPreview(site)) return plan
+  const caching = plan.headers['cache-control']
+  if (caching === undefined || caching === 'no-store') return plan
   return { ...plan, headers: { ...plan.headers, 'cache-control': 'no-cache' } }
 }
 
