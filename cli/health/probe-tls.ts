@@ -8,8 +8,8 @@ export interface TlsProbeOptions extends ProbeOptions {
 }
 
 /**
- * A TLS handshake, nothing more. Whether the certificate is valid is not asked here: one that has expired is so on all
- * nodes at once, and taking all away helps nobody.
+ * A TLS handshake, nothing more. Whether the certificate is valid, or there is one, is not asked here: what has expired or
+ * was never made is so on all nodes at once, and taking all away helps nobody. So an alert is an answer too.
  */
 export function probeTls(options: TlsProbeOptions): Promise<ProbeReport> {
   const { host, port, domain } = options
@@ -24,6 +24,9 @@ export function probeTls(options: TlsProbeOptions): Promise<ProbeReport> {
         ...(domain === undefined ? {} : { servername: domain }),
       })
       socket.once('secureConnect', () => settle({ kind: 'up' }))
+      socket.once('error', (error: NodeJS.ErrnoException) => {
+        if (error.code?.includes('ALERT') === true) settle({ kind: 'up' })
+      })
       endWithSocket(socket, host, settle)
       return () => socket.destroy()
     },

@@ -208,6 +208,18 @@ t.test('TLS: a handshake, and what is none', async (t) => {
   const outcome = await probeTls({ host, port, domain: 'a.b', timeoutMs: PATIENT_MS, runtime })
   t.match(outcome, { kind: 'up' }, 'whoever signed the certificate')
   t.strictSame(asked, ['a.b'])
+  const bare = createTlsServer({}).listen(0, host)
+  t.teardown(() => bare.close())
+  bare.on('tlsClientError', () => {})
+  await once(bare, 'listening')
+  const alert = probeTls({
+    host,
+    port: (bare.address() as { port: number }).port,
+    domain: 'a.b',
+    timeoutMs: PATIENT_MS,
+    runtime,
+  })
+  t.match(await alert, { kind: 'up' }, 'an alert for want of a certificate')
 })
 
 t.test('no way of our own says nothing about them', async (t) => {
