@@ -11,7 +11,13 @@ export interface DecodeLimits {
 }
 
 /** Why an image is refused, in the words of the protocol between a decoder and its owner. */
-export type Fault = 'unknown-format' | 'broken' | 'too-many-pixels' | 'too-many-frames' | 'too-large-for-format'
+export type Fault =
+  | 'unknown-format'
+  | 'broken'
+  | 'too-many-pixels'
+  | 'too-many-frames'
+  | 'too-large-for-format'
+  | 'too-much-memory'
 
 /** An image that is refused: its own fault, and not the decoder's. */
 export class RefusedImage extends Error {
@@ -72,8 +78,9 @@ export async function transformImage(input: Uint8Array, shape: ImageShape, limit
   if (result.width * result.height * frames > limits.maxPixels) throw new RefusedImage('too-many-pixels')
   try {
     return await encode(reshape(open(input, frames, limits), upright, shape, frames), shape).toBuffer()
-  } catch {
-    throw new RefusedImage('broken')
+  } catch (error) {
+    // What the limit of the process's data refuses comes back from the coders in their words.
+    throw new RefusedImage(/memory|alloc/i.test(String(error)) ? 'too-much-memory' : 'broken')
   }
 }
 

@@ -1,3 +1,4 @@
+import type { Fault } from './decode.ts'
 import { type Decoded, Decoder, type DecoderOptions, type DecoderPorts } from './decoder.ts'
 import type { ImageShape } from './image-job.ts'
 
@@ -11,6 +12,8 @@ export interface QueueOptions extends DecoderOptions {
   /** One that has nothing to do for so long is ended, and gives its memory back. */
   readonly idleMs: number
 }
+
+const STUMBLED: readonly Fault[] = ['broken', 'too-much-memory']
 
 interface Waiting {
   readonly read: () => Promise<Uint8Array>
@@ -94,7 +97,7 @@ export class DecoderQueue implements AsyncDisposable {
     if (decoded.kind === 'ended')
       this.#ports.log.warn('images.decoder-ended', { pid: decoder.pid, why: decoded.why, count: decoder.count })
     // After bytes that a library stumbled over, its memory is not trusted with the next visitor's image.
-    const stumbled = decoded.kind === 'ended' || (decoded.kind === 'fault' && decoded.fault === 'broken')
+    const stumbled = decoded.kind === 'ended' || (decoded.kind === 'fault' && STUMBLED.includes(decoded.fault))
     const spent = stumbled || decoder.count >= this.#options.imagesPerDecoder
     if (spent || this.#closed) void decoder.close()
     else this.#rest(decoder)

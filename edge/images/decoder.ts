@@ -41,6 +41,7 @@ const FAULTS: readonly string[] = [
   'too-many-pixels',
   'too-many-frames',
   'too-large-for-format',
+  'too-much-memory',
 ] satisfies Fault[]
 
 /** Between two looks at its memory: a decoder that allocates as fast as it can gets some 100 MB further. */

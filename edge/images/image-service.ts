@@ -73,15 +73,18 @@ const USUAL: ImageLimits = {
 /** What an image is does not change; what a decoder died of might have been something else. */
 const REMEMBER_REFUSED_MS = 10 * 60_000
 const REMEMBER_LOST_MS = 60_000
+const REFUSALS_BYTES = 1024 * 1024
 const RETRY_SOON_S = 5
 const RETRY_LATER_S = 60
 
+const TOO_MUCH_MEMORY = 'the image needs more memory than it may have'
 const FAULTS: Readonly<Record<Fault, string>> = {
   'unknown-format': 'the file is no JPEG, PNG, WebP, AVIF or GIF, whatever its name says',
   broken: 'the image is damaged and cannot be decoded',
   'too-many-pixels': 'the image, or what would be made of it, has more pixels than this server works on',
   'too-many-frames': 'the animation has more frames than this server works on',
   'too-large-for-format': 'the result would have a longer side than its format can hold: ask for a smaller w or h',
+  'too-much-memory': TOO_MUCH_MEMORY,
 }
 
 /** Makes images and keeps what was made; equal requests are made once in a node. */
@@ -112,7 +115,8 @@ export class ImageService implements AsyncDisposable {
     const limits = { ...USUAL, ...options.limits }
     this.#limits = limits
     const { directory, cacheBytes, workers } = options
-    this.#memory = new OutcomeMemory(cacheBytes === 0 ? 64 * 1024 : options.memoryBytes, ports.runtime)
+    // Refusals are kept in any case: they cost next to nothing, and a decoder each where they are not.
+    this.#memory = new OutcomeMemory(cacheBytes === 0 ? REFUSALS_BYTES : options.memoryBytes, ports.runtime)
     if (cacheBytes > 0) {
       this.#folder = new ImageFolder({ directory, maxBytes: cacheBytes, writers: workers }, ports)
       this.#claims = new ImageClaims(`${directory}/claims`, ports.runtime)
@@ -214,7 +218,7 @@ export class ImageService implements AsyncDisposable {
     switch (decoded.kind) {
       case 'done': {
         this.counters.made++
-        this.#memory.keep(job.key, decoded)
+        if (this.#folder !== undefined) this.#memory.keep(job.key, decoded)
         await this.#folder?.keep(job.key, decoded.bytes)
         return decoded
       }
@@ -235,7 +239,7 @@ export class ImageService implements AsyncDisposable {
       case 'timeout':
         return this.#remember(job, refuseImage(503, 'the image took too long to make', RETRY_LATER_S), REMEMBER_LOST_MS)
       case 'memory':
-        return this.#remember(job, this.#refuse('the image needs more memory than it may have'), REMEMBER_REFUSED_MS)
+        return this.#remember(job, this.#refuse(TOO_MUCH_MEMORY), REMEMBER_REFUSED_MS)
       case 'died':
       case 'nonsense':
         return this.#remember(job, refuseImage(500, 'the image ended its decoder'), REMEMBER_LOST_MS)

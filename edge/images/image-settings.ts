@@ -35,6 +35,7 @@ const EXTENSIONS: Readonly<Record<string, ImageFormat>> = {
 
 /** What a path says that it is; undefined for what is never transformed: SVG, ICO, and everything that is no image. */
 export function findImageFormat(path: string): ImageFormat | undefined {
-  const extension = path.slice(path.lastIndexOf('.') + 1).toLowerCase()
+  const dot = path.lastIndexOf('.')
+  const extension = dot === -1 ? '' : path.slice(dot + 1).toLowerCase()
   return Object.hasOwn(EXTENSIONS, extension) ? EXTENSIONS[extension] : undefined
 }

@@ -47,7 +47,7 @@ export function makeGif(width: number, height: number, frames: number, delayCs =
   const screen = Buffer.from([width & 255, width >> 8, height & 255, height >> 8, 0x80, 0, 0])
   const colours = Buffer.from([255, 0, 0, 0, 0, 255])
   const loop = Buffer.from('\x21\xff\x0bNETSCAPE2.0\x03\x01\x03\x00\x00', 'latin1')
-  const parts = [Buffer.from('GIF89a'), screen, colours, loop]
+  const parts: Uint8Array[] = [Buffer.from('GIF89a'), screen, colours, loop]
   for (let i = 0; i < frames; i++) {
     parts.push(Buffer.from([0x21, 0xf9, 4, 4, delayCs & 255, delayCs >> 8, 0, 0]))
     parts.push(Buffer.from([0x2c, 0, 0, 0, 0, width & 255, width >> 8, height & 255, height >> 8, 0]))
@@ -92,7 +92,7 @@ export function makePngBomb(width: number, height: number, rows: number): Buffer
 }
 
 /** A PNG's chunk, with its checksum. */
-export function chunk(type: string, data: Buffer = Buffer.alloc(0)): Buffer {
+export function chunk(type: string, data: Uint8Array = new Uint8Array()): Buffer {
   const body = Buffer.concat([Buffer.from(type, 'latin1'), data])
   const out = Buffer.alloc(8 + body.length)
   out.writeUInt32BE(data.length, 0)

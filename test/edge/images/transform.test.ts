@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import sharp from 'sharp'
+import sharp, { type Sharp } from 'sharp'
 import t from 'tap'
 import { prepareDecoder, RefusedImage, transformImage } from '../../../edge/images/decode.ts'
 import { type ImageShape, PIPELINE } from '../../../edge/images/image-job.ts'
@@ -37,7 +37,7 @@ async function faultOf(made: Promise<unknown>): Promise<string> {
 
 /** The picture stored turned, with the tag that turns it back: an Exif camera's way. */
 async function orient(orientation: number): Promise<Buffer> {
-  const turns: Record<number, (image: sharp.Sharp) => sharp.Sharp> = {
+  const turns: Record<number, (image: Sharp) => Sharp> = {
     1: (image) => image,
     2: (image) => image.flop(),
     3: (image) => image.rotate(180),
