@@ -31,17 +31,18 @@ export interface SeekerCounts {
 
 /** A visitor waits no longer for a file that some node may have. */
 const SEEK_MS = 5_000
-/** How long a release that nobody here has heard of may take to arrive: twice around the world. */
-const HEAR_MS = 1_000
+/** How long a release that nobody here has heard of may take to arrive: some ways around the world, at busy nodes. */
+const HEAR_MS = 2_000
 const COMPLETE_MS = 10_000
 /** How long a release is fetched for the sake of its preview, whether or not somebody still waits. */
 const COMPLETE_ASIDE_MS = 10 * 60_000
 /** Of all workers and domains together. */
 const MAX_SEEKING = 512
-const MAX_MANIFESTS = 32
+const MAX_MANIFESTS = 96
 const MAX_COMPLETING = 2
 /** Releases that are looked into; of older ones the edge knows by itself, as far as their manifests are here. */
 const MAX_LOOKED = 24
+const MAX_LATE = 64
 
 /**
  * Finds for the edge what is not on this node: files of a release that it has not switched to, has not heard of, or never
@@ -132,7 +133,7 @@ export class AssetSeeker implements AsyncDisposable {
     return asset
   }
 
-  /** What stands, whether or not this node serves it, and the newest of what stood before. */
+  /** What stands, whether or not this node serves it; the newest of what stood before, and what came late. */
   #listCandidates(domain: Hostname): readonly Release[] {
     const { history, kept } = this.#ports
     if (history.state.get(keys.domain(domain)) === undefined) return []
@@ -140,7 +141,8 @@ export class AssetSeeker implements AsyncDisposable {
     const [winner] = history.frontier(keys.release(domain))
     const isMissing = winner?.value !== undefined && !releases.some(({ id }) => id === winner.operation)
     const first = isMissing ? [{ ...(winner.value as ReleaseValue), id: winner.operation, domain }] : []
-    return [...first, ...releases.slice(0, MAX_LOOKED)]
+    const late = releases.slice(MAX_LOOKED).filter((release) => kept.isLate(release))
+    return [...first, ...releases.slice(0, MAX_LOOKED), ...late.slice(0, MAX_LATE)]
   }
 
   async #find(release: Release, path: string, signal: AbortSignal): Promise<ManifestFile | undefined> {
@@ -216,7 +218,7 @@ export class AssetSeeker implements AsyncDisposable {
 /** What it looks in, and fetches with. */
 export interface SeekerPorts {
   readonly history: Pick<ReleaseHistory, 'state' | 'frontier'>
-  readonly kept: Pick<KeptReleases, 'of' | 'events'>
+  readonly kept: Pick<KeptReleases, 'of' | 'isLate' | 'events'>
   readonly store: Pick<BlobStore, 'read' | 'sizes' | 'examine'>
   readonly fetcher: Pick<BlobFetcher, 'fetch'>
   readonly runtime: Pick<Runtime, 'monotonic' | 'after'>

@@ -4,6 +4,7 @@ import {
   type Hostname,
   type Log,
   type Operation,
+  type Release,
   type Runtime,
   type StateDelta,
   scopeKind,
@@ -74,6 +75,11 @@ export class KeptReleases implements Disposable {
   /** Newest first, as they were at the last look; before them what was published since, last heard first. */
   of(domain: Hostname): readonly DatedRelease[] {
     return [...(this.#heard.get(domain) ?? []), ...(this.#kept.get(domain) ?? [])]
+  }
+
+  /** True for a release whose manifest is not here yet, or came so late that the edge may not know it. */
+  isLate({ domain, manifest }: Release): boolean {
+    return this.#manifests.isLate(domain, manifest)
   }
 
   /** Looks at every domain once. */
