@@ -12,6 +12,8 @@ export interface SiteRequest {
   readonly secure: boolean
   /** Over our own TLS: whether the certificate of the connection is one for the host; absent elsewhere. */
   readonly covers?: ((host: string) => boolean) | undefined
+  /** Its connection is known to come from no proxy that is believed. */
+  readonly isDirect?: boolean
   /** The value of a field, its name in lower case; several lines are joined by `, ` (RFC 9110 section 5.3). */
   field(name: string): string | undefined
   client(): Client

@@ -1,5 +1,7 @@
 import type { Log, Runtime } from '../../core/index.ts'
 import type { ConnectionBudget } from './connection-budget.ts'
+import { coversOf } from './connection-cover.ts'
+import { FastPath } from './fast/index.ts'
 import { Http1 } from './http1.ts'
 import { Http2 } from './http2.ts'
 import type { RequestHandler } from './request-handler.ts'
@@ -8,7 +10,7 @@ import { type TlsListenOptions, TlsServer } from './tls-server.ts'
 export interface HttpsOptions extends TlsListenOptions {
   readonly handler: RequestHandler
   readonly budget: ConnectionBudget
-  readonly runtime: Pick<Runtime, 'after' | 'monotonic' | 'now'>
+  readonly runtime: Runtime
   readonly log: Log
   readonly reusePort: boolean
 }
@@ -27,12 +29,19 @@ export async function startHttps(options: HttpsOptions): Promise<Https> {
   const { handler, budget, runtime } = options
   const http1 = new Http1({ handler, budget, runtime, secure: true })
   const http2 = new Http2({ handler, budget, runtime })
-  const closeHttp = () => Promise.all([http1.close(), http2.close()])
+  const fast = await FastPath.start({ handler, budget, runtime, http: http1, secure: true })
+  const closeHttp = async () => {
+    fast.close()
+    await Promise.all([http1.close(), http2.close()])
+    fast[Symbol.dispose]()
+  }
   try {
     const tls = await TlsServer.start({
       ...options,
       counters: handler.counters,
-      http1: (socket) => http1.serve(socket),
+      http1: (socket) => {
+        if (http1.admit(socket)) fast.serve(socket, coversOf(socket))
+      },
       http2: (socket, covers) => http2.serve(socket, covers),
     })
     const close = async () => {

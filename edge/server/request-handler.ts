@@ -113,7 +113,17 @@ export class RequestHandler {
       this.counters.overloaded++
       return this.refuse(request, 503, { 'retry-after': OVERLOAD_RETRY_S })
     }
+    return this.consider(request)
+  }
+
+  /** As `decide`, for who only wants to know: nothing is counted. */
+  consider(request: SiteRequest): Plan | Promise<Plan> {
     return this.#answerer.answer(this.#locate(request))
+  }
+
+  /** A connection from this address is one of a proxy that is believed. */
+  isProxy(address: string | undefined): boolean {
+    return this.#proxies?.has(address ?? '') ?? false
   }
 
   /** A plain refusal, for what a transport decides by itself. */

@@ -27,11 +27,12 @@ export class TrustedProxies {
 
   /** The request as its client made it, where a proxy that is believed passed it on; else the request itself. */
   unwrap(request: SiteRequest): SiteRequest {
+    if (request.isDirect === true) return request
     const client = request.client()
-    if (!this.#isProxy(client.address)) return request
+    if (!this.has(client.address)) return request
     const { address, secure, host } = this.#read(
       (name) => request.field(name),
-      (each) => this.#isProxy(each),
+      (each) => this.has(each),
     )
     return {
       method: request.method,
@@ -46,7 +47,8 @@ export class TrustedProxies {
     }
   }
 
-  #isProxy(address: string): boolean {
+  /** Whether an IP address is that of one of them. */
+  has(address: string): boolean {
     const plain = plainAddress(address)
     const family = isIP(plain)
     return family !== 0 && this.#networks.check(plain, family === 6 ? 'ipv6' : 'ipv4')

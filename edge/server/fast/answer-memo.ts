@@ -1,8 +1,6 @@
-import { isDeepStrictEqual } from 'node:util'
 import type { Plan } from '../../respond/index.ts'
 import type { Site, SiteTable } from '../../site/index.ts'
 import type { DateClock } from './date.ts'
-import type { RecordedRequest } from './recorded-request.ts'
 import type { RequestHead } from './request-head.ts'
 
 /** What the fast path remembers of an answer: its bytes, and everything that it was decided from. */
@@ -88,8 +86,11 @@ export class AnswerMemo {
     return entry
   }
 
-  /** The bytes to send, with the present Date; undefined where nothing fits. */
-  find(entry: HostEntry, target: string, head: RequestHead, epoch: number): MemorisedAnswer | undefined {
+  /**
+   * An answer with the present Date; undefined where nothing fits. What was decided in another epoch has to be decided
+   * again before it is given.
+   */
+  find(entry: HostEntry, target: string, head: RequestHead): MemorisedAnswer | undefined {
     let answers = entry.recent.get(target)
     if (answers === undefined) {
       answers = entry.older.get(target)
@@ -99,7 +100,7 @@ export class AnswerMemo {
     }
     for (let i = 0; i < answers.length; i++) {
       const answer = answers[i] as MemorisedAnswer
-      if (answer.isHead !== head.isHead || answer.site !== entry.site || answer.epoch !== epoch) continue
+      if (answer.isHead !== head.isHead || answer.site !== entry.site) continue
       if ((answer.absent & head.present) !== 0 || !hasValues(head, answer.values)) continue
       if (answer.dateTick !== this.#options.date.tick) this.#redate(answer)
       return answer
@@ -113,20 +114,6 @@ export class AnswerMemo {
     const live = before.filter((one) => one.site === answer.site && !dependsAlike(one, answer)).slice(1 - MAX_VARIANTS)
     this.#recentBytes -= sizeOf(before) - sizeOf(live)
     this.#keep(entry, target, [...live, answer], sizeOf([answer]))
-  }
-
-  /**
-   * An answer of an older epoch that was now decided again, and is the same: good for this epoch too. Undefined where there
-   * is none.
-   */
-  renew(entry: HostEntry, target: string, request: RecordedRequest, plan: Plan, epoch: number) {
-    const isHead = request.method === 'HEAD'
-    const { absent, values } = request
-    const before = entry.recent.get(target)?.find((one) => dependsAlike(one, { isHead, absent, values }))
-    if (before === undefined || before.site !== entry.site || !isDeepStrictEqual(before.plan, plan)) return undefined
-    before.epoch = epoch
-    if (before.dateTick !== this.#options.date.tick) this.#redate(before)
-    return before
   }
 
   clear(): void {

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import { isDeepStrictEqual } from 'node:util'
 import type { Ended } from '../request-handler.ts'
 import type { HostEntry, MemorisedAnswer } from './answer-memo.ts'
 import { AnswerWriter } from './answer-writer.ts'
@@ -142,20 +143,28 @@ export class FastConnection implements Held {
     const { memo, head, handler, isClosing } = this.#context
     const entry = this.#findEntry(head)
     if (entry === undefined || isClosing || handler.isFull) return false
-    const answer = memo.find(entry, head.target, head, handler.epoch)
-    if (answer === undefined) return false
+    const answer = memo.find(entry, head.target, head)
+    if (answer === undefined || !this.#isCurrent(answer)) return false
     const startedMs = handler.begin()
     handler.answered(answer.plan)
     handler.counters.fast++
     handler.counters.remembered++
     this.#state = 'rest'
     const socket = this.#socket
-    socket.write(answer.bytes)
-    if (socket.writableLength === 0) this.#finish(answer, startedMs, head)
-    else {
-      answer.pinned = true
-      this.#waitUntilTaken(answer, startedMs, head.copy())
-    }
+    const takesMore = socket.write(answer.bytes)
+    if (socket.writableLength > 0) answer.pinned = true
+    if (takesMore) this.#finish(answer, startedMs, head)
+    else this.#waitUntilTaken(answer, startedMs, head.copy())
+    return true
+  }
+
+  /** One of another epoch is decided again: most of what changes, changes other answers. */
+  #isCurrent(answer: MemorisedAnswer): boolean {
+    const { handler, head } = this.#context
+    const { epoch } = handler
+    if (answer.epoch === epoch) return true
+    if (!isDeepStrictEqual(handler.consider(this.#record(head.copy())), answer.plan)) return false
+    answer.epoch = epoch
     return true
   }
 

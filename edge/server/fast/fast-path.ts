@@ -60,7 +60,10 @@ export class FastPath implements Disposable {
 
   /** Takes a connection that `Http1.admit` let in. `covers` is for TLS: see `SiteRequest`. */
   serve(socket: Socket, covers?: (host: string) => boolean): void {
-    this.#context.connections.add(new FastConnection(this.#context, socket, covers))
+    const { handler, http } = this.#context
+    // What a proxy says of its clients differs from one request to the next.
+    if (handler.isProxy(socket.remoteAddress)) http.serve(socket)
+    else this.#context.connections.add(new FastConnection(this.#context, socket, covers))
   }
 
   /** Closes what rests; what is being answered ends with its answer. */

@@ -11,6 +11,7 @@ export class RecordedRequest implements SiteRequest {
   readonly host: string
   readonly secure: boolean
   readonly covers?: (host: string) => boolean
+  readonly isDirect = true
   /** What was asked cannot be looked up in a head by number, or is no property of the request alone. */
   isSpecial = false
   absent = 0
