@@ -148,8 +148,10 @@ export class Http1 {
     })
     request.on('error', () => {})
     const fault = findFramingFault(request)
-    // Who waits for leave to send its content may send it after all, or not: nobody can say what comes next.
-    if (this.#closing !== undefined || fault?.ends === true || request.headers.expect !== undefined)
+    const { expect, upgrade } = request.headers
+    // Who waits for leave to send its content may send it after all, or not: nobody can say what comes next. And node drops
+    // what came together with a request to upgrade that it does not follow.
+    if (this.#closing !== undefined || fault?.ends === true || expect !== undefined || upgrade !== undefined)
       response.setHeader('connection', 'close')
     const asked = readRequest(request, secure)
     handler.handle(asked, response, 'http/1.1', fault && handler.refuse(asked, fault.status))

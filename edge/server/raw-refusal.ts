@@ -27,10 +27,13 @@ export function findRawRefusal({ code, rawPacket, bytesParsed = 0 }: ByteFault):
     }
     case 'ERR_HTTP_REQUEST_TIMEOUT':
       return { status: '408 Request Timeout' }
+    case 'HPE_PAUSED_H2_UPGRADE':
+      return { status: '505 HTTP Version Not Supported' }
     case 'HPE_INVALID_METHOD':
-    case 'HPE_INVALID_VERSION':
-    case 'HPE_PAUSED_H2_UPGRADE': {
-      const version = REQUEST_LINE.exec(text)?.[1]
+    case 'HPE_INVALID_VERSION': {
+      // The line in which it went wrong: others may have come before.
+      const line = text.slice(text.lastIndexOf('\n', Math.max(0, bytesParsed - 1)) + 1)
+      const version = REQUEST_LINE.exec(line)?.[1]
       if (version === undefined) return BAD_REQUEST
       if (version !== '1.0' && version !== '1.1') return { status: '505 HTTP Version Not Supported' }
       return code === 'HPE_INVALID_METHOD' ? { status: '501 Not Implemented' } : BAD_REQUEST
