@@ -1,7 +1,7 @@
-import { createPrivateKey } from 'node:crypto'
+import { createPrivateKey, X509Certificate } from 'node:crypto'
 import type { SecureContext } from 'node:tls'
 import type { Log, Runtime } from '../../core/index.ts'
-import { type Candidate, chooseCertificates, isValid } from './choose-certificates.ts'
+import { type Candidate, chooseCertificate, isValid } from './choose-certificate.ts'
 import { ContextCache } from './context-cache.ts'
 import type { HostCertificate } from './host-certificate.ts'
 import { buildContext } from './tls-profile.ts'
@@ -9,7 +9,7 @@ import { buildContext } from './tls-profile.ts'
 /** What a host shows, as a handshake needs it. */
 export interface Shown {
   readonly context: SecureContext
-  /** Whether a connection that was shown it may ask for the host, whichever of its certificates the client saw. */
+  /** Whether a connection that was shown it may ask for the host, in lower case. */
   covers(host: string): boolean
 }
 
@@ -61,9 +61,9 @@ export class CertificateStore {
   /** What is shown for a host, in whatever case; undefined where there is nothing. */
   find(host: string): Shown | undefined {
     const chosen = this.#choose(host.toLowerCase())
-    if (chosen.length === 0) return undefined
-    const context = this.#contexts.get(chosen.map(({ serial }) => serial).join(), () => buildContext(chosen))
-    return { context, covers: (other) => chosen.every(({ names }) => isCovered(names, other)) }
+    if (chosen === undefined) return undefined
+    const context = this.#contexts.get(String(chosen.serial), () => buildContext(chosen))
+    return { context, covers: (other) => isCovered(chosen.names, other) }
   }
 
   /** True where something is shown for the host, in lower case. */
@@ -87,17 +87,20 @@ export class CertificateStore {
     return ahead.length === 0 ? undefined : Math.min(...ahead) - nowMs
   }
 
-  #choose(host: string): readonly Held[] {
+  #choose(host: string): Held | undefined {
     const { exact, wildcard } = this.#index
-    return chooseCertificates(exact.get(host) ?? [], wildcard.get(parentOf(host)) ?? [], this.#runtime.now())
+    return chooseCertificate(exact.get(host) ?? [], wildcard.get(parentOf(host)) ?? [], this.#runtime.now())
   }
 
   #take(certificate: HostCertificate): Held | undefined {
     const serial = ++this.#serials
     try {
       // Built once at once, so that what TLS does not take is known before the last good one is gone.
-      this.#contexts.get(String(serial), () => buildContext([certificate]))
-      const keyType = createPrivateKey(certificate.key).asymmetricKeyType ?? ''
+      this.#contexts.get(String(serial), () => buildContext(certificate))
+      const key = createPrivateKey(certificate.key)
+      // OpenSSL takes nothing for a certificate too.
+      if (!new X509Certificate(certificate.chain).checkPrivateKey(key)) throw new Error('the key is of another')
+      const keyType = key.asymmetricKeyType ?? ''
       return { ...certificate, keyType, serial }
     } catch (error) {
       // Only the code: a message might quote what was read.

@@ -1,5 +1,5 @@
 export { CertificateStore, type Shown } from './certificate-store.ts'
-export { type Candidate, chooseCertificates, isValid } from './choose-certificates.ts'
+export { type Candidate, chooseCertificate, isValid } from './choose-certificate.ts'
 export { ContextCache } from './context-cache.ts'
 export type { HostCertificate } from './host-certificate.ts'
 export { bareContext, TLS_PROFILE } from './tls-profile.ts'

@@ -24,11 +24,7 @@ export const TLS_PROFILE = {
 /** Has no certificate: with it every handshake ends in a fatal alert (RFC 8446 section 6.2). */
 export const bareContext = (): SecureContext => createSecureContext(TLS_PROFILE)
 
-/** With a certificate for each type of key. Throws what OpenSSL says of a certificate or key that it does not take. */
-export function buildContext(pairs: readonly { readonly chain: string; readonly key: string }[]): SecureContext {
-  return createSecureContext({
-    ...TLS_PROFILE,
-    cert: pairs.map(({ chain }) => chain),
-    key: pairs.map(({ key }) => key),
-  })
+/** With a certificate. Throws what OpenSSL says of a certificate or key that it does not take. */
+export function buildContext({ chain, key }: { readonly chain: string; readonly key: string }): SecureContext {
+  return createSecureContext({ ...TLS_PROFILE, cert: chain, key })
 }
