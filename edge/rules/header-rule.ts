@@ -1,6 +1,6 @@
 import { type Credential, parseCredentials } from './credential.ts'
 import { checkFieldValue, parseFieldName } from './header-field.ts'
-import { MAX_LOOSE_RULES, MAX_RULES } from './limits.ts'
+import { MAX_FAULTS, MAX_LOOSE_RULES, MAX_RULES } from './limits.ts'
 import { checkLine, findingOf, readLines } from './parse-lines.ts'
 import { looseFault } from './parse-redirects.ts'
 import { RuleFault, type RuleFinding } from './rule-file.ts'
@@ -76,6 +76,9 @@ class HeaderParser {
       } catch (thrown) {
         this.#faults.push(findingOf(thrown, '_headers', i + 1, line))
         if (/basic-auth/i.test(line)) this.#close()
+        if (this.#rules.length < MAX_RULES && this.#faults.length < MAX_FAULTS) continue
+        this.#isClosed ||= this.#lines.some((later, j) => j > i && /basic-auth/i.test(later))
+        break
       }
     }
     this.#end()

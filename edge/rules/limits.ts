@@ -12,3 +12,5 @@ export const MAX_LOOSE_CHARS = 256
 export const MAX_WILDCARDS = 16
 /** What rules may add to one answer, names and values together; what is over it stays away. */
 export const MAX_ADDED_CHARS = 16_384
+/** Lines at fault after which nothing more of a file is read: it is no file of rules. */
+export const MAX_FAULTS = 1000

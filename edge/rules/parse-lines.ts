@@ -37,5 +37,7 @@ export function checkLine(line: string): void {
 /** A finding of what was thrown for a line; throws on what is no fault of the line. */
 export function findingOf(thrown: unknown, file: RuleFileName, line: number, rule: string): RuleFinding {
   if (!(thrown instanceof RuleFault)) throw thrown
-  return { file, line, rule: shorten(rule.trim()), message: thrown.message, hint: thrown.hint }
+  // A password that was written in clear is not written anywhere else.
+  const shown = rule.trim().replace(/^basic-auth\s*:.*/i, 'Basic-Auth: …')
+  return { file, line, rule: shorten(shown), message: thrown.message, hint: thrown.hint }
 }

@@ -1,4 +1,4 @@
-import { MAX_LOOSE_RULES, MAX_RULES } from './limits.ts'
+import { MAX_FAULTS, MAX_LOOSE_RULES, MAX_RULES } from './limits.ts'
 import { checkLine, findingOf, readLines } from './parse-lines.ts'
 import { parseRedirectLine, type RedirectRule } from './redirect-rule.ts'
 import { RuleFault, type RuleFinding } from './rule-file.ts'
@@ -28,7 +28,7 @@ export function parseRedirects(bytes: Uint8Array): ParsedRedirects {
       rules.push(rule)
     } catch (thrown) {
       faults.push(findingOf(thrown, '_redirects', i + 1, text))
-      if (rules.length >= MAX_RULES) break
+      if (rules.length >= MAX_RULES || faults.length >= MAX_FAULTS) break
     }
   }
   return { rules, faults }

@@ -55,10 +55,15 @@ export class RedirectTable {
     const asked = { language: false, country: false }
     for (const i of this.#index.candidates(request.at.path)) {
       const match = matchRule(this.rules[i] as RedirectRule, request, asked)
-      if (match !== undefined) return { match, dependsOn: asked }
+      if (match !== undefined) return { match: match.kind === 'stay' ? undefined : match, dependsOn: asked }
     }
     return { match: undefined, dependsOn: asked }
   }
+}
+
+/** The visitor is where the rule leads to already: no rule after it counts. */
+interface Stay {
+  readonly kind: 'stay'
 }
 
 /** What one rule makes of a request; undefined where it does not match. Notes in `asked` what it looked at. */
@@ -66,7 +71,7 @@ export function matchRule(
   rule: RedirectRule,
   request: RuleRequest,
   asked: { language: boolean; country: boolean },
-): RuleMatch | undefined {
+): RuleMatch | Stay | undefined {
   if (request.exists && !rule.force) return undefined
   const { scheme } = rule.source
   if (scheme !== undefined && (scheme === 'https') !== request.secure) return undefined
@@ -95,30 +100,30 @@ function meetsConditions(
   return wanted !== undefined && isLanguageOf(languages, wanted)
 }
 
-function buildMatch(rule: RedirectRule, request: RuleRequest, captures: Captures): RuleMatch | undefined {
-  const { status, target } = rule
+function buildMatch(rule: RedirectRule, request: RuleRequest, captures: Captures): RuleMatch | Stay | undefined {
+  const { status, target, query } = rule
   const path = renderPath(target, captures)
   if (path === undefined) return undefined
   if (!isRedirect(status)) return { kind: 'page', status, path }
   // A parameter that the rule asked for has done its work.
-  const passed = rule.query.length > 0 ? '' : request.query
-  const location = renderLocation(target, captures, passed)
-  if (location === undefined || leadsBack(rule, request, captures, { path, location })) return undefined
+  const location = renderLocation(target, captures, query.length > 0 ? '' : request.query)
+  if (location === undefined) return undefined
+  if (isOwnOrigin(rule, request)) {
+    // To where the visitor is, final slash or not: for ever.
+    if (path.path === request.at.path && (query.length === 0 || location.includes(request.query))) return undefined
+    if (leadsDeeper(rule, request, captures)) return { kind: 'stay' }
+  }
   return { kind: 'redirect', status, location }
 }
 
+const isOwnOrigin = ({ target: { origin } }: RedirectRule, { host, secure }: RuleRequest): boolean =>
+  origin === undefined || origin === `${secure ? 'https' : 'http'}://${host}`
+
 /**
- * True where a visitor would be sent to where they are, or from there ever deeper (`/* /en/:splat`, asked for `/en/about`): such
- * a rule gives way, as with Netlify.
+ * True where the visitor would be sent from below the target ever deeper: by `/* /en/:splat`, asked for `/en/about`. As with
+ * Netlify they stay.
  */
-function leadsBack(
-  { source, query, target }: RedirectRule,
-  { host, secure, at, query: asked }: RuleRequest,
-  captures: Captures,
-  to: { readonly path: RulePath; readonly location: string },
-): boolean {
-  if (target.origin !== undefined && target.origin !== `${secure ? 'https' : 'http'}://${host}`) return false
-  if (to.path.path === at.path) return query.length === 0 || (asked !== '' && to.location.includes(asked))
+function leadsDeeper({ source, target }: RedirectRule, { at }: RuleRequest, captures: Captures): boolean {
   const splat = captures.get('splat')?.replace(/\/$/, '')
   const last = target.plainPath.at(-1)
   const endsInSplat = typeof last === 'object' && last.name === 'splat' && source.path.names.at(-1) === 'splat'

@@ -90,8 +90,7 @@ function findRulesAbove(rules: readonly RedirectRule[]): (RedirectRule | undefin
     for (const j of index.candidates(samples[0] as string)) {
       if (j >= i || ++compared > MAX_COMPARED) return undefined
       const other = rules[j] as RedirectRule
-      if (takesAll(other, rule) && samples.every((sample) => matchPattern(other.source.path, sample, false)))
-        return other
+      if (takesAll(other, rule) && samples.every((sample) => takes(other, sample))) return other
     }
     return undefined
   })
@@ -104,14 +103,14 @@ function takesAll(above: RedirectRule, rule: RedirectRule): boolean {
   const { scheme, host } = above.source
   if (scheme !== undefined && scheme !== rule.source.scheme) return false
   if (host !== undefined && host.text !== rule.source.host?.text) return false
-  // One that leads deeper below its own source gives way there.
-  const leadsDeeper = isRedirect(above.status) && above.source.path.names.includes('splat') && !isFixed(above.target)
-  return !leadsDeeper || above.target.origin !== undefined || !startsWithin(above)
+  return true
 }
 
-function startsWithin({ source, target }: RedirectRule): boolean {
-  const [head] = target.plainPath
-  return typeof head !== 'string' || head.slice(1).startsWith(source.path.prefix)
+/** A rule that would send to where the visitor is gives way to others. */
+function takes({ source, status, target }: RedirectRule, path: string): boolean {
+  const captures = matchPattern(source.path, path, false)
+  if (captures === undefined) return false
+  return !isRedirect(status) || target.origin !== undefined || renderPath(target, captures)?.path !== path
 }
 
 /** What nobody writes, so that only a wildcard matches it. */

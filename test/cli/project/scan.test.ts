@@ -95,15 +95,16 @@ t.test('what is never published is left out', async (t) => {
     _headers: '',
     _redirects: '',
     '_headers.txt': '',
+    'sub/_redirects': '',
     'makiatto.toml': '',
     'sub/makiatto.toml': '',
   })
   const { files, warnings } = await scan(root, { excluded: [join(root, 'makiatto.toml')] })
   t.same(
     files.map(({ path }) => path),
-    ['.well-known/security.txt', '_headers.txt', 'index.html', 'sub/makiatto.toml'],
+    ['.well-known/security.txt', '_headers', '_headers.txt', '_redirects', 'index.html', 'sub/makiatto.toml'],
   )
-  t.same(warnings, ['_headers and _redirects: not published and not followed yet; rules come with a later version'])
+  t.same(warnings, ['"sub/_redirects": neither published nor followed; rules stand at the top of the site'])
 })
 
 t.test('links inside the site are followed', async (t) => {

@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path'
 import t, { type Test } from 'tap'
 import { loadProject } from '../../../cli/config/index.ts'
 import { runSync, type SyncEvent, type SyncInput, type SyncOptions } from '../../../cli/project/index.ts'
-import { findDomain, type Hostname, type MemberKey, type OperationId } from '../../../core/index.ts'
+import { findDomain, type Hostname, type MakiError, type MemberKey, type OperationId } from '../../../core/index.ts'
 import type { NodeStatus } from '../../../edge/index.ts'
 import { createRandom, seeds } from '../../support/seeds.ts'
 import { FakeTarget } from './fake-target.ts'
@@ -93,7 +93,7 @@ for (const seed of seeds(6)) {
 t.test('one operation a domain, with what it tells on the way', async (t) => {
   const folder = await makeProject(
     t,
-    { 'index.html': 'hello', _redirects: '' },
+    { 'index.html': 'hello', _redirects: '/index.html /never\n' },
     `project = "blog"\n${FILE}[[domain]]\nname = "b.org"\npath = "dist"\n[[domain]]\nname = "c.org"\nredirect = "https://a.org"\n`,
   )
   const target = new FakeTarget()
@@ -106,13 +106,57 @@ t.test('one operation a domain, with what it tells on the way', async (t) => {
       ['c.org', false],
     ],
   )
-  t.equal(uploaded.blobs, 2, 'a file and a manifest, though two domains have them')
+  t.equal(uploaded.blobs, 3, 'two files and a manifest, though two domains have them')
   t.equal(target.packs, 1)
   t.same([...new Set(events.map(({ event }) => event))], ['hashing', 'warned', 'planned', 'uploading', 'published'])
   t.same(
     target.operations.slice(1).map(({ message }) => message),
     ['sync blog', 'sync blog', 'sync blog'],
   )
+})
+
+t.test('rules are checked before anything is sent', async (t) => {
+  const folder = await makeProject(t, {
+    'index.html': 'hello',
+    _redirects: '/ok /there\n/api/* https://api.net/:splat 200\nhttps://other.org/* /x\n/www /x 999\n',
+    _headers: '/*\n  Content-Length: 4\n  Basic-Auth: me:secret\n',
+  })
+  for (const options of [{}, { dryRun: true }]) {
+    const target = new FakeTarget()
+    const refused = await sync(folder, target, { options }).then(
+      () => '',
+      (error: MakiError) => `${error.code} ${error.message}`,
+    )
+    for (const line of [
+      'MAKI_CONFIG the rules of a.org cannot be published',
+      'dist/_redirects:2: /api/* https://api.net/:splat 200: this is no proxy',
+      'dist/_redirects:3: https://other.org/* /x: other.org is no host of this domain. Add it to the aliases',
+      'dist/_redirects:4: /www /x 999: 999 is no status that rules can have. Use 301,',
+      'dist/_headers:2: Content-Length: 4: content-length is set by the node itself',
+      'dist/_headers:3:',
+      'Type maki password',
+    ])
+      t.match(refused, line)
+    t.notMatch(refused, ':1:', 'what is well is not listed')
+    t.notMatch(refused, 'secret', 'a password is not repeated')
+    t.equal(target.packs, 0, 'nothing was sent')
+  }
+})
+
+t.test('rules that never count are told, and travel as files', async (t) => {
+  const rules = '/index.html /x\n/a/* /b\n/a/c /d\nhttps://www.a.org/* https://a.org/:splat 301!\n/z /none.html 200\n'
+  const folder = await makeProject(t, { 'index.html': 'hello', _redirects: rules })
+  const target = new FakeTarget()
+  const { events } = await sync(folder, target)
+  t.same(
+    events.flatMap((event) => (event.event === 'warned' ? [event.message] : [])),
+    [
+      'dist/_redirects:1: /index.html /x: it never counts: the site has a file there. Write 301! to let the rule win, or remove one.',
+      'dist/_redirects:3: /a/c /d: it never counts: line 2 takes all that it is about. Move it above line 2, or remove it.',
+      'dist/_redirects:5: /z /none.html 200: the site has no "/none.html". Write the path of a file of the site.',
+    ],
+  )
+  t.same(target.readSite('a.org'), { 'index.html': 'hello', _redirects: rules })
 })
 
 t.test('a dry run tells the same plan and writes nothing', async (t) => {
