@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import type { Socket } from 'node:net'
+import { Server as NetServer, type Socket } from 'node:net'
 import type { Runtime } from '../../core/index.ts'
 import { ALLOW } from '../respond/index.ts'
 import type { ConnectionBudget } from './connection-budget.ts'
@@ -25,6 +25,8 @@ const KEEP_ALIVE_MS = 60_000
 /** A head is a few packets; whoever takes longer holds a socket on purpose. */
 const HEAD_TIMEOUT_MS = 15_000
 const DRAIN_MS = 10_000
+/** Longer than a request is on its way. */
+export const LINGER_MS = 1_000
 
 /** How long a connection may take for what, in milliseconds; whoever serves HTTP/1.1 keeps to them. */
 export interface Http1Limits {
@@ -49,6 +51,7 @@ export class Http1 {
   readonly #open = new Set<Socket>()
   readonly #connections = new WeakMap<Socket, Http1Connection>()
   #closing: Promise<void> | undefined
+  #isLingering = true
   #drained = () => {}
 
   constructor(options: Http1Options) {
@@ -94,7 +97,11 @@ export class Http1 {
     this.server.emit('connection', socket)
   }
 
-  /** Takes nothing new, lets answers under way finish for ten seconds, then cuts. Idempotent. */
+  /**
+   * Accepts nothing new, and answers what is under way or still comes on connections, each of which it closes with its
+   * answer. Who asks nothing for a second is closed then: a request may be on its way that a cut would lose. After ten
+   * seconds all are cut. Idempotent.
+   */
   close(): Promise<void> {
     this.#closing ??= new Promise((resolve) => {
       const cancel = this.#options.runtime.after(DRAIN_MS, () => {
@@ -105,9 +112,13 @@ export class Http1 {
         cancel()
         resolve()
       }
-      // Calls back with an error where it never listened; what counts is that nothing is open.
-      this.server.close(() => this.#drained())
-      this.server.closeIdleConnections()
+      // Not the close of node:http, which cuts whoever has asked nothing yet. Calls back with an error where it never
+      // listened; what counts is that nothing is open.
+      NetServer.prototype.close.call(this.server, () => this.#drained())
+      this.#options.runtime.after(LINGER_MS, () => {
+        this.#isLingering = false
+        this.server.close(() => this.#drained())
+      })
     })
     return this.#closing
   }
@@ -144,7 +155,7 @@ export class Http1 {
     const { handler, budget, secure } = this.#options
     budget.wakes(request.socket)
     response.once('close', () => {
-      if (this.#closing !== undefined) this.server.closeIdleConnections()
+      if (this.#closing !== undefined && !this.#isLingering) this.server.closeIdleConnections()
     })
     request.on('error', () => {})
     const fault = findFramingFault(request)

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
 import type { Runtime } from '../../../core/index.ts'
 import type { ConnectionBudget } from '../connection-budget.ts'
-import type { Http1 } from '../http1.ts'
+import { type Http1, LINGER_MS } from '../http1.ts'
 import type { RequestHandler } from '../request-handler.ts'
 import { AnswerMemo, type MemoOptions } from './answer-memo.ts'
 import { DateClock } from './date.ts'
@@ -31,6 +31,7 @@ const MEMO_BYTES = 32 * 1024 * 1024
 export class FastPath implements Disposable {
   readonly #context: FastContext
   #cancel = () => {}
+  #cancelLinger = () => {}
 
   private constructor(options: FastPathOptions, sendsFiles: boolean) {
     const { handler, http, budget, runtime, secure } = options
@@ -66,15 +67,19 @@ export class FastPath implements Disposable {
     else this.#context.connections.add(new FastConnection(this.#context, socket, covers))
   }
 
-  /** Closes what rests; what is being answered ends with its answer. */
+  /** Closes each connection with its next answer, and what still rests after a while. */
   close(): void {
+    const { connections, runtime } = this.#context
     this.#context.isClosing = true
-    for (const connection of this.#context.connections) connection.closeIdle()
+    this.#cancelLinger = runtime.after(LINGER_MS, () => {
+      for (const connection of connections) connection.closeIdle()
+    })
   }
 
   /** Stops its timers; when no connection is left. */
   [Symbol.dispose](): void {
     this.#cancel()
+    this.#cancelLinger()
     this.#context.date.stop()
     this.#context.memo.clear()
   }
