@@ -5,6 +5,7 @@ import type {
   HostCertificate,
   HttpCounters,
   HttpServerOptions,
+  ImageCounters,
   ImageServiceOptions,
   RequestCounts,
 } from '../../edge/index.ts'
@@ -62,6 +63,8 @@ export interface EdgeCounters {
   readonly dns: DnsCounters | undefined
   readonly http: Readonly<HttpCounters> | undefined
   readonly requests: RequestCounts | undefined
+  /** Undefined where no images are made. */
+  readonly images?: Readonly<ImageCounters> | undefined
   /** Lines of the access log that were wanted and are not there. */
   readonly accessLinesDropped: number
   /** Workers that run, and those that ended unasked; none where the control process serves by itself. */

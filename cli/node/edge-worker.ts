@@ -154,7 +154,8 @@ export class EdgeWorker implements Edge {
   async counters(): Promise<EdgeCounters> {
     const { counters: http, counts } = this.#httpServer ?? {}
     const { requests, accessLinesDropped = 0 } = counts ?? {}
-    return { dns: this.#dnsServer?.counters, http, requests, accessLinesDropped, workers: { running: 0, died: 0 } }
+    const images = this.#images && { ...this.#images.counters }
+    return { dns: this.#dnsServer?.counters, http, images, requests, accessLinesDropped, workers: { running: 0, died: 0 } }
   }
 
   async explain(question: ExplainQuestion): Promise<Explanation> {
