@@ -192,6 +192,14 @@ export class RawHttp2 implements Disposable {
     await this.until('the connection to be closed', () => undefined)
   }
 
+  /** Resolves when there is room again, or the connection has closed. */
+  async drained(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.socket.once('drain', resolve).once('close', () => resolve())
+    if (this.#closed) resolve()
+    await inTime('room to send', promise)
+  }
+
   /** A round trip: all that was sent before was seen. False where the connection ended first. */
   async pong(text: string): Promise<boolean> {
     this.send(ping(text))
