@@ -1,5 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import type { Runtime } from '../../core/index.ts'
+import { endGently } from '../transport/index.ts'
 import { formatRawRefusal, type RawRefusal } from './raw-refusal.ts'
 import { hasContent, MAX_DROPPED_BYTES } from './request-framing.ts'
 
@@ -12,7 +14,7 @@ interface Ports {
   readonly answer: (request: IncomingMessage, response: ServerResponse) => void
   /** All that was asked is answered. */
   readonly rests: () => void
-  readonly now: () => number
+  readonly runtime: Pick<Runtime, 'after' | 'now'>
 }
 
 /**
@@ -27,13 +29,18 @@ export class Http1Connection {
   /** The request that came last; while its content has not, nothing may be said but its answer. */
   #last: IncomingMessage | undefined
   #refusal: RawRefusal | undefined
+  #isEnding = false
 
   constructor(socket: Socket, ports: Ports) {
     this.#socket = socket
     this.#ports = ports
+    // By which node ends a connection after its last answer.
+    socket.destroySoon = () => this.#end()
   }
 
   take(request: IncomingMessage, response: ServerResponse): void {
+    // What comes behind the last answer is read and has none.
+    if (this.#isEnding) return
     this.#last = request
     if (hasContent(request)) this.#drop(request)
     if (this.#underWay < MAX_UNDER_WAY) this.#begin(request, response)
@@ -43,7 +50,7 @@ export class Http1Connection {
 
   /** Ends the connection once everything before is answered; with this answer, where one can still be read as one. */
   refuse(refusal: RawRefusal): void {
-    if (this.#refusal !== undefined) return
+    if (this.#refusal !== undefined || this.#isEnding) return
     this.#refusal = refusal
     if (this.#underWay === 0) this.#sayLast(refusal)
   }
@@ -72,8 +79,16 @@ export class Http1Connection {
   #sayLast(refusal: RawRefusal): void {
     const socket = this.#socket
     // In the middle of content the fault is the content's, whose request has its answer.
-    if (!socket.writable || this.#last?.complete === false) socket.destroySoon()
-    else socket.end(formatRawRefusal(refusal, this.#ports.now()), () => socket.destroy())
+    if (socket.writable && this.#last?.complete !== false) {
+      socket.write(formatRawRefusal(refusal, this.#ports.runtime.now()))
+    }
+    this.#end()
+  }
+
+  #end(): void {
+    if (this.#isEnding) return
+    this.#isEnding = true
+    endGently(this.#socket, this.#ports.runtime)
   }
 
   /** Reads content that nobody wants, so that the next request is found behind it. */

@@ -145,7 +145,7 @@ export class Http1 {
     const connection = new Http1Connection(socket, {
       answer: (request, response) => this.#answer(request, response),
       rests: () => budget.rests(socket),
-      now: runtime.now,
+      runtime,
     })
     this.#connections.set(socket, connection)
     return connection
