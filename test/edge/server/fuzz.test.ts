@@ -8,7 +8,7 @@ import { createRandom, type Random, seeds } from '../../support/seeds.ts'
 import { buildManifest, buildSite, buildTable, MemoryBlobs } from '../fixtures.ts'
 import { parseAnswers } from './support/wire.ts'
 
-const CONNECTIONS = 150
+const CONNECTIONS = 200
 const HOST = 'Host: example.com\r\n'
 const WORDS = [
   'GET ',
@@ -160,7 +160,7 @@ async function start(t: Test, fast: boolean): Promise<HttpServer> {
   return server
 }
 
-for (const seed of seeds(4))
+for (const seed of seeds(6))
   for (const fast of [true, false])
     t.test(
       `whatever comes, answers are answers, and none is to nothing (seed ${seed}, ${fast ? 'fast' : 'plain'})`,
