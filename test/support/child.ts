@@ -12,6 +12,8 @@ export interface ChildOptions {
 export class Child implements AsyncDisposable {
   readonly lines: string[] = []
   readonly ended: Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>
+  /** The process is gone; others that it started may hold its streams still. */
+  readonly exited: Promise<unknown>
   readonly #child: ChildProcess
   readonly #waiting = new Set<() => void>()
   #hasEnded = false
@@ -21,6 +23,7 @@ export class Child implements AsyncDisposable {
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
       if (stream !== null) createInterface({ input: stream }).on('line', (line) => this.#take(line))
     }
+    this.exited = new Promise((done) => this.#child.once('exit', done))
     this.ended = new Promise((done, fail) => {
       this.#child.once('error', fail)
       this.#child.once('close', (code, signal) => {

@@ -46,6 +46,7 @@ export class Daemon implements AsyncDisposable {
   wrapper: readonly string[] = []
   readonly #scene: Scene
   #child: Child | undefined
+  readonly #abandoned: Child[] = []
 
   constructor(scene: Scene, layout: NodeLayout) {
     this.#scene = scene
@@ -145,6 +146,16 @@ export class Daemon implements AsyncDisposable {
     await this.#end('SIGKILL')
   }
 
+  /** kill -9 of the daemon alone: its workers go on, and hold its streams. */
+  async killControl(): Promise<void> {
+    const child = this.#running()
+    child.kill('SIGKILL')
+    await inTime(`${this.name} to be gone`, child.exited, () => child.describe())
+    this.#abandoned.push(child)
+    this.#lastLines = child.lines
+    this.#child = undefined
+  }
+
   async stop(): Promise<void> {
     await this.#end('SIGTERM')
   }
@@ -162,6 +173,7 @@ export class Daemon implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#child?.[Symbol.asyncDispose]()
+    for (const child of this.#abandoned) await child[Symbol.asyncDispose]()
     this.client[Symbol.dispose]()
   }
 

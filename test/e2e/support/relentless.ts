@@ -1,0 +1,115 @@
+import { connect, type Socket } from 'node:net'
+
+/** What a client met so far. */
+export interface Met {
+  answers: number
+  /** Connections, or requests on one, that did not end in an answer: why. */
+  readonly failures: string[]
+}
+
+export interface RelentlessOptions {
+  readonly port: number
+  readonly host: string
+  /** A connection for each request, or the same for as long as the server lets it be. */
+  readonly connections: 'new' | 'kept'
+}
+
+/**
+ * Asks for `/` again and again as fast as it is answered, until stopped. A client that keeps its connection goes on with
+ * another one when an answer said that it would be closed: all else that ends a connection is a failure.
+ */
+export class Relentless {
+  readonly met: Met = { answers: 0, failures: [] }
+  readonly #options: RelentlessOptions
+  readonly #ended: Promise<void>
+  #isStopped = false
+  #heard: (() => void)[] = []
+
+  constructor(options: RelentlessOptions) {
+    this.#options = options
+    this.#ended = this.#run()
+  }
+
+  /** Resolves when so many more answers have come. */
+  async moreAnswers(count: number): Promise<void> {
+    const wanted = this.met.answers + count
+    while (this.met.answers < wanted && !this.#isStopped) await new Promise<void>((done) => this.#heard.push(done))
+  }
+
+  async stop(): Promise<Met> {
+    this.#isStopped = true
+    await this.#ended
+    return this.met
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#isStopped) {
+      try {
+        await this.#converse()
+      } catch (error) {
+        this.met.failures.push(error instanceof Error ? error.message : String(error))
+        // A port that refuses must not be hammered by a loop that never lets others run.
+        await new Promise((done) => setImmediate(done))
+      }
+      for (const tell of this.#heard.splice(0)) tell()
+    }
+  }
+
+  /** One connection, from its beginning to its end. */
+  async #converse(): Promise<void> {
+    const { port, host, connections } = this.#options
+    const socket = connect({ port, host: '127.0.0.1', noDelay: true })
+    try {
+      const reader = new AnswerReader(socket)
+      for (let mayAsk = true; mayAsk && !this.#isStopped; ) {
+        const close = connections === 'new' ? 'connection: close\r\n' : ''
+        socket.write(`GET / HTTP/1.1\r\nhost: ${host}\r\n${close}\r\n`)
+        const { status, isLast } = await reader.next()
+        if (status !== 200) throw new Error(`status ${status}`)
+        this.met.answers++
+        for (const tell of this.#heard.splice(0)) tell()
+        mayAsk = connections === 'kept' && !isLast
+      }
+    } finally {
+      socket.destroy()
+    }
+  }
+}
+
+/** Takes answers with a Content-Length, one after the other. */
+class AnswerReader {
+  #text = ''
+  #fault: Error | undefined
+  #tell = () => {}
+
+  constructor(socket: Socket) {
+    const fail = (error: Error) => {
+      this.#fault ??= error
+      this.#tell()
+    }
+    socket.on('data', (piece) => {
+      this.#text += piece.toString('latin1')
+      this.#tell()
+    })
+    socket.on('error', (error: NodeJS.ErrnoException) => fail(new Error(`${error.syscall} ${error.code}`)))
+    socket.on('close', () => fail(new Error('closed without an answer')))
+  }
+
+  async next(): Promise<{ readonly status: number; readonly isLast: boolean }> {
+    for (;;) {
+      const end = this.#text.indexOf('\r\n\r\n')
+      if (end !== -1) {
+        const head = this.#text.slice(0, end)
+        const length = end + 4 + Number(/^content-length: *(\d+)/im.exec(head)?.[1] ?? 0)
+        if (this.#text.length >= length) {
+          this.#text = this.#text.slice(length)
+          return { status: Number(head.slice(9, 12)), isLast: /^connection: *close/im.test(head) }
+        }
+      }
+      if (this.#fault !== undefined) throw this.#fault
+      await new Promise<void>((done) => {
+        this.#tell = done
+      })
+    }
+  }
+}
