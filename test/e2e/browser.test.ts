@@ -18,8 +18,8 @@ const SECONDS = 4
 
 /** A single-page application with a route of its own, a chunk that is loaded late, and a module in WebAssembly. */
 function writeApp(version: string): Record<string, string | Uint8Array> {
-  const main = `assets/main-${version}1b2c3d.js`
-  const late = `assets/late-${version}9f8e7d.js`
+  const main = `assets/main-${version}1b2c3d4e.js`
+  const late = `assets/late-${version}9f8e7d6c.js`
   return {
     'index.html': `<!doctype html><title>app</title><link rel="icon" href="data:,"><script type="module" src="/${main}"></script>
       <a href="/users/8">next</a><button>late</button><output></output>`,
