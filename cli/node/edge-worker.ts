@@ -155,7 +155,14 @@ export class EdgeWorker implements Edge {
     const { counters: http, counts } = this.#httpServer ?? {}
     const { requests, accessLinesDropped = 0 } = counts ?? {}
     const images = this.#images && { ...this.#images.counters }
-    return { dns: this.#dnsServer?.counters, http, images, requests, accessLinesDropped, workers: { running: 0, died: 0 } }
+    return {
+      dns: this.#dnsServer?.counters,
+      http,
+      images,
+      requests,
+      accessLinesDropped,
+      workers: { running: 0, died: 0 },
+    }
   }
 
   async explain(question: ExplainQuestion): Promise<Explanation> {

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { benchCommit } from './commit.ts'
 import { benchDns } from './dns.ts'
 import { benchDocument } from './document.ts'
+import { benchImages } from './images.ts'
 import { benchManyOperations } from './many-operations.ts'
 import { benchMemory } from './memory.ts'
 import { benchPropagation } from './propagation.ts'
@@ -25,6 +26,7 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<void>>> = {
   document: benchDocument,
   dns: benchDns,
   zones: benchZones,
+  images: benchImages,
   soak: benchSoak,
 }
 
