@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import t from 'tap'
 import { RedirectTable, type RuleRequest } from '../../../edge/rules/redirect-table.ts'
+import { RuleIndex } from '../../../edge/rules/rule-index.ts'
 import { createRandom, type Random, seeds } from '../../support/seeds.ts'
 import { parse, pathOf } from './support.ts'
 
@@ -219,4 +220,15 @@ t.test('a hostile pattern costs no more than its length allows', async (t) => {
   const started = process.cpuUsage()
   for (let i = 0; i < 100; i++) rules.headersFor('h', { path: `x${'a'.repeat(1000)}`, slash: false })
   t.ok(process.cpuUsage(started).user < 10e6, 'a backtracking expression would take for ever')
+})
+
+t.test('of ten thousand plain rules no more are looked at than of ten', async (t) => {
+  for (const count of [10, 10_000]) {
+    const file = Array.from({ length: count - 1 }, (_, i) => `/a/${i} /b`).join('\n')
+    const index = new RuleIndex(
+      parse({ redirects: `${file}\n/a/:x/* /c\n` }).rules.redirects.map(({ source }) => source.path),
+    )
+    t.equal([...index.candidates('a/7')].length, 2)
+    t.equal([...index.candidates('elsewhere')].length, 0)
+  }
 })
