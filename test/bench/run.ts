@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { benchCommit } from './commit.ts'
 import { benchDns } from './dns.ts'
 import { benchDocument } from './document.ts'
+import { benchEdge } from './edge.ts'
 import { benchImages } from './images.ts'
 import { benchManyOperations } from './many-operations.ts'
 import { benchMemory } from './memory.ts'
@@ -25,6 +26,7 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<void>>> = {
   serving: benchServing,
   document: benchDocument,
   dns: benchDns,
+  edge: benchEdge,
   zones: benchZones,
   images: benchImages,
   soak: benchSoak,
