@@ -26,6 +26,7 @@ export const COMMANDS = {
   'operator:key': async () => (await import('./operator/key.ts')).default,
   'operator:list': async () => (await import('./operator/list.ts')).default,
   'operator:remove': async () => (await import('./operator/remove.ts')).default,
+  password: async () => (await import('./password.ts')).default,
   pull: async () => (await import('./pull.ts')).default,
   push: async () => (await import('./push.ts')).default,
   'record:add': async () => (await import('./record/add.ts')).default,

@@ -1,4 +1,5 @@
 import { createInterface } from 'node:readline/promises'
+import { Writable } from 'node:stream'
 import { MessageChannel } from 'node:worker_threads'
 import type { Runtime } from '../../core/index.ts'
 import { systemRuntime } from '../system.ts'
@@ -23,6 +24,8 @@ export interface Host {
   readonly runtime: Runtime
   /** Asks a person and resolves with the line that was typed, empty at the end of input; absent where nobody sits there. */
   readonly ask?: (question: string) => Promise<string>
+  /** As `ask`, and what is typed is not shown. */
+  readonly askSecret?: (question: string) => Promise<string>
   /** Aborted when the person interrupts; a command then closes what it opened and ends. */
   readonly signal: AbortSignal
 }
@@ -52,7 +55,17 @@ export function createProcessHost(): Host & Disposable {
     runtime: systemRuntime,
     signal: interruption.signal,
     ...(process.stdin.isTTY && process.stderr.isTTY
-      ? { ask: (question: string) => askOnTerminal(question, interruption.signal) }
+      ? {
+          ask: (question: string) => askOnTerminal(question, interruption.signal, process.stderr),
+          askSecret: async (question: string) => {
+            const typing = askOnTerminal('', interruption.signal, nowhere())
+            // Once the terminal echoes no more.
+            process.stderr.write(question)
+            const typed = await typing
+            process.stderr.write('\n')
+            return typed
+          },
+        }
       : {}),
     [Symbol.dispose]() {
       awake.port1.close()
@@ -61,8 +74,11 @@ export function createProcessHost(): Host & Disposable {
   }
 }
 
-async function askOnTerminal(question: string, signal: AbortSignal): Promise<string> {
-  const lines = createInterface({ input: process.stdin, output: process.stderr })
+/** Takes what would be echoed. */
+const nowhere = (): Writable => new Writable({ write: (_chunk, _encoding, done) => done() })
+
+async function askOnTerminal(question: string, signal: AbortSignal, output: Writable): Promise<string> {
+  const lines = createInterface({ input: process.stdin, output, terminal: true })
   // On a terminal readline takes Ctrl-C for itself.
   lines.on('SIGINT', () => process.kill(process.pid, 'SIGINT'))
   const { promise, resolve, reject } = Promise.withResolvers<string>()

@@ -1,5 +1,5 @@
 import type { Manifest, ManifestFile } from '../../core/index.ts'
-import type { SitePath } from '../message/index.ts'
+import { isFingerprinted, type SitePath } from '../message/index.ts'
 import { isRuleFile } from '../rules/index.ts'
 
 export type Resolution =
@@ -14,7 +14,7 @@ export type Resolution =
  *
  * - `/p`: the file `p`, then `p.html`, then a redirect to `/p/` where `p/index.html` exists.
  * - `/p/`: the file `p/index.html`, then a redirect to `/p` where `p.html` exists. `/` is `index.html`.
- * - else, with `spa`, `/index.html` as if it had been asked for; without, the nearest `404.html` up the tree.
+ * - else, with `spa`, `/index.html` as if it had been asked for, unless the name is fingerprinted; without, the nearest `404.html` up the tree.
  *
  * A directory is redirected to its slash and not served without it, as GitHub Pages, Cloudflare Pages, nginx and Apache
  * do, because relative links in its page are resolved against the slash; every page then has one address.
@@ -38,7 +38,10 @@ export function resolveUnknown(
   target: SitePath | undefined,
   options: { spa: boolean },
 ): Resolution {
-  const fallback = options.spa ? manifest.find('index.html') : undefined
+  // No view of an application is named after the hash of a file: a page in the place of a script that is gone would only hide
+  // that it is.
+  const isAsset = target !== undefined && !target.slash && isFingerprinted(target.path)
+  const fallback = options.spa && !isAsset ? manifest.find('index.html') : undefined
   if (fallback !== undefined) return { kind: 'file', file: fallback }
   return { kind: 'not-found', page: findNotFoundPage(manifest, target) }
 }

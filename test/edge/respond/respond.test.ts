@@ -1,6 +1,6 @@
 import t from 'tap'
 import type { Hostname } from '../../../core/index.ts'
-import { findLocalDomain, type Plan } from '../../../edge/index.ts'
+import { findLocalDomain, type Plan, respond } from '../../../edge/index.ts'
 import { createRandom, seeds } from '../../support/seeds.ts'
 import {
   type Asked,
@@ -250,6 +250,9 @@ t.test('kinds of sites', async (t) => {
   const at = (host: string, target: string, method = 'GET') => ask(target, { host, method })
   for (const target of ['/', '/deep/route', '/a//b']) t.equal(contentOf(at('spa.net', target)), 'spa', target)
   t.equal(contentOf(at('spa.net', '/app.js')), 'js')
+  t.equal(contentOf(at('spa.net', '/repo/blob/main.js')), 'spa', 'a view may be named as a file is')
+  const gone = siteRequest({ host: 'spa.net', target: '/app.8e0d62a1.js' })
+  t.match(respond(gone, table, { asset: null }, { node: 'n' }), { status: 404 }, 'a chunk that is gone is no page')
   t.equal(at('spa.net', '/../x').status, 400)
   for (const method of ['GET', 'HEAD', 'POST']) {
     const plan = at('old.org', '/a%2fb/../c?d=%20#', method)
