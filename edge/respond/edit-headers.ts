@@ -21,19 +21,25 @@ export function applyHeaderRules(plan: Plan, ruled: RuledRequest | undefined): P
   if (set.size === 0 && remove.size === 0) return plan
   const headers: Record<string, string | string[]> = { ...plan.headers }
   const isError = plan.status >= 400
-  for (const name of remove) if (!isNodes(name) && !(isError && OF_FILES.has(name))) delete headers[name]
+  for (const name of remove) if (!JOINED.has(name) && !(isError && OF_FILES.has(name))) delete headers[name]
   for (const [name, value] of set) {
     if (isError && OF_FILES.has(name)) continue
     // An answer without content has no type, and gets none.
     if (name === 'content-type' && headers[name] === undefined) continue
-    headers[name] =
-      name === 'vary' ? unite(headers[name], value as string) : typeof value === 'string' ? value : [...value]
+    headers[name] = JOINED.has(name)
+      ? unite(headers[name], value as string)
+      : typeof value === 'string'
+        ? value
+        : [...value]
   }
   return { ...plan, headers }
 }
 
-/** What caches would confuse answers without, and what this node says of itself. */
-const isNodes = (name: string): boolean => name === 'vary' || name.startsWith('makiatto-')
+/**
+ * What the node says stays, and rules only add to it: caches would confuse answers, and search engines find previews. A rule
+ * cannot name what begins with `makiatto-`.
+ */
+const JOINED: ReadonlySet<string> = new Set(['vary', 'x-robots-tag'])
 
 /**
  * Says in an answer what it depends on beside its path: the language by `Vary`; for the country there is no header, so that no
