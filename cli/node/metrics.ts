@@ -88,7 +88,7 @@ export function formatMetrics(counts: NodeCounts): string {
     ])
     metric('blob_failures_total', 'counter', 'Blobs that were missing, short or too slow.', [[{}, http.blobFailures]])
   }
-  writeImageMetrics(text, counts.images)
+  writeImageMetrics(metric, counts.images)
   metric('workers', 'gauge', 'Edge workers that run; 0 where one process does all.', [[{}, counts.workers.running]])
   metric('workers_died_total', 'counter', 'Edge workers that ended unasked.', [[{}, counts.workers.died]])
   metric(
