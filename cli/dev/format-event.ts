@@ -57,7 +57,9 @@ function formatReady(event: Extract<DevEvent, { event: 'ready' }>, { cwd, progra
   ]
   lines.push(formatTable(rows), '')
   const links = event.domains.map((domain) => style.name(linkTo(event, domain)))
-  if (links.length > 0) lines.push(`In a browser: ${links.join('  ')}`, '')
+  if (links.length > 0) lines.push(`In a browser: ${links.join('  ')}`)
+  const [link] = event.domains.map((domain) => linkTo(event, domain))
+  if (link !== undefined) lines.push(`Any release: ${style.dim(link.replace('//', '//<release>--preview.'))}`, '')
   lines.push('Try, in another terminal:', ...listCommands(event, cwd, program).map((command) => `  ${command}`), '')
   return lines.join('\n')
 }

@@ -31,7 +31,7 @@ export async function* datedReleases(history: ReleaseHistory, domain: Hostname):
     const { id, stamp } = operation
     if (release !== undefined) {
       const next = later.findLast((one) => history.isAncestor(id, one.id))
-      yield { release, endedMs: next?.wallMs }
+      yield { release: { ...release, publishedMs: stamp.wallMs }, endedMs: next?.wallMs }
     }
     later.push({ id, wallMs: stamp.wallMs })
   }

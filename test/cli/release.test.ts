@@ -72,7 +72,15 @@ t.test('release list, show and diff tell of every release', async (t) => {
   const second = await publish(cluster, { 'index.html': 'two!', 'a.css': 'a', 'new.txt': 'fresh' }, '-m', 'menu')
   const rows = await cluster.json<Row[]>('release', 'list', 'example.com')
   t.match(rows, [
-    { id: second, served: true, live: ['one'], side: false, purged: false, kept: true },
+    {
+      id: second,
+      served: true,
+      live: ['one'],
+      side: false,
+      purged: false,
+      kept: true,
+      preview: `https://${second.slice(0, 26)}--preview.example.com/`,
+    },
     { id: first, served: false, live: [], kept: true },
   ])
   t.match(await cluster.json('release', 'show', 'example.com', '--files'), {
@@ -90,7 +98,7 @@ t.test('release list, show and diff tell of every release', async (t) => {
   const shown = await cluster.maki('release', 'show', 'example.com', first.slice(0, 12))
   t.match(
     shown.stdout,
-    /^release +\w{52}\npublished .* by owner .*\nsize +3 files, 13 B\nproject +blog\n[\s\S]*kept +whole\n$/,
+    /^release +\w{52}\npublished .* by owner .*\nsize +3 files, 13 B\nproject +blog\n[\s\S]*kept +whole\npreview +https:\/\/\w{26}--preview\.example\.com\/\n$/,
   )
 
   const expected = [

@@ -20,6 +20,7 @@ const PAGES = [
   'team',
   'history',
   'releases',
+  'previews',
   'offline',
   'secrets',
   'certificates',

@@ -10,6 +10,7 @@ import { describeHold, findHold } from '../../release/hold.ts'
 import { listKept } from '../../release/manifests.ts'
 import { type ReleaseMarks, readMarks } from '../../release/marks.ts'
 import { openDomain } from '../../release/open-domain.ts'
+import { previewUrl } from '../../release/preview-url.ts'
 
 interface ReleaseRow extends ReleaseMarks {
   readonly id: OperationId
@@ -27,6 +28,8 @@ interface ReleaseRow extends ReleaseMarks {
   readonly message: string
   /** Whether the node that answered still has the list of its files; null where none was asked. */
   readonly kept: boolean | null
+  /** Where it can be looked at as long as its files are kept; null where that is off. */
+  readonly preview: string | null
 }
 
 export default class ReleaseList extends MakiCommand<readonly ReleaseRow[]> {
@@ -62,6 +65,7 @@ export default class ReleaseList extends MakiCommand<readonly ReleaseRow[]> {
       rollbackOf: change.rollbackOf ?? null,
       message: operation.message,
       kept: kept?.has(operation.id) ?? null,
+      preview: previewUrl(domain, operation.id, marks.get(operation.id) as ReleaseMarks),
       ...(marks.get(operation.id) as ReleaseMarks),
     }))
   }
@@ -79,7 +83,9 @@ export default class ReleaseList extends MakiCommand<readonly ReleaseRow[]> {
       row.commit === null ? '' : plainLine(row.commit).slice(0, 10),
       listNotes(row).join(' · '),
     ])
-    return formatTable(lines, ['', 'RELEASE', 'WHEN', 'BY', 'FILES', 'SIZE', 'COMMIT', 'NOTE'].map(style.bold))
+    const table = formatTable(lines, ['', 'RELEASE', 'WHEN', 'BY', 'FILES', 'SIZE', 'COMMIT', 'NOTE'].map(style.bold))
+    const [newest] = rows.filter(({ preview }) => preview !== null)
+    return newest?.preview == null ? table : `${table}\n\nPreview of the newest: ${newest.preview}`
   }
 }
 

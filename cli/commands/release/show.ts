@@ -17,6 +17,7 @@ import { MakiCommand } from '../../program/base.ts'
 import { findMissing, type Kept, readManifest } from '../../release/manifests.ts'
 import { type ReleaseMarks, readMarks } from '../../release/marks.ts'
 import { openDomain } from '../../release/open-domain.ts'
+import { previewUrl } from '../../release/preview-url.ts'
 import { describeChoice, requireRelease } from '../../release/published.ts'
 
 interface ShownRelease extends ReleaseMarks {
@@ -40,6 +41,8 @@ interface ShownRelease extends ReleaseMarks {
   readonly transforms: readonly string[]
   /** How much of it the node that answered has; null where none was asked. */
   readonly kept: Kept | null
+  /** Where it can be looked at as long as it is kept; null where that is off. */
+  readonly preview: string | null
   /** How many of its blobs that node lacks. */
   readonly missing: number | null
   /** With `--files`. */
@@ -71,6 +74,7 @@ export default class ReleaseShow extends MakiCommand<ShownRelease> {
     const reached = await client.reach()
     const marks = await readMarks(client.local.replica, domain.apex, [release], reached?.status.nodes ?? [])
     const kept = await findMissing(client, release)
+    const marked = marks.get(operation.id) as ReleaseMarks
     const files = flags.files ? { files: [...(await readManifest(client, release)).files()] } : {}
     return {
       id: operation.id,
@@ -91,7 +95,8 @@ export default class ReleaseShow extends MakiCommand<ShownRelease> {
       transforms: (change.transforms ?? []).map(({ path }) => path),
       kept: kept?.kept ?? null,
       missing: kept?.missing ?? null,
-      ...(marks.get(operation.id) as ReleaseMarks),
+      preview: previewUrl(domain, operation.id, marked),
+      ...marked,
       ...files,
     }
   }
@@ -117,6 +122,7 @@ export default class ReleaseShow extends MakiCommand<ShownRelease> {
       ['purged', shown.purged ? style.warn('yes: never served again') : ''],
       ['not whole on', style.bad(list(shown.unservable))],
       ['kept', describeKept(shown)],
+      ['preview', shown.kept === 'gone' ? '' : (shown.preview ?? '')],
     ]
     const text = formatTable(rows.filter(([, value]) => value !== '').map(([name, value]) => [style.dim(name), value]))
     if (shown.files === undefined) return text
