@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { controlSocketPath } from '../../cli/dev/socket-path.ts'
@@ -7,7 +7,7 @@ import { type Family, parsePrometheus } from '../support/prometheus.ts'
 import { type Daemon, DaemonCluster } from './support/daemons.ts'
 import { writeProject } from './support/project.ts'
 import { Relentless } from './support/relentless.ts'
-import { isAlive, Scene } from './support/scene.ts'
+import { isAlive, ROOT, Scene } from './support/scene.ts'
 
 /**
  * A node of several processes, while they are killed: clients that never pause count what they notice. A connection to a
@@ -116,6 +116,13 @@ t.test('a worker is killed: only its own connections break, and nothing that was
     freshMet.failures.some((failure) => failure.includes('ECONNREFUSED')),
     'nobody is refused',
   )
+})
+
+t.test('every metric is documented, and none that is not there', async (t) => {
+  const page = readFileSync(join(ROOT, 'docs', 'metrics.md'), 'utf8').split('## Access log')[0] ?? ''
+  const cells = [...page.matchAll(/^\| (`[^|]*) \|/gm)].map(([, cell]) => String(cell))
+  const documented = cells.flatMap((cell) => cell.match(/(?<=`)\w+/g) ?? [])
+  t.strictSame([...(await readMetrics()).keys()].sort(), documented.sort())
 })
 
 t.test('told to end, a node answers what was asked', async (t) => {

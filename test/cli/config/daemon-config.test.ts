@@ -36,6 +36,10 @@ t.test('a name is enough; everything else has the documented default', async (t)
       max_concurrent_requests: 1024,
       request_timeout_secs: 60,
       trusted_proxies: [],
+      access_log: 0.01,
+      access_log_lines_per_second: 100,
+      log_addresses: 'prefix',
+      worker_memory_mb: 1024,
       local_hosts: false,
     },
     images: {
