@@ -33,15 +33,15 @@ for (const seed of seeds(300)) {
     `seed ${seed}: what is shown is valid where one is, of the very name where one is, ECDSA where one is, and the newest`,
     async (t) => {
       const random = createRandom(seed)
-      const any = () => ({
+      const make = () => ({
         notBeforeMs: random.integer(20),
         notAfterMs: random.integer(40),
         keyType: random.pick(['ec', 'rsa']),
       })
-      const exact = Array.from({ length: random.integer(4) }, any)
-      const wildcard = Array.from({ length: random.integer(4) }, any)
+      const exact = Array.from({ length: random.integer(4) }, make)
+      const wildcard = Array.from({ length: random.integer(4) }, make)
       const now = random.integer(40)
-      const valid = (one: ReturnType<typeof any>) => one.notBeforeMs <= now && now <= one.notAfterMs
+      const valid = (one: ReturnType<typeof make>) => one.notBeforeMs <= now && now <= one.notAfterMs
       const chosen = chooseCertificate(exact, wildcard, now)
       t.equal(chosen !== undefined, exact.length + wildcard.length > 0, 'nothing is shown only where there is nothing')
       if (chosen === undefined) return
