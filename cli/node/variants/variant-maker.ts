@@ -246,6 +246,7 @@ export class VariantMaker implements AsyncDisposable {
       await store.admit(path, { hash, coding, sizeBytes, check })
       this.#counts.made += 1
     }
+    await store.settle(hash)
     // It may have gone while it was encoded.
     if ((await blobs.missing([hash])).length > 0) store.forget(hash)
   }

@@ -1,9 +1,10 @@
 import { renameSync, statSync } from 'node:fs'
 import { mkdir, open, readdir, rm, unlink } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { BlobHash, Cancel, Runtime } from '../../../core/index.ts'
 import { CODINGS, findVariantRecord, type VariantRecord, VariantTable, variantPath } from '../../../edge/index.ts'
+import { syncDirectory } from '../../../replication/index.ts'
 import type { Tier } from './encoding-queue.ts'
 import { UselessFile } from './useless-file.ts'
 
@@ -25,8 +26,7 @@ const TIERS: readonly Tier[] = ['old', 'rest', 'first']
 
 /**
  * The encodings on the disk of a node. A name stands only for whole bytes: they are written and synced under another one
- * first, so that a power cut leaves an encoding or none. Names that it takes along are made again; nothing else depends on
- * them. One process writes; edge workers read.
+ * first, so that a power cut leaves an encoding or none; what it takes along is made again. One process writes; edge workers read.
  */
 export class VariantStore implements AsyncDisposable {
   readonly table: VariantTable = new VariantTable()
@@ -46,7 +46,8 @@ export class VariantStore implements AsyncDisposable {
   /** Sweeps what an earlier process left half done, and takes in what lies there for blobs that are here. */
   static async open(options: VariantStoreOptions): Promise<VariantStore> {
     const { directory } = options
-    await mkdir(directory, { recursive: true, mode: 0o750 })
+    if ((await mkdir(directory, { recursive: true, mode: 0o750 })) !== undefined)
+      await syncDirectory(dirname(directory))
     const store = new VariantStore(options, await UselessFile.open(join(directory, 'useless.bin')))
     await rm(store.incoming, { recursive: true, force: true })
     await mkdir(store.incoming, { mode: 0o750 })
@@ -87,11 +88,17 @@ export class VariantStore implements AsyncDisposable {
       await using file = await open(path, 'r')
       await file.sync()
     }
-    await mkdir(join(directory, record.hash.slice(0, 2)), { recursive: true, mode: 0o750 })
+    const isNew = await mkdir(join(directory, record.hash.slice(0, 2)), { recursive: true, mode: 0o750 })
+    if (isNew !== undefined) await syncDirectory(directory)
     renameSync(path, target)
     const before = this.table.find(record.hash, record.coding)
     if (before !== undefined) this.#drop({ hash: record.hash, ...before })
     this.#add(record)
+  }
+
+  /** Makes what was taken in of a blob stay over a power cut, so that it is not made again. */
+  async settle(hash: BlobHash): Promise<void> {
+    if (this.table.list(hash).length > 0) await syncDirectory(join(this.#options.directory, hash.slice(0, 2)))
   }
 
   /** Its blob is gone: its encodings go too. */
