@@ -1,8 +1,10 @@
 import { once } from 'node:events'
 import { type ClientHttp2Session, connect } from 'node:http2'
+import { connect as connectPlain } from 'node:net'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import t, { type Test } from 'tap'
+import { systemRuntime } from '../../../cli/system.ts'
 import { inTime } from '../../support/in-time.ts'
 import { HELD, startSite } from './support/https-site.ts'
 import {
@@ -14,6 +16,7 @@ import {
   frame,
   headers,
   nameCode,
+  PREFACE,
   ping,
   priority,
   RawHttp2,
@@ -230,4 +233,40 @@ t.test('a server that closes says goodbye, and answers what is under way', async
     client.frames.some(({ type, stream }) => type === TYPE.headers && stream === 3),
     'nothing new is taken',
   )
+})
+
+t.test(
+  'a connection that asks for nothing for a minute is told goodbye, one with a request under way is not',
+  async (t) => {
+    let aheadMs = 0
+    const runtime = { ...systemRuntime, monotonic: () => systemRuntime.monotonic() + aheadMs }
+    const { port } = await startSite(t, { runtime })
+    using idle = await RawHttp2.connect(port)
+    using busy = await RawHttp2.connect(port)
+    busy.send(headers(1, request(HELD)))
+    t.ok((await busy.pong('........')) && (await idle.pong('........')))
+    aheadMs = 61_000
+    await idle.closed()
+    t.equal(idle.goaway, 'NO_ERROR')
+    t.ok(await busy.pong('go on...'))
+  },
+)
+
+t.test('HTTP/2 is not spoken in clear, and nobody is moved to it', async (t) => {
+  const { plainPort } = await startSite(t)
+  const ask = async (bytes: string): Promise<string> => {
+    const socket = connectPlain({ host: '127.0.0.1', port: plainPort })
+    const { promise, resolve } = Promise.withResolvers<void>()
+    let got = ''
+    socket.on('data', (chunk: Buffer) => {
+      got += chunk.toString('latin1')
+    })
+    socket.on('error', () => {}).on('close', () => resolve())
+    socket.write(bytes)
+    await inTime('the connection to be closed', promise)
+    return got
+  }
+  t.match(await ask(`${PREFACE}${settings()}`), /^HTTP\/1.1 (400|505) /)
+  const upgrade = 'Connection: Upgrade, HTTP2-Settings, close\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n'
+  t.match(await ask(`GET / HTTP/1.1\r\nHost: example.com\r\n${upgrade}\r\n`), /^HTTP\/1.1 200 OK\r\n/)
 })
