@@ -1,5 +1,6 @@
 import type { Hostname, Manifest, OperationId } from '../../core/index.ts'
 import type { SiteRules } from '../rules/index.ts'
+import { HostMap } from './host-map.ts'
 import type { SecuredHosts } from './secured-hosts.ts'
 
 /** What answers for one domain; immutable, so a request that holds it sees one release from start to end. */
@@ -37,12 +38,12 @@ export interface SiteRelease {
 
 /** Host -> site; immutable. A change makes a new table, which is swapped in by reference. */
 export class SiteTable {
-  static readonly empty: SiteTable = new SiteTable(new Map(), new Map())
+  static readonly empty: SiteTable = new SiteTable(HostMap.empty, HostMap.empty)
 
-  readonly #sites: ReadonlyMap<Hostname, Site>
-  readonly #hosts: ReadonlyMap<string, Hostname>
+  readonly #sites: HostMap<Site>
+  readonly #hosts: HostMap<Hostname>
 
-  private constructor(sites: ReadonlyMap<Hostname, Site>, hosts: ReadonlyMap<string, Hostname>) {
+  private constructor(sites: HostMap<Site>, hosts: HostMap<Hostname>) {
     this.#sites = sites
     this.#hosts = hosts
   }
@@ -63,29 +64,23 @@ export class SiteTable {
   }
 
   get domains(): readonly Hostname[] {
-    return [...this.#sites.keys()]
+    return [...this.#sites.keys()] as Hostname[]
   }
 
   /** A new table in which each of `changes` (undefined: no site any more) replaces what its domain had. */
   with(changes: ReadonlyMap<Hostname, Site | undefined>): SiteTable {
-    const sites = new Map(this.#sites)
-    const moved = new Map<Hostname, Site | undefined>()
-    for (const [domain, site] of changes) {
-      if (!equalHosts(this.#sites.get(domain)?.hosts, site?.hosts)) moved.set(domain, site)
-      if (site === undefined) sites.delete(domain)
-      else sites.set(domain, site)
-    }
-    // Most changes switch a release and move no host; the larger map is then shared.
-    return new SiteTable(sites, moved.size === 0 ? this.#hosts : this.#moveHosts(moved))
+    const moved = [...changes].filter(([domain, site]) => !equalHosts(this.#sites.get(domain)?.hosts, site?.hosts))
+    return new SiteTable(this.#sites.with(changes), moved.length === 0 ? this.#hosts : this.#moveHosts(moved))
   }
 
-  #moveHosts(moved: ReadonlyMap<Hostname, Site | undefined>): ReadonlyMap<string, Hostname> {
-    const hosts = new Map(this.#hosts)
-    for (const domain of moved.keys()) {
-      for (const host of this.#sites.get(domain)?.hosts ?? []) if (hosts.get(host) === domain) hosts.delete(host)
+  #moveHosts(moved: readonly (readonly [Hostname, Site | undefined])[]): HostMap<Hostname> {
+    const hosts = new Map<string, Hostname | undefined>()
+    for (const [domain] of moved) {
+      for (const host of this.#sites.get(domain)?.hosts ?? [])
+        if (this.#hosts.get(host) === domain) hosts.set(host, undefined)
     }
     for (const [domain, site] of moved) for (const host of site?.hosts ?? []) hosts.set(host, domain)
-    return hosts
+    return this.#hosts.with(hosts)
   }
 }
 
