@@ -48,8 +48,8 @@ const LONGEST: Readonly<Record<ImageFormat, number>> = {
   avif: 16_384,
   gif: 65_535,
 }
-/** Half of libvips' default effort: a sixth of the time, a twentieth larger. */
-const AVIF_EFFORT = 2
+/** Of ten; libvips would take 4. A tenth to a quarter of the time, and no larger (see docs/performance.md on images). */
+const AVIF_EFFORT = 1
 
 /** Sets libvips up for one image at a time from strangers; once in a process, before the first image. */
 export function prepareDecoder(): void {

@@ -210,7 +210,9 @@ export function decoderArguments(
 ): string[] {
   const sharp = realpathSync(createRequire(import.meta.url).resolve('sharp'))
   const modules = sharp.slice(0, sharp.lastIndexOf('node_modules') + 'node_modules'.length)
-  const readable = [HERE, dirname(main), modules, findPackage(HERE), '/proc/self/status']
+  // By the way that Node looks for it, too, which may lead over a link.
+  const around = ancestors(HERE).flatMap((folder) => [join(folder, 'node_modules'), join(folder, 'package.json')])
+  const readable = [HERE, dirname(main), modules, ...around.filter((path) => existsSync(path)), '/proc/self/status']
   const quiet = ['--disable-warning=ExperimentalWarning', '--disable-warning=SecurityWarning']
   return [
     ...quiet,
@@ -226,8 +228,7 @@ export function decoderArguments(
   ]
 }
 
-/** The package.json that says that these files are modules. */
-function findPackage(folder: string): string {
-  const path = join(folder, 'package.json')
-  return existsSync(path) || dirname(folder) === folder ? path : findPackage(dirname(folder))
+function ancestors(folder: string): string[] {
+  const parent = dirname(folder)
+  return parent === folder ? [folder] : [folder, ...ancestors(parent)]
 }

@@ -92,18 +92,18 @@ t.test('a decoder that holds more memory than it may is killed', { skip: !isLinu
 })
 
 t.test('a decoder that takes too long is killed, and the next image is made', async (t) => {
-  const large = await makePhoto(3000, 2000)
-  await using queue = new DecoderQueue({ ...QUEUE, timeoutMs: 150 }, PORTS)
-  const decoded = await queue.decode(async () => large, { ...SMALL, width: 3000, height: 2000, format: 'avif' })
+  const large = await makePhoto(1600, 1200)
+  await using queue = new DecoderQueue({ ...QUEUE, timeoutMs: 60 }, PORTS)
+  const decoded = await queue.decode(async () => large, { ...SMALL, width: 1600, height: 1200, format: 'avif' })
   t.match(decoded, { kind: 'ended', why: 'timeout' })
   const next = await queue.decode(() => makePhoto(16, 16), { ...SMALL, width: 8 })
   t.match(next, { kind: /done|ended/ })
 })
 
 t.test('a decoder that is killed in the middle costs one more try', async (t) => {
-  const large = await makePhoto(2000, 1500)
+  const large = await makePhoto(1600, 1200)
   await using queue = new DecoderQueue(QUEUE, PORTS)
-  const shape: ImageShape = { ...SMALL, width: 2000, height: 1500, format: 'avif' }
+  const shape: ImageShape = { ...SMALL, width: 1600, height: 1200, format: 'avif' }
   const once = queue.decode(async () => large, shape)
   const [first] = queue.pids.length > 0 ? queue.pids : [await firstPid(queue)]
   process.kill(first!, 'SIGKILL')
