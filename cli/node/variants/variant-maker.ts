@@ -59,8 +59,8 @@ const ANNOUNCE_MS = 1000
 const LOOKS_PER_TURN = 500
 /** Twice as many want to compute as can: we wait, but not for ever, since some machines are never at rest. */
 const MUCH_LOAD = 2
-const LOAD_PAUSE_MS = 5000
-const MOST_LOAD_PAUSES = 12
+const LOAD_PAUSE_MS = 1000
+const MOST_LOAD_PAUSES = { first: 5, rest: 60 }
 const SHORT_PAUSE_MS = 60_000
 /** Manifests of some thousand files are read here: for these no process is started. */
 const SMALL_MANIFEST_BYTES = 64 * 1024
@@ -148,7 +148,7 @@ export class VariantMaker implements AsyncDisposable {
     const job = this.#queue.next((hash, sizeBytes) => this.#stepsFor(store, hash, sizeBytes).length > 0, LOOKS_PER_TURN)
     if (job === undefined) return await this.#pauses.untilWoken()
     if (job === 'later') return void (await nextTurn())
-    await this.#waitForCalm()
+    await this.#waitForCalm(job)
     if (this.#pauses.isClosed || !(await this.#makeRoom(store, room, job))) return
     await this.#encode(store, room, job)
   }
