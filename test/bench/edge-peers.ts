@@ -4,6 +4,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { NODE_FLAGS } from '../../cli/node/node-flags.ts'
 import { findFreePorts } from '../support/free-ports.ts'
 import type { EdgeSiteOptions } from './edge-site.ts'
 
@@ -38,8 +39,7 @@ export function findProgram(name: string): string | undefined {
 
 /** Ours, one process. */
 export async function startOurs(name: string, options: EdgeSiteOptions): Promise<WebServer> {
-  const flags = ['--disable-warning=ExperimentalWarning']
-  const child = spawn(process.execPath, [...flags, SITE, JSON.stringify(options)], {
+  const child = spawn(process.execPath, [...NODE_FLAGS, SITE, JSON.stringify(options)], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   const [line] = (await once(child.stdout, 'data')) as [Buffer]

@@ -172,7 +172,8 @@ function headScript(): Promise<string> {
 function h2load(flags: readonly string[]): Load {
   return async (server, path, seconds) => {
     if (server.httpsPort === undefined) throw new Error(`${server.name} has no HTTPS`)
-    const fields = [...(flags.includes('--h1') ? [`Host: ${DOMAIN}`] : [`:authority: ${DOMAIN}`]), ...BROWSER]
+    // It says the host of the URL by itself, with its port.
+    const fields = BROWSER
     const all = ['-t1', ...flags, `-D${seconds}`, ...fields.flatMap((field) => ['-H', field])]
     const { stdout } = await run('h2load', [
       ...all,

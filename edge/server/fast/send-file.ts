@@ -14,10 +14,8 @@ interface FilePart {
 
 /** What is written where the socket is full: its callback tells when there is room again. */
 const CHUNK_BYTES = 16 * 1024
-/** Sent at most before others have their turn. */
-const TURN_BYTES = 1024 * 1024
-/** What a call is asked for at most; the kernel takes no more than 2 GiB at once. */
-const CALL_BYTES = 512 * 1024
+/** Sent at most before others have their turn, and asked for by one call: as nginx has it (`sendfile_max_chunk`). */
+const TURN_BYTES = 2 * 1024 * 1024
 
 // One for all calls, which return before the next: and held here, since the garbage collector knows nothing of pointers.
 const offset = new BigInt64Array(1)
@@ -96,7 +94,7 @@ function sendTurn(socket: Socket, { fd, end }: FilePart, from: number): number {
     const out = descriptorOf(socket)
     if (call === undefined || out === undefined || socket.destroyed) return sent
     offset[0] = BigInt(from + sent)
-    const count = Math.min(CALL_BYTES, end - from - sent)
+    const count = Math.min(TURN_BYTES - sent, end - from - sent)
     const taken = Number(call(out, fd, offsetBytes, BigInt(count)))
     // Full, broken, or at the end of the file: the write that follows finds out.
     if (taken <= 0) break
