@@ -35,6 +35,7 @@ import type { NodeSeals } from './node-seals.ts'
 import { foldUntil } from './past.ts'
 import type { Presence } from './presence.ts'
 import { listRequired } from './required-releases.ts'
+import type { VariantCounts } from './variants/index.ts'
 
 export interface BackendPorts {
   readonly shared: SharedReplica
@@ -51,6 +52,8 @@ export interface BackendPorts {
   readonly aliases: NodeAliases | undefined
   /** The same. */
   readonly places: NodePlaces | undefined
+  /** Undefined where no encodings are made. */
+  readonly variants?: { readonly counts: VariantCounts } | undefined
   readonly self: MemberKey
 }
 
@@ -136,7 +139,7 @@ export class NodeBackend implements ControlBackend {
   }
 
   async metrics(): Promise<string> {
-    const { shared, edge, gossip, presence, fetcher, care, activation, aliases, places, self } = this.#ports
+    const { shared, edge, gossip, presence, fetcher, care, activation, aliases, places, variants, self } = this.#ports
     return formatMetrics({
       operations: shared.replica.count,
       peersAvailable: presence.nodes().filter(({ up, key }) => up && key !== self).length,
@@ -148,6 +151,7 @@ export class NodeBackend implements ControlBackend {
       unservable: activation.unservable().length,
       gossip: { ...gossip.counters },
       aliases: aliases?.counts,
+      variants: variants?.counts,
       placesBuiltAt: places?.database?.builtAt,
       seals: { ...this.seals.keeper.counts, ...this.seals.certificates.counts },
     })

@@ -3,6 +3,7 @@ import type { EdgeCounters } from './edge-messages.ts'
 import { writeImageMetrics } from './image-metrics.ts'
 import { MetricsText, type Sample } from './metrics-text.ts'
 import { writeServerMetrics } from './server-metrics.ts'
+import type { VariantCounts } from './variants/index.ts'
 
 export interface NodeCounts extends EdgeCounters {
   readonly operations: number
@@ -16,6 +17,8 @@ export interface NodeCounts extends EdgeCounters {
   readonly unservable: number
   readonly gossip: Readonly<Record<string, unknown>>
   readonly aliases: AliasCounts | undefined
+  /** Undefined where no encodings are made. */
+  readonly variants?: VariantCounts | undefined
   /** When the database of places was made, milliseconds since the Unix epoch. */
   readonly placesBuiltAt: number | undefined
   /** Of seals and the certificates that they hold. */
@@ -102,6 +105,13 @@ export function formatMetrics(counts: NodeCounts): string {
   metric('releases_unservable', 'gauge', 'Releases that should be served and cannot be completed.', [
     [{}, counts.unservable],
   ])
+  if (counts.variants !== undefined) {
+    const { ready, bytes, waiting, ...events } = counts.variants
+    metric('encodings', 'gauge', 'Encodings of files that lie ready.', [[{}, ready]])
+    metric('encodings_bytes', 'gauge', 'What they take together.', [[{}, bytes]])
+    metric('encodings_waiting', 'gauge', 'Files that are still to be looked at.', [[{}, waiting]])
+    metric('encodings_total', 'counter', 'What became of encodings, by event.', byLabel('event', events))
+  }
   const { seals } = counts
   metric('seal_epochs_held', 'gauge', 'Seal epochs that this node can open.', [[{}, seals.epochsHeld]])
   metric('seal_grants_refused_total', 'counter', 'Grants that did not open.', [[{}, seals.grantsRefused]])

@@ -198,6 +198,11 @@ export async function startNode(options: NodeOptions): Promise<Node> {
     }),
   )
 
+  const budgetMb = options.parts.http ? config.web.variants_cache_mb : 0
+  const announce = (records: Uint8Array) => edge.setVariants(records)
+  const onDamaged = (hash: BlobHash) => care.suspect(hash)
+  const made = { directory: folders.variants, budgetMb, blobs, activation, announce, onDamaged, runtime, log }
+  const variants = starting.use(startVariants(made))
   const backend = new NodeBackend({
     shared,
     blobs,
@@ -211,18 +216,12 @@ export async function startNode(options: NodeOptions): Promise<Node> {
     seals,
     aliases,
     places,
+    variants,
     self,
   })
   const control = starting.use(await startControlServer({ backend, socketPath: config.node.control, log, runtime }))
 
   starting.use(new StoreScrub({ store, cluster, runtime, log }))
-  if (options.parts.http) {
-    const announce = (records: Uint8Array) => edge.setVariants(records)
-    const onDamaged = (hash: BlobHash) => care.suspect(hash)
-    const budgetMb = config.web.variants_cache_mb
-    const made = { directory: folders.variants, budgetMb, blobs, activation, announce, onDamaged, runtime, log }
-    starting.use(startVariants(made))
-  }
   const addresses = {
     ...listening,
     gossip: formatListenAddress(gossip.address),
