@@ -43,6 +43,7 @@ t.test('HSTS stands in what comes over TLS for such a host, and nowhere else', a
   t.strictSame(ask({ secure: true }), { ...served, strict })
   t.strictSame(ask({ secure: true, target: '/none' }), { ...served, status: 404, strict })
   t.strictSame(ask({ secure: true, host: 'plain.com' }), served)
+  t.strictSame(ask({ target: '/.well-known/acme-challenge/token' }), { ...served, status: 404 }, 'in clear')
   t.strictSame(ask({ secure: true, host: 'elsewhere.com' }), { ...served, status: 404 })
 })
 

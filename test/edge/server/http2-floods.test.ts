@@ -29,6 +29,7 @@ import {
 
 /** What may be left when all have gone: buffers that wait for their collection. */
 const MAX_LEFT_BYTES = 32 * 1024 * 1024
+const TURNS = 10
 /** What a hundred streams of one who reads nothing may hold, client and server together. */
 const MAX_HELD_BYTES = 192 * 1024 * 1024
 
@@ -40,6 +41,16 @@ function usedBytes(): number {
   collect()
   const { heapUsed, external } = process.memoryUsage()
   return heapUsed + external
+}
+
+/** The same, when what is on its way out has gone: sockets and streams end in turns of the event loop. */
+async function restingBytes(): Promise<number> {
+  let least = usedBytes()
+  for (let i = 0; i < TURNS; i++) {
+    await new Promise((resolve) => setImmediate(resolve))
+    least = Math.min(least, usedBytes())
+  }
+  return least
 }
 
 /** A client as others are, which is answered or not. */
@@ -149,7 +160,7 @@ async function withNeighbour(t: Test, port: number): Promise<ClientHttp2Session>
 t.test('floods end their connection, and nobody else notices', async (t) => {
   const { port, server } = await startSite(t)
   const neighbour = await withNeighbour(t, port)
-  const before = usedBytes()
+  const before = await restingBytes()
   for (const [name, make] of FLOODS) {
     using client = await RawHttp2.connect(port)
     const flooding = flood(client, make, 4000)
@@ -159,7 +170,8 @@ t.test('floods end their connection, and nobody else notices', async (t) => {
     t.pass(`${name}: ${client.goaway ?? 'closed without a word'}`)
   }
   t.equal(await ask(neighbour, '/big.bin'), 200)
-  t.ok(usedBytes() - before < MAX_LEFT_BYTES, `nothing is left of it: ${usedBytes() - before} bytes`)
+  const left = (await restingBytes()) - before
+  t.ok(left < MAX_LEFT_BYTES, `nothing is left of it: ${left} bytes`)
   t.ok(server.counters.http2Calmed > 0)
   while (server.counters.active > 0) await new Promise((resolve) => setImmediate(resolve))
 })
