@@ -186,9 +186,9 @@ export class VariantMaker implements AsyncDisposable {
     return undefined
   }
 
-  async #waitForCalm(): Promise<void> {
-    for (let i = 0; i < MOST_LOAD_PAUSES && this.#options.load() > MUCH_LOAD; i++)
-      await this.#pauses.pause(LOAD_PAUSE_MS)
+  async #waitForCalm({ tier }: EncodingJob): Promise<void> {
+    const { load } = this.#options
+    for (let i = 0; i < MOST_LOAD_PAUSES[tier] && load() > MUCH_LOAD; i++) await this.#pauses.pause(LOAD_PAUSE_MS)
   }
 
   /** False: the file stays as it is, for now. */
