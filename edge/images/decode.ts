@@ -48,7 +48,7 @@ const LONGEST: Readonly<Record<ImageFormat, number>> = {
   avif: 16_384,
   gif: 65_535,
 }
-/** Of ten; libvips would take 4. A tenth to a quarter of the time, and no larger (see docs/performance.md on images). */
+/** Of 9; libvips would take 4. A twentieth of the time for a small image, and no larger: docs/performance.md has figures. */
 const AVIF_EFFORT = 1
 
 /** Sets libvips up for one image at a time from strangers; once in a process, before the first image. */
