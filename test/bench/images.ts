@@ -26,7 +26,7 @@ export async function benchImages(): Promise<void> {
   const jpeg = await sharp(await makePhoto(4000, 3000))
     .jpeg({ quality: 90 })
     .toBuffer()
-  const small = await sharp(jpeg).resize(800).webp({ quality: 60 }).toBuffer()
+  const small = await sharp(jpeg).resize(800).webp({ quality: 80 }).toBuffer()
   line('a photograph of 4000 x 3000', `${(jpeg.length / MIB).toFixed(1)} MiB of JPEG`)
   const blobs = new MemoryBlobs()
   const table = buildTable(buildSite(buildManifest(blobs, { 'photo.jpg': jpeg, 'static.webp': small })))
