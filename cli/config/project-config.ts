@@ -122,6 +122,14 @@ function checkTarget(table: DomainTable, path: ConfigPath, findings: Findings): 
       hint: 'Write the folder of its files, like path = "./dist", or redirect = "https://…".',
     })
   }
+  const own = [table.name, ...(table.aliases ?? [])].flatMap((host) =>
+    typeof host === 'string' ? host.toLowerCase() : [],
+  )
+  const target = findings.isSound([...path, 'redirect']) ? URL.parse(table.redirect ?? '')?.hostname : undefined
+  if (target !== undefined && own.includes(target))
+    findings.fault([...path, 'redirect'], `${target} would send its visitors to itself`, {
+      hint: 'Redirect to another host, or give the domain a path.',
+    })
   if (table.path !== undefined && table.redirect !== undefined)
     findings.fault([...path, 'redirect'], `${table.name} has a path and a redirect; it can have one of them`)
 }

@@ -27,6 +27,8 @@ export async function benchPropagation(): Promise<void> {
   line('record set → DNS (UDP)', latencies(summarize(dns)))
   const http = await measure((i) => publishPage(cluster, author, i))
   line('one-file release → HTTP', latencies(summarize(http)))
+  const back = await measure((i) => rollBack(cluster, author, i))
+  line('rollback → HTTP on all nodes', latencies(summarize(back)))
 }
 
 async function measure(act: (i: number) => Promise<() => Promise<boolean>>): Promise<number[]> {
@@ -84,6 +86,33 @@ export async function publishPage(
   await control.accept([bytes])
   const port = asked.layout.httpPort
   return async () => (await fetchPage(port, DOMAIN)) === page.toString()
+}
+
+/** Goes back to the one of two pages that is not live; the answer tells whether every node serves it. */
+async function rollBack({ nodes }: BenchCluster, author: Author, i: number): Promise<() => Promise<boolean>> {
+  const { control } = nodes[0]!
+  const [page, other] = ['back', 'forth'].map((text) => Buffer.from(`<!doctype html><title>${text}</title>\n`))
+  const pages = i % 2 === 0 ? [page!, other!] : [other!, page!]
+  const manifests = pages.map((bytes) =>
+    Manifest.of([{ path: 'index.html', hash: hashBlob(bytes), sizeBytes: bytes.length }]).encode(),
+  )
+  await control.putBlobPack(packOf([...pages, ...manifests.map(({ bytes }) => bytes)]))
+  const [{ hash, tree }] = manifests as [(typeof manifests)[number]]
+  const bytes = pages[0]!.length
+  const change = {
+    kind: 'release.publish',
+    domain: DOMAIN,
+    manifest: hash,
+    tree,
+    files: 1,
+    bytes,
+    aliases: [],
+  } as const
+  await control.accept([author.make([change]).bytes])
+  return async () => {
+    const served = await Promise.all(nodes.map(({ layout }) => fetchPage(layout.httpPort, DOMAIN)))
+    return served.every((text) => text === pages[0]!.toString())
+  }
 }
 
 function packOf(blobs: readonly Uint8Array[]): AsyncIterable<Uint8Array> {

@@ -212,6 +212,19 @@ previews = 1
   )
 })
 
+t.test('no domain sends its visitors to itself', async (t) => {
+  for (const [redirect, isLoop] of [
+    ['https://example.com', true],
+    ['http://WWW.example.com/shop', true],
+    ['https://example.com.org', false],
+    ['https://new.example.com', false],
+  ] as const) {
+    const text = `[[domain]]\nname = "example.com"\naliases = ["www.example.com"]\nredirect = "${redirect}"\n`
+    const said = await load(t, text).then(() => '', String)
+    t.equal(said.includes('to itself'), isLoop, redirect)
+  }
+})
+
 t.test('a mistyped type names the nearest, beside other faults too', async (t) => {
   const record = (type: string) => `[[domain.records]]\ntype = "${type}"\nvalue = "x"\n`
   const { message } = await faultOf(t, `[[domain]]\nname = "a.org"\npath = "dist"\n${record('TX')}${record('A')}`)

@@ -78,6 +78,22 @@ t.test('hosts follow the state', async (t) => {
   t.equal(owner('b.com'), B)
 })
 
+t.test('two domains that claim each other’s name answer for it, and nothing goes round', async (t) => {
+  const { write, owner, projection } = setUp()
+  write([keys.domain(A), SETTINGS], [keys.alias(A, B), {}], [keys.host(B), { domain: A }])
+  write([keys.domain(B), SETTINGS], [keys.alias(B, A), {}], [keys.host(A), { domain: B }])
+  t.equal(owner('b.com'), A)
+  t.equal(owner('a.com'), B)
+  t.strictSame(
+    projection.table.findSite('a.com')?.hosts,
+    ['a.com'],
+    'a host is a domain’s, never another host’s: there are no chains',
+  )
+  write([keys.domain(A), null])
+  t.equal(owner('b.com'), undefined, 'what a domain held goes with it')
+  t.equal(owner('a.com'), B)
+})
+
 t.test('settings follow the state', async (t) => {
   const { write, projection } = setUp()
   const site = () => projection.table.findSite('a.com')
