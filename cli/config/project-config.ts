@@ -122,7 +122,7 @@ function checkTarget(table: DomainTable, path: ConfigPath, findings: Findings): 
       hint: 'Write the folder of its files, like path = "./dist", or redirect = "https://…".',
     })
   }
-  const own = [table.name, ...(table.aliases ?? [])].flatMap((host) =>
+  const own = [table.name, ...(Array.isArray(table.aliases) ? table.aliases : [])].flatMap((host) =>
     typeof host === 'string' ? host.toLowerCase() : [],
   )
   const target = findings.isSound([...path, 'redirect']) ? URL.parse(table.redirect ?? '')?.hostname : undefined
