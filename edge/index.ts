@@ -6,7 +6,7 @@ export {
   ImageService,
   type ImageServiceOptions,
 } from './images/index.ts'
-export { CODINGS, type Coding, isFingerprinted, mayBeFingerprinted } from './message/index.ts'
+export { CODINGS, type Coding, checkOf, isFingerprinted, mayBeFingerprinted } from './message/index.ts'
 export {
   type Client,
   type HostFallback,
@@ -32,17 +32,17 @@ export {
 export {
   type AccessLogOptions,
   DURATION_BOUNDS_S,
-  hashPassword,
-  SALT_BYTES,
   type Histogram,
   type HttpCounters,
   type HttpServer,
   type HttpServerOptions,
+  hashPassword,
   METHODS,
   OTHER_DOMAIN,
   PROTOCOLS,
   placeOf,
   type RequestCounts,
+  SALT_BYTES,
   SIZE_BOUNDS_BYTES,
   STATUS_CLASSES,
   startHttpServer,

@@ -55,7 +55,17 @@ export function buildJob(
   return { ...shape, hash: source.hash, sizeBytes: source.sizeBytes, key }
 }
 
-/** The strong entity tag of a result, known before it is made. */
-export function entityTagOf({ hash, key }: ImageJob): string {
-  return `"${hash}-${key.slice(0, 16)}"`
+/**
+ * The strong entity tag of a result: of the job, and of what came out. Libraries may make other bytes of the same job on
+ * another processor, and equal tags must be equal bytes on all nodes (RFC 9110 section 8.8.1).
+ */
+export function entityTagOf(job: ImageJob, check: string): string {
+  return `"${tagPrefix(job)}${check}"`
 }
+
+/** The first entity tag in a list that is of this job, whatever node made it. */
+export function findEntityTag(list: string, job: ImageJob): string | undefined {
+  return new RegExp(`"${tagPrefix(job)}[0-9a-f]{16}"`).exec(list)?.[0]
+}
+
+const tagPrefix = ({ hash, key }: ImageJob): string => `${hash}-${key.slice(0, 16)}-`

@@ -1,5 +1,14 @@
+import { checkOf } from '../message/index.ts'
+
 /** What became of a job. */
-export type ImageOutcome = { readonly kind: 'done'; readonly bytes: Uint8Array } | ImageRefusal
+export type ImageOutcome = ImageDone | ImageRefusal
+
+export interface ImageDone {
+  readonly kind: 'done'
+  readonly bytes: Uint8Array
+  /** `checkOf` the bytes. */
+  readonly check: string
+}
 
 export interface ImageRefusal {
   readonly kind: 'refused'
@@ -11,6 +20,10 @@ export interface ImageRefusal {
   /** A sentence in ASCII for whoever wrote the URL; nothing of the request or of this machine is in it. */
   readonly reason: string
   readonly retryAfterS?: number
+}
+
+export function imageDone(bytes: Uint8Array): ImageDone {
+  return { kind: 'done', bytes, check: checkOf(bytes) }
 }
 
 export function refuseImage(status: ImageRefusal['status'], reason: string, retryAfterS?: number): ImageRefusal {

@@ -6,7 +6,7 @@ import { DecoderQueue, type QueueOptions } from './decoder-queue.ts'
 import { ImageClaims } from './image-claims.ts'
 import { ImageFolder } from './image-folder.ts'
 import type { ImageJob } from './image-job.ts'
-import { type ImageOutcome, type ImageRefusal, refuseImage } from './image-outcome.ts'
+import { type ImageOutcome, type ImageRefusal, imageDone, refuseImage } from './image-outcome.ts'
 import type { ImageSettings } from './image-settings.ts'
 import { type BucketSize, MissBudget } from './miss-budget.ts'
 import { OutcomeMemory } from './outcome-memory.ts'
@@ -183,7 +183,7 @@ export class ImageService implements AsyncDisposable {
     const bytes = await this.#folder?.find(key)
     if (bytes === undefined) return undefined
     this.counters.fromDisk++
-    const outcome: ImageOutcome = { kind: 'done', bytes }
+    const outcome = imageDone(bytes)
     this.#memory.keep(key, outcome)
     return outcome
   }
@@ -218,9 +218,10 @@ export class ImageService implements AsyncDisposable {
     switch (decoded.kind) {
       case 'done': {
         this.counters.made++
-        if (this.#folder !== undefined) this.#memory.keep(job.key, decoded)
-        await this.#folder?.keep(job.key, decoded.bytes)
-        return decoded
+        const outcome = imageDone(decoded.bytes)
+        if (this.#folder !== undefined) this.#memory.keep(job.key, outcome)
+        await this.#folder?.keep(job.key, outcome.bytes)
+        return outcome
       }
       case 'fault':
         return this.#remember(job, this.#refuse(FAULTS[decoded.fault]), REMEMBER_REFUSED_MS)

@@ -3,6 +3,7 @@ import {
   buildJob,
   chooseFormat,
   entityTagOf,
+  findEntityTag,
   findImageFormat,
   type ImageJob,
   mediaTypeOf,
@@ -31,7 +32,8 @@ export interface ImageContext {
 /**
  * Serves a file through `serve`, or what its query asks to be made of it. A file is served as it is where it is no image
  * that is transformed here, where the query has no parameter of ours, and where `fmt=auto` alone comes to what it is
- * already. A result that is not at hand is a need; its entity tag is known before, so that conditions cost no decoding.
+ * already. A result that is not at hand is a need; whether a tag is one of its job is known before, so that a 304 costs no
+ * decoding.
  */
 export function serveImage(
   request: SiteRequest,
@@ -57,15 +59,23 @@ export function serveImage(
 
 function planJob(request: SiteRequest, context: ImageContext, job: ImageJob, base: HeaderFields): Plan | Need {
   const { file, learnt, images, domain } = context
-  const etag = entityTagOf(job)
-  const headers = { 'cache-control': mediaHeaders(file.path).cacheControl, ...base, etag, 'accept-ranges': 'bytes' }
+  const headers = { 'cache-control': mediaHeaders(file.path).cacheControl, ...base, 'accept-ranges': 'bytes' }
   const ifMatch = request.field('if-match')
-  if (ifMatch !== undefined && !matchesStrongly(ifMatch, etag)) return refuse(request, 412, base)
+  const mayMatch = ifMatch === undefined || ifMatch.trim() === '*' || findEntityTag(ifMatch, job) !== undefined
+  if (!mayMatch) return refuse(request, 412, base)
   const ifNoneMatch = request.field('if-none-match')
-  if (ifNoneMatch !== undefined && matchesWeakly(ifNoneMatch, etag)) return { status: 304, headers, body: NONE }
+  // As for encodings (`findKnownTag`): what another node made of the job is as good, and the client has it.
+  const known = ifMatch === undefined && ifNoneMatch !== undefined ? findEntityTag(ifNoneMatch, job) : undefined
+  if (known !== undefined) return { status: 304, headers: { ...headers, etag: known }, body: NONE }
   const outcome = learnt.image ?? images?.find(job)
-  if (outcome?.kind === 'done')
-    return sendImage(request, outcome.bytes, { ...headers, 'content-type': mediaTypeOf(job.format) }, base)
+  if (outcome?.kind === 'done') {
+    const etag = entityTagOf(job, outcome.check)
+    if (ifMatch !== undefined && !matchesStrongly(ifMatch, etag)) return refuse(request, 412, base)
+    if (ifNoneMatch !== undefined && matchesWeakly(ifNoneMatch, etag))
+      return { status: 304, headers: { ...headers, etag }, body: NONE }
+    const tagged = { ...headers, etag, 'content-type': mediaTypeOf(job.format) }
+    return sendImage(request, outcome.bytes, tagged, base)
+  }
   // Asked for in both cases: what depends on who asks, or will be otherwise in a while, must not be remembered.
   const client = request.client().address
   if (outcome === undefined) return { kind: 'image', domain, job, client }

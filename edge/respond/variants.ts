@@ -5,7 +5,7 @@ import type { Coding } from '../message/index.ts'
 export interface Variant {
   readonly coding: Coding
   readonly sizeBytes: number
-  /** Of the encoded bytes: the first 64 bits of their SHA-256, 16 hexadecimal digits. */
+  /** `checkOf` the encoded bytes. */
   readonly check: string
 }
 

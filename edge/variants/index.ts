@@ -1,5 +1,5 @@
 export { type EncodingStep, isWorthKeeping, planEncodings } from './encoding-plan.ts'
-export { checkOf, VariantFolder, type VariantReader } from './variant-folder.ts'
+export { VariantFolder, type VariantReader } from './variant-folder.ts'
 export { findVariantRecord, variantPath } from './variant-name.ts'
 export { decodeVariantRecords, encodeVariantRecords, RECORD_BYTES, type VariantRecord } from './variant-record.ts'
 export { VariantTable } from './variant-table.ts'

@@ -1,9 +1,8 @@
-import { createHash } from 'node:crypto'
 import { type FileHandle, open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { type BlobHash, MakiError } from '../../core/index.ts'
-import type { Coding } from '../message/index.ts'
+import { type Coding, checkOf } from '../message/index.ts'
 import type { Variant, Variants } from '../respond/index.ts'
 import { variantPath } from './variant-name.ts'
 import { VariantTable } from './variant-table.ts'
@@ -77,9 +76,4 @@ export class VariantFolder implements VariantReader {
     await file.close()
     throw this.lost(hash, variant)
   }
-}
-
-/** The check that stands in the name and the tag of an encoding with these bytes. */
-export function checkOf(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex').slice(0, 16)
 }

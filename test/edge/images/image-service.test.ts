@@ -14,6 +14,7 @@ import {
   ImageService,
   type ImageServiceOptions,
   type ImageShape,
+  imageDone,
 } from '../../../edge/images/index.ts'
 import { MissBudget } from '../../../edge/images/miss-budget.ts'
 import { OutcomeMemory } from '../../../edge/images/outcome-memory.ts'
@@ -233,7 +234,7 @@ for (const seed of seeds(5)) {
       const key = String(random.integer(60))
       if (random.chance(0.5)) memory.find(key)
       else {
-        memory.keep(key, { kind: 'done', bytes: random.bytes(random.integer(10_000)) })
+        memory.keep(key, imageDone(random.bytes(random.integer(10_000))))
         t.ok(memory.find(key) !== undefined || i > 0)
       }
       if (memory.bytes > 100_000) t.fail(`${memory.bytes}`)

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { buildJob, entityTagOf, type ImageJob, type ImageOutcome } from '../../../edge/images/index.ts'
+import { buildJob, entityTagOf, type ImageJob, type ImageOutcome, imageDone } from '../../../edge/images/index.ts'
 import { type Learnt, type Need, type Plan, respond } from '../../../edge/index.ts'
 import type { Images } from '../../../edge/respond/images.ts'
 import { type Asked, buildManifest, buildSite, buildTable, MemoryBlobs, siteRequest } from '../fixtures.ts'
@@ -10,7 +10,7 @@ const blobs = new MemoryBlobs()
 const files = { 'a.jpg': 'jpeg', 'b.gif': 'gif', 'c.svg': '<svg/>', 'page.html': '<p>', 'd.avif': 'avif' }
 const table = buildTable(buildSite(buildManifest(blobs, files)))
 const settings = { maxWidth: 4096, maxHeight: 4096, formats: ['webp', 'jpg', 'png', 'avif'], widths: [] } as const
-const result: ImageOutcome = { kind: 'done', bytes: Buffer.from('0123456789') }
+const result = imageDone(Buffer.from('0123456789'))
 const CHROME = 'image/avif,image/webp,image/*,*/*;q=0.8'
 
 function ask(asked: Asked, found?: ImageOutcome, learnt: Learnt = {}): Plan | Need {
@@ -42,7 +42,7 @@ t.test('what is asked for has to be made, and is then sent', async (t) => {
         'content-length': '10',
         'cache-control': 'public, max-age=2592000',
         'accept-ranges': 'bytes',
-        etag: entityTagOf(need.job),
+        etag: entityTagOf(need.job, result.check),
         'x-content-type-options': 'nosniff',
       },
       body: { kind: 'bytes', bytes: Buffer.from('0123456789') },
@@ -80,7 +80,7 @@ t.test('fmt=auto goes by Accept, and every answer to it says so', async (t) => {
   const answers = [
     ask({ target, fields: { accept: CHROME } }, result),
     ask({ target }),
-    ask({ target, fields: { accept: CHROME, 'if-none-match': '*' } }),
+    ask({ target, fields: { accept: CHROME, 'if-none-match': '*' } }, result),
     ask({ target, fields: { accept: CHROME, 'if-match': '"x"' } }),
     ask({ target, fields: { accept: CHROME, range: 'bytes=0-1' } }, result),
     ask({ target, fields: { accept: CHROME } }, { kind: 'refused', status: 422, reason: 'no' }),
@@ -95,9 +95,10 @@ t.test('fmt=auto goes by Accept, and every answer to it says so', async (t) => {
 
 t.test('conditions cost no image', async (t) => {
   const target = '/a.jpg?w=80'
-  const etag = entityTagOf(jobOf(target))
+  const etag = entityTagOf(jobOf(target), result.check)
   const plan = planOf(ask({ target, fields: { 'if-none-match': `"other", W/${etag}` } }))
   t.match(plan, { status: 304, headers: { etag }, body: { kind: 'none' } })
+  t.match(ask({ target: '/a.jpg?w=81', fields: { 'if-none-match': etag } }), { kind: 'image' }, 'not of another job')
   t.match(
     ask({ target, fields: { 'if-none-match': `"${blobs.add('jpeg')}"` } }),
     { kind: 'image' },
@@ -106,9 +107,25 @@ t.test('conditions cost no image', async (t) => {
   t.match(planOf(ask({ target, fields: { 'if-match': '"other"' } })), { status: 412 })
 })
 
+t.test('what another processor made of the same job is known, and never mixed with ours', async (t) => {
+  const target = '/a.jpg?w=80'
+  const job = jobOf(target)
+  const ours = entityTagOf(job, result.check)
+  const theirs = entityTagOf(job, imageDone(Buffer.from('9876543210')).check)
+  t.not(ours, theirs)
+  const get = (fields: Readonly<Record<string, string>>) => planOf(ask({ target, fields }, result))
+  t.match(get({ 'if-none-match': theirs }), { status: 304, headers: { etag: theirs } })
+  t.match(get({ 'if-match': theirs }), { status: 412 })
+  t.match(get({ 'if-match': ours }), { status: 200, headers: { etag: ours } })
+  t.match(get({ 'if-match': ours, 'if-none-match': theirs }), { status: 200 })
+  t.match(get({ 'if-match': '*', 'if-none-match': `${theirs}, ${ours}` }), { status: 304, headers: { etag: ours } })
+  t.match(get({ range: 'bytes=2-4', 'if-range': theirs }), { status: 200, headers: { etag: ours } })
+  t.match(ask({ target, fields: { 'if-match': ours } }), { kind: 'image' }, 'only its bytes can tell')
+})
+
 t.test('ranges of the result', async (t) => {
   const target = '/a.jpg?w=80'
-  const etag = entityTagOf(jobOf(target))
+  const etag = entityTagOf(jobOf(target), result.check)
   const range = (value: string, more = {}) => planOf(ask({ target, fields: { range: value, ...more } }, result))
   t.match(range('bytes=2-4'), { status: 206, headers: { 'content-range': 'bytes 2-4/10', 'content-length': '3' } })
   t.strictSame(range('bytes=2-4').body, { kind: 'bytes', bytes: Buffer.from('234') })
