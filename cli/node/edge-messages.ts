@@ -31,6 +31,8 @@ export interface EdgeOptions {
 export interface DnsOptions extends Omit<NameServiceOptions, 'log' | 'runtime' | 'readRules'> {
   readonly host: string
   readonly port: number
+  /** The socket for TCP that a worker inherited; it is listened on instead. */
+  readonly fd?: number | undefined
 }
 
 export interface HttpOptions {

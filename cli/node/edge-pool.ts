@@ -203,7 +203,8 @@ export class EdgePool implements Edge {
   #bound(): EdgeOptions {
     const { edge } = this.#options
     const [first] = this.#places
-    const [http = this.#addresses.http, https = this.#addresses.https] = first?.addresses ?? []
+    const http = first?.addressOf('http') ?? this.#addresses.http
+    const https = first?.addressOf('https') ?? this.#addresses.https
     const { dns } = this.#addresses
     return {
       ...edge,

@@ -8,7 +8,6 @@ import type { EdgeAnswer, EdgeQuestion } from './edge-questions.ts'
 import { EdgeWorker } from './edge-worker.ts'
 import { LineWriter } from './line-writer.ts'
 import { quietListener } from './quiet-listener.ts'
-import { FIRST_SOCKET_FD } from './worker-sockets.ts'
 
 /** Said so often that control notices soon enough when the event loop does not turn any more. */
 const ALIVE_MS = 2_000
@@ -23,6 +22,8 @@ let worker: EdgeWorker | undefined
 const asked = new Map<number, (answer: EdgeAnswer) => void>()
 let asks = 0
 let listening = false
+/** Listening sockets that belong to its place. */
+let inherited: readonly number[] = []
 let leaving = false
 let ended = false
 
@@ -76,6 +77,7 @@ async function handle(worker: EdgeWorker, message: Exclude<EdgeMessage, { type: 
         await mkdir(register, { recursive: true, mode: 0o700 })
         await writeFile(entry, '')
         const addresses = await worker.listen(message.options)
+        inherited = listInherited(message.options)
         listening = true
         // It was killed meanwhile.
         if (!process.connected) void end()
@@ -129,10 +131,17 @@ async function settle(call: number, act: () => Promise<EdgeResult>): Promise<voi
 async function leave(): Promise<void> {
   if (ended || leaving) return
   leaving = true
-  if (listening && (await quietListener(FIRST_SOCKET_FD)))
-    await new Promise<void>((resolve) => systemRuntime.after(HANDSHAKES_MS, resolve))
+  if (listening && (await quietAll())) await new Promise<void>((resolve) => systemRuntime.after(HANDSHAKES_MS, resolve))
   await end()
 }
+
+async function quietAll(): Promise<boolean> {
+  const quieted = await Promise.all(inherited.map((fd) => quietListener(fd)))
+  return quieted.includes(true)
+}
+
+const listInherited = ({ dns, http }: EdgeOptions): readonly number[] =>
+  [http?.fd, http?.https?.fd, dns?.fd].filter((fd) => fd !== undefined)
 
 async function end(): Promise<void> {
   if (ended) return

@@ -12,10 +12,13 @@ export interface PlaceOptions {
   readonly onAlive: (worker: WorkerHandle, counters: EdgeCounters, rssBytes: number) => void
 }
 
+/** What a socket of a place is for; that of DNS is the one for TCP. */
+export type SocketRole = 'http' | 'https' | 'dns'
+
 /** One of a pool's places: its sockets, which stay while workers come and go, and the worker that has it. */
 export class WorkerPlace {
   readonly #options: PlaceOptions
-  #sockets: readonly WorkerSocket[] = []
+  #sockets: ReadonlyMap<SocketRole, WorkerSocket> = new Map()
   #idle: WorkerHandle | undefined
   #worker: WorkerHandle | undefined
 
@@ -28,9 +31,9 @@ export class WorkerPlace {
     return this.#idle
   }
 
-  /** Where the sockets are bound, in the order in which a worker has them; empty while there are none. */
-  get addresses(): readonly ListenAddress[] {
-    return this.#sockets.map(({ address }) => address)
+  /** Where the socket of a part is bound; undefined while there is none. */
+  addressOf(role: SocketRole): ListenAddress | undefined {
+    return this.#sockets.get(role)?.address
   }
 
   holds(worker: WorkerHandle): boolean {
@@ -41,12 +44,12 @@ export class WorkerPlace {
   occupy(edge: EdgeOptions): WorkerHandle {
     // One that died before it was needed is as if it had never been.
     if (this.#idle?.hasEnded === false) return this.#idle
-    if (this.#sockets.length === 0) this.#sockets = bindAll(edge)
+    if (this.#sockets.size === 0) this.#sockets = bindAll(edge)
     const { register, onBlobFailed, onAsked, onAlive } = this.#options
     const worker: WorkerHandle = new WorkerHandle({
       edge,
       register,
-      sockets: this.#sockets,
+      sockets: [...this.#sockets.values()],
       onBlobFailed,
       onAsked,
       onAlive: (counters, rssBytes) => onAlive(worker, counters, rssBytes),
@@ -63,28 +66,34 @@ export class WorkerPlace {
 
   /** What its worker is told to listen at: the sockets that it inherited. */
   listening(edge: EdgeOptions): EdgeOptions {
-    const { http } = edge
-    if (http === undefined) return edge
-    const https = http.https && { ...http.https, fd: FIRST_SOCKET_FD + 1 }
-    return { ...edge, http: { ...http, fd: FIRST_SOCKET_FD, https } }
+    const { dns, http } = edge
+    const roles = [...this.#sockets.keys()]
+    const fdOf = (role: SocketRole) => (roles.includes(role) ? FIRST_SOCKET_FD + roles.indexOf(role) : undefined)
+    return {
+      ...edge,
+      dns: dns && { ...dns, fd: fdOf('dns') },
+      http: http && { ...http, fd: fdOf('http'), https: http.https && { ...http.https, fd: fdOf('https') } },
+    }
   }
 
   /** Holds the sockets no longer: they end with the worker that has them, and the next one gets others. */
   release(): void {
-    for (const socket of this.#sockets) socket[Symbol.dispose]()
-    this.#sockets = []
+    for (const socket of this.#sockets.values()) socket[Symbol.dispose]()
+    this.#sockets = new Map()
   }
 }
 
 /** All or none. */
-function bindAll({ http }: EdgeOptions): readonly WorkerSocket[] {
-  if (http === undefined) return []
-  const plain = new WorkerSocket(http)
-  if (http.https === undefined) return [plain]
+function bindAll({ dns, http }: EdgeOptions): ReadonlyMap<SocketRole, WorkerSocket> {
+  const bound = new Map<SocketRole, WorkerSocket>()
   try {
-    return [plain, new WorkerSocket(http.https)]
+    if (http !== undefined) bound.set('http', new WorkerSocket(http))
+    if (http?.https !== undefined) bound.set('https', new WorkerSocket(http.https))
+    // A port that is still to be chosen must be free for UDP too, which the first worker finds out.
+    if (dns !== undefined && dns.port !== 0) bound.set('dns', new WorkerSocket(dns))
+    return bound
   } catch (error) {
-    plain[Symbol.dispose]()
+    for (const socket of bound.values()) socket[Symbol.dispose]()
     throw error
   }
 }

@@ -12,6 +12,8 @@ export interface DnsServerOptions {
   readonly host: string
   /** 0 chooses one that is free for both UDP and TCP. */
   readonly port: number
+  /** A socket for TCP that is bound to host and port already, to be listened on instead of one of its own. */
+  readonly fd?: number | undefined
   readonly log: Log
   /** Several processes on one port, among which the kernel spreads the questions. */
   readonly reusePort?: boolean
@@ -74,7 +76,7 @@ async function listenAnyFamily(
 }
 
 async function listenBoth(options: DnsServerOptions, host: string, responder: Responder): Promise<Pair> {
-  const { port, log, runtime, reusePort = false } = options
+  const { port, fd, log, runtime, reusePort = false } = options
   const limits = { ...TCP_LIMITS, ...options.limits }
   const common = { host, reusePort, responder, log } satisfies Omit<ListenOptions, 'port'>
   for (let attempt = 1; ; attempt++) {
@@ -82,7 +84,7 @@ async function listenBoth(options: DnsServerOptions, host: string, responder: Re
       throw bindError(cause, 'UDP', host, port)
     })
     try {
-      return [udp, await listenTcp({ ...common, port: udp.port, runtime, limits })]
+      return [udp, await listenTcp({ ...common, port: udp.port, fd, runtime, limits })]
     } catch (cause) {
       await udp.close()
       const isTaken = codeOf(cause) === 'EADDRINUSE'

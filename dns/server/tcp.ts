@@ -25,13 +25,15 @@ export const TCP_LIMITS: TcpLimits = {
 }
 
 interface TcpOptions extends ListenOptions {
+  /** Bound already; host and port say nothing then. */
+  readonly fd?: number | undefined
   readonly runtime: Pick<Runtime, 'after'>
   readonly limits: TcpLimits
 }
 
 /** Answers connections. Rejects with the system's error when the address cannot be had. */
 export async function listenTcp(options: TcpOptions): Promise<Listener> {
-  const { host, port, reusePort, responder, runtime, limits, log } = options
+  const { host, port, fd, reusePort, responder, runtime, limits, log } = options
   /** Least recently active first. */
   const connections = new Set<TcpConnection>()
   const perClient = new Map<string, number>()
@@ -70,7 +72,7 @@ export async function listenTcp(options: TcpOptions): Promise<Listener> {
 
   const server = createServer({ allowHalfOpen: true }, accept)
   const listening = once(server, 'listening')
-  server.listen({ host, port, reusePort })
+  server.listen(fd === undefined ? { host, port, reusePort } : { fd })
   await listening
   server.on('error', (error) => log.warn('dns.tcp.error', { host, port, error }))
   const address = server.address()

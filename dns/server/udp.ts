@@ -25,6 +25,9 @@ const RECEIVE_BUFFER_BYTES = 1024 * 1024
 /** What waits to be sent when the network does not take it; beyond that, answers are dropped as the network would. */
 const MAX_SEND_QUEUE_BYTES = 4 * 1024 * 1024
 
+/** Each reads some 32 datagrams: more than the receive buffer has, of the usual size. */
+const MOST_TURNS = 1000
+
 /** Answers datagrams. Rejects with the system's error when the address cannot be had. */
 export async function listenUdp({ host, port, reusePort, responder, log }: ListenOptions): Promise<Listener> {
   const socket = createSocket({
@@ -34,7 +37,9 @@ export async function listenUdp({ host, port, reusePort, responder, log }: Liste
     // Only addresses are ever passed to send: without this each one takes a detour through the resolver.
     lookup: (address, _options, callback) => callback(null, address, isIPv6(address) ? 6 : 4),
   })
+  let received = 0
   const onMessage = (message: Buffer, from: RemoteInfo) => {
+    received++
     // Nobody can receive at port 0, and sending there throws.
     if (from.port === 0 || socket.getSendQueueSize() > MAX_SEND_QUEUE_BYTES) return responder.countDropped()
     const bytes = responder.reply(message, { address: plainAddress(from.address), transport: 'udp' })
@@ -56,9 +61,23 @@ export async function listenUdp({ host, port, reusePort, responder, log }: Liste
   return {
     port: socket.address().port,
     async close() {
+      await untilRead(() => received)
       const closed = once(socket, 'close')
       socket.close()
       await closed
     },
+  }
+}
+
+/**
+ * Resolves right after the system said that nothing waits in the queue: what is still there when a socket closes is lost,
+ * and what comes later reaches another process of the port. Whoever keeps the queue full is not waited for.
+ */
+async function untilRead(received: () => number): Promise<void> {
+  for (let turn = 0; turn < MOST_TURNS; turn++) {
+    const before = received()
+    // The phase in front of it is the one in which sockets are read.
+    await new Promise<void>((resolve) => setImmediate(resolve))
+    if (turn > 0 && received() === before) return
   }
 }

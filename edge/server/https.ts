@@ -45,7 +45,7 @@ export async function startHttps(options: HttpsOptions): Promise<Https> {
       http2: (socket, covers) => http2.serve(socket, covers),
     })
     const close = async () => {
-      tls.close()
+      await tls.close()
       await closeHttp()
     }
     return { address: tls.address, setTicketKeys: (keys) => tls.setTicketKeys(keys), close }

@@ -35,6 +35,8 @@ const HANDSHAKE_TIMEOUT_MS = 10_000
 /** Of the budget of connections; beyond it the handshake that began first gives way. */
 const HANDSHAKE_SHARE = 0.25
 const LEAST_HANDSHAKES = 16
+/** For handshakes that had begun when the server closes. */
+const LAST_HANDSHAKES_MS = 1_000
 /** How long a client may come back without a whole handshake. */
 const SESSION_S = 6 * 3600
 
@@ -49,6 +51,7 @@ export class TlsServer {
   /** Handshakes under way, the longest first. */
   readonly #shaking = new Map<string, Socket>()
   readonly #maxShaking: number
+  #settled = () => {}
 
   private constructor(options: TlsServerOptions) {
     this.#options = options
@@ -102,10 +105,24 @@ export class TlsServer {
     this.#server.setTicketKeys(Buffer.from(keys))
   }
 
-  /** Accepts nothing more, and ends handshakes under way; connections are those of HTTP. */
-  close(): void {
+  /**
+   * Accepts nothing more. Resolves when the handshakes under way are done, whose connections go to HTTP like the others;
+   * those that take longer than a second are ended.
+   */
+  async close(): Promise<void> {
     this.#server.close()
-    for (const socket of this.#shaking.values()) socket.destroy()
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#settled = () => {
+      if (this.#shaking.size === 0) resolve()
+    }
+    const cancel = this.#options.runtime.after(LAST_HANDSHAKES_MS, () => {
+      for (const socket of this.#shaking.values()) socket.destroy()
+      this.#shaking.clear()
+      resolve()
+    })
+    this.#settled()
+    await promise
+    cancel()
   }
 
   #begin(socket: Socket): void {
@@ -121,7 +138,9 @@ export class TlsServer {
     const name = nameOf(socket)
     this.#shaking.set(name, socket)
     socket.once('close', () => {
-      if (this.#shaking.get(name) === socket) this.#shaking.delete(name)
+      if (this.#shaking.get(name) !== socket) return
+      this.#shaking.delete(name)
+      this.#settled()
     })
   }
 
@@ -136,6 +155,7 @@ export class TlsServer {
     if (name !== undefined && shown === undefined) {
       counters.tlsFailed++
       socket.destroy()
+      this.#settled()
       return
     }
     counters.tlsHandshakes++
@@ -144,6 +164,7 @@ export class TlsServer {
     setCovers(socket, covers)
     if (socket.alpnProtocol === 'h2') http2(socket, covers)
     else http1(socket)
+    this.#settled()
   }
 }
 
