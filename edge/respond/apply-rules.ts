@@ -9,10 +9,11 @@ import type { SiteRequest } from './site-request.ts'
 /** What `_redirects` leaves to be answered. */
 export type Ruled =
   /** To be sent as it is. */
-  | { readonly kind: 'redirect'; readonly plan: Plan }
+  | { readonly kind: 'redirect'; readonly isForced: boolean; readonly plan: Plan }
   /** That is answered instead, with the status where it is a page. */
   | {
       readonly kind: 'page'
+      readonly isForced: boolean
       readonly resolution: Resolution
       readonly status: PageStatus
       readonly dependsOn: RuleDependence
@@ -24,7 +25,7 @@ const ON_NOTHING: RuleDependence = { language: false, country: false }
 
 /**
  * Applies the first rule of `_redirects` that matches. `hasFile`: something else than the release's own files answers the path, so
- * that only forced rules count.
+ * that only forced rules count. A rule that is forced is the same with it and without.
  */
 export function applyRules(
   ruled: RuledRequest | undefined,
@@ -40,7 +41,7 @@ export function applyRules(
   if (ruled === undefined || ruled.spelling === 'cut' || ruled.rules.redirects.length === 0)
     return { kind: 'none', dependsOn: ON_NOTHING }
   const { request, query, site, release, hasFile } = asked
-  const { match, dependsOn } = ruled.rules.redirectFor({
+  const { match, isForced, dependsOn } = ruled.rules.redirectFor({
     host: ruled.host,
     at: ruled.at,
     query,
@@ -53,6 +54,7 @@ export function applyRules(
   if (match.kind === 'page')
     return {
       kind: 'page',
+      isForced,
       resolution: resolveRewrite(release, match.path, { spa: site.spa && match.status === 200 }),
       status: match.status,
       dependsOn,
@@ -64,7 +66,7 @@ export function applyRules(
     headers: { ...headers, location, 'cache-control': 'no-cache', 'content-length': '0' },
     body: { kind: 'none' },
   }
-  return { kind: 'redirect', plan: noteDependence(plan, dependsOn) }
+  return { kind: 'redirect', isForced, plan: noteDependence(plan, dependsOn) }
 }
 
 const isFile = ({ manifest }: SiteRelease, at: SitePath): boolean =>

@@ -159,10 +159,13 @@ function respondFromSite(
     decoded.kind === 'path'
       ? resolvePath(release.manifest, decoded.path, site)
       : resolveUnknown(release.manifest, undefined, site)
-  const other = decoded.kind === 'path' ? findOtherAsset(site, decoded.path, resolution, learnt) : undefined
+  const asked = { request, query: target.query, site, release }
+  const first = applyRules(ruled, { ...asked, hasFile: false }, headers)
+  const isForced = first.kind !== 'none' && first.isForced
+  const other =
+    decoded.kind === 'path' && !isForced ? findOtherAsset(site, decoded.path, resolution, learnt) : undefined
   if (other != null && 'kind' in other) return other
-  const asked = { request, query: target.query, site, release, hasFile: other != null }
-  const rule = applyRules(ruled, asked, headers)
+  const rule = other == null ? first : applyRules(ruled, { ...asked, hasFile: true }, headers)
   if (rule.kind === 'redirect') return rule.plan
   // A moment later another node may have brought it.
   if (other === null) headers['cache-control'] = 'no-store'

@@ -37,6 +37,8 @@ export type RuleMatch =
 
 export interface RuleDecision {
   readonly match: RuleMatch | undefined
+  /** What matched would have also where a file has the path, so that it need not be known whether one has. */
+  readonly isForced: boolean
   readonly dependsOn: RuleDependence
 }
 
@@ -54,10 +56,12 @@ export class RedirectTable {
   find(request: RuleRequest): RuleDecision {
     const asked = { language: false, country: false }
     for (const i of this.#index.candidates(request.at.path)) {
-      const match = matchRule(this.rules[i] as RedirectRule, request, asked)
-      if (match !== undefined) return { match: match.kind === 'stay' ? undefined : match, dependsOn: asked }
+      const rule = this.rules[i] as RedirectRule
+      const match = matchRule(rule, request, asked)
+      if (match === undefined) continue
+      return { match: match.kind === 'stay' ? undefined : match, isForced: rule.force, dependsOn: asked }
     }
-    return { match: undefined, dependsOn: asked }
+    return { match: undefined, isForced: false, dependsOn: asked }
   }
 }
 

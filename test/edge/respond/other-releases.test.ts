@@ -1,6 +1,14 @@
 import t from 'tap'
 import { type Hostname, shortId } from '../../../core/index.ts'
-import { findLocalDomain, type Learnt, type Need, type Plan, respond, type Site } from '../../../edge/index.ts'
+import {
+  findLocalDomain,
+  type Learnt,
+  type Need,
+  type Plan,
+  respond,
+  type Site,
+  SiteRules,
+} from '../../../edge/index.ts'
 import { createRandom, seeds } from '../../support/seeds.ts'
 import { type Asked, buildManifest, buildSite, buildTable, MemoryBlobs, releaseId, siteRequest } from '../fixtures.ts'
 
@@ -107,5 +115,38 @@ for (const seed of seeds(50)) {
     const decided = ask({ host: mutated })
     const isPreview = /^[a-z2-7]{26,52}--preview\.example\.com$/.test(mutated)
     t.equal('kind' in decided, isPreview && !LIVE.startsWith(mutated.slice(0, 26)), mutated)
+  })
+}
+
+/** Of these, `chunk` meets all but the last. */
+const RULES = [
+  `/${chunk} /one 302`,
+  '/assets/* /two 302',
+  '/* /three 200',
+  `/${chunk} /four 302!`,
+  '/assets/* /five 302!',
+  '/* /six 404!',
+  '/elsewhere/* /seven 302!',
+]
+
+for (const seed of seeds(60)) {
+  t.test(`nobody waits for a file that a forced rule hides (SEED=${seed})`, async (t) => {
+    const random = createRandom(seed)
+    const lines = Array.from({ length: random.integer(6) }, () => random.pick(RULES))
+    const { rules } = SiteRules.parse({ _redirects: Buffer.from(lines.join('\n')) })
+    const part = { release: { id: LIVE, manifest: live, rules } }
+    const first = lines.find((line) => line !== RULES.at(-1))
+    const forced = lines.find((line) => line.endsWith('!') && line !== RULES.at(-1))
+    const found = { asset: { file: oldChunk as NonNullable<typeof oldChunk>, release: OLD } }
+    const wanted = (line: string | undefined, status: number) =>
+      line === undefined ? status : Number(/\d+(?=!?$)/.exec(line)?.[0])
+    const told = `${lines.join(' | ')}`
+    t.equal('kind' in ask({ target: `/${chunk}` }, {}, part), first === undefined || first !== forced, told)
+    const missing = decide({ target: `/${chunk}` }, { asset: null }, part)
+    // There is no /three: what is rewritten to it is not found.
+    t.equal(missing.status, first?.startsWith('/* /three') ? 404 : wanted(first, 404), told)
+    const there = decide({ target: `/${chunk}` }, found, part)
+    t.equal(there.status, wanted(forced, 200), told)
+    if (forced !== undefined && forced === first) t.strictSame(there, missing, told)
   })
 }
