@@ -6,7 +6,7 @@ export {
   ImageService,
   type ImageServiceOptions,
 } from './images/index.ts'
-export { CODINGS, type Coding, checkOf, isFingerprinted, mayBeFingerprinted } from './message/index.ts'
+export { CODINGS, type Coding, checkOf, checkOfPieces, isFingerprinted, mayBeFingerprinted } from './message/index.ts'
 export {
   type Client,
   type HostFallback,

@@ -1,5 +1,5 @@
 export { findBasicCredentials } from './basic-credentials.ts'
-export { checkOf } from './byte-check.ts'
+export { checkOf, checkOfPieces } from './byte-check.ts'
 export { clientPrefix, plainAddress } from './client-prefix.ts'
 export { isCompressible } from './compressible.ts'
 export { evaluateConditions, matchesStrongly, matchesWeakly, type ReadField } from './conditional.ts'

@@ -1,10 +1,9 @@
-import { readdir, rm } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import {
   asMakiError,
   type BlobHash,
-  type Cancel,
   type Hostname,
   hashBlob,
   type Log,
@@ -12,14 +11,16 @@ import {
   type Release,
   type Runtime,
 } from '../../../core/index.ts'
-import { type EncodingStep, encodeVariantRecords, planEncodings, type VariantRecord } from '../../../edge/index.ts'
+import { type EncodingStep, planEncodings, type VariantRecord } from '../../../edge/index.ts'
 import type { Activation, BlobStore } from '../../../replication/index.ts'
 import type { Encoded } from './encoder-messages.ts'
 import { EncoderProcess } from './encoder-process.ts'
 import { listFiles } from './encoding-list.ts'
 import { type EncodingJob, EncodingQueue } from './encoding-queue.ts'
 import { Pauses } from './pauses.ts'
+import { VariantNews } from './variant-news.ts'
 import { VariantRoom } from './variant-room.ts'
+import { VariantScrub } from './variant-scrub.ts'
 import { VariantStore } from './variant-store.ts'
 
 export interface VariantMakerOptions {
@@ -48,13 +49,13 @@ export interface VariantCounts {
   /** Tried, and it saved too little. */
   readonly useless: number
   readonly evicted: number
+  /** Found gone or wrong on the disk. */
+  readonly damaged: number
   readonly failed: number
   /** Left as they are because the budget or the disk is full. */
   readonly noRoom: number
 }
 
-/** Workers forget what they remember of answers each time. */
-const ANNOUNCE_MS = 1000
 /** Files looked at between two turns of the event loop: about 2 ms. */
 const LOOKS_PER_TURN = 500
 /** Twice as many want to compute as can: we wait, but not for ever, since some machines are never at rest. */
@@ -84,16 +85,17 @@ export class VariantMaker implements AsyncDisposable {
   /** How often it failed; TRIES stands for: not before its blob comes anew. */
   readonly #troubled = new Map<BlobHash, number>()
   readonly #counts = { made: 0, useless: 0, failed: 0, noRoom: 0 }
+  readonly #news: VariantNews
   readonly #running: Promise<void>
   #store: VariantStore | undefined
   #room: VariantRoom | undefined
-  #news: VariantRecord[] = []
-  #cancelNews: Cancel | undefined
+  #scrub: VariantScrub | undefined
 
   private constructor(options: VariantMakerOptions) {
     const { directory, runtime, activation, blobs, log } = options
     this.#options = options
     this.#pauses = new Pauses(runtime)
+    this.#news = new VariantNews(options.announce, runtime)
     this.#encoder = new EncoderProcess(join(directory, 'incoming'), runtime)
     for (const [domain, release] of activation.active()) this.#switched.set(domain, release)
     this.#owned.defer(
@@ -118,7 +120,14 @@ export class VariantMaker implements AsyncDisposable {
   /** For metrics. */
   get counts(): VariantCounts {
     const { count: ready = 0, totalBytes: bytes = 0 } = this.#store?.table ?? {}
-    return { ready, bytes, waiting: this.#queue.waiting, evicted: this.#room?.evicted ?? 0, ...this.#counts }
+    return {
+      ready,
+      bytes,
+      waiting: this.#queue.waiting,
+      damaged: this.#scrub?.damaged ?? 0,
+      evicted: this.#room?.evicted ?? 0,
+      ...this.#counts,
+    }
   }
 
   /** The process that encodes, while there is one. */
@@ -129,12 +138,15 @@ export class VariantMaker implements AsyncDisposable {
   async #run(): Promise<void> {
     const { directory, budgetBytes, runtime, blobs, announce, log } = this.#options
     const missing = (hashes: readonly BlobHash[]) => blobs.missing(hashes)
-    const opened = await VariantStore.open({ directory, runtime, missing, changed: (record) => this.#tell(record) })
-    const store = this.#owned.use(opened)
+    const changed = (record: VariantRecord) => {
+      if (this.#store !== undefined) this.#news.add(record)
+    }
+    const store = this.#owned.use(await VariantStore.open({ directory, runtime, missing, changed }))
     const room = new VariantRoom(store, { budgetBytes, blobs, tierOf: (hash) => this.#queue.tierOf(hash) })
     this.#store = store
     this.#room = room
     announce(store.table.snapshot())
+    this.#scrub = this.#owned.use(new VariantScrub({ store, tookBack: () => this.#lookAgain(), runtime, log }))
     log.info('variants.opened', { ready: store.table.count, bytes: store.table.totalBytes })
     while (!this.#pauses.isClosed) await this.#step(store, room)
   }
@@ -223,7 +235,7 @@ export class VariantMaker implements AsyncDisposable {
       this.#giveUp(hash, tries)
       const error = thrown instanceof Error ? asMakiError(thrown) : thrown
       log.warn('variants.failed', { hash, tries, error })
-      await sweep(store.incoming)
+      await store.sweepIncoming()
       if (tries < TRIES) this.#queue.restart()
       await this.#pauses.pause(RETRY_MS)
     }
@@ -267,31 +279,21 @@ export class VariantMaker implements AsyncDisposable {
 
   #retry(hashes: readonly BlobHash[]): void {
     const back = hashes.filter((hash) => this.#troubled.delete(hash))
-    if (back.length === 0) return
-    this.#queue.restart()
-    this.#pauses.wake()
+    if (back.length > 0) this.#lookAgain()
   }
 
-  #tell(record: VariantRecord): void {
-    if (this.#store === undefined) return
-    this.#news.push(record)
-    this.#cancelNews ??= this.#options.runtime.after(ANNOUNCE_MS, () => {
-      this.#cancelNews = undefined
-      this.#options.announce(encodeVariantRecords(this.#news, this.#news.length))
-      this.#news = []
-    })
+  #lookAgain(): void {
+    this.#room?.changed()
+    this.#queue.restart()
+    this.#pauses.wake()
   }
 
   /** Ends the encoder in the middle of what it does; the next start does it again. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#pauses.close()
-    this.#cancelNews?.()
+    this.#news.close()
     await this.#encoder[Symbol.asyncDispose]()
     await this.#running
     await this.#owned.disposeAsync()
   }
-}
-
-async function sweep(folder: string): Promise<void> {
-  for (const name of await readdir(folder).catch(() => [])) await rm(join(folder, name), { force: true })
 }

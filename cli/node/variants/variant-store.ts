@@ -1,4 +1,4 @@
-import { renameSync, statSync } from 'node:fs'
+import { renameSync, statSync, unlinkSync } from 'node:fs'
 import { mkdir, open, readdir, rm, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
@@ -56,6 +56,10 @@ export class VariantStore implements AsyncDisposable {
     return store
   }
 
+  path(record: VariantRecord): string {
+    return join(this.#options.directory, variantPath(record.hash, record))
+  }
+
   async #takeIn(bucket: string): Promise<void> {
     const folder = join(this.#options.directory, bucket)
     for (const [i, name] of (await readdir(folder)).entries()) {
@@ -83,7 +87,7 @@ export class VariantStore implements AsyncDisposable {
   /** Takes over a file of `incoming`. Resolves when it can be announced. */
   async admit(path: string, record: VariantRecord): Promise<void> {
     const { directory } = this.#options
-    const target = join(directory, variantPath(record.hash, record))
+    const target = this.path(record)
     {
       await using file = await open(path, 'r')
       await file.sync()
@@ -96,9 +100,31 @@ export class VariantStore implements AsyncDisposable {
     this.#add(record)
   }
 
+  /** What an encoder left that failed half way. */
+  async sweepIncoming(): Promise<void> {
+    for (const name of await readdir(this.incoming).catch(() => []))
+      await rm(join(this.incoming, name), { force: true })
+  }
+
   /** Makes what was taken in of a blob stay over a power cut, so that it is not made again. */
   async settle(hash: BlobHash): Promise<void> {
     if (this.table.list(hash).length > 0) await syncDirectory(join(this.#options.directory, hash.slice(0, 2)))
+  }
+
+  /**
+   * It turned out to be gone or wrong. It is deleted at once, so that no start takes it in again: who was told of it and
+   * finds it gone is answered with another. False where it is not this one any more that is here.
+   */
+  takeBack(record: VariantRecord): boolean {
+    if (!this.#isHere(record)) return false
+    try {
+      unlinkSync(this.path(record))
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+    }
+    this.table.drop(record.hash, record)
+    this.#options.changed({ ...record, sizeBytes: 0 })
+    return true
   }
 
   /** Its blob is gone: its encodings go too. */
@@ -143,13 +169,16 @@ export class VariantStore implements AsyncDisposable {
   }
 
   async #delete(record: VariantRecord): Promise<void> {
-    const present = this.table.find(record.hash, record.coding)
     // Made again in the meantime, with the same bytes and so with the same name.
-    if (present?.check === record.check && present.sizeBytes === record.sizeBytes) return
-    const path = join(this.#options.directory, variantPath(record.hash, record))
-    const deleting = unlink(path).catch(() => {})
+    if (this.#isHere(record)) return
+    const deleting = unlink(this.path(record)).catch(() => {})
     this.#deleting.add(deleting)
     await deleting.finally(() => this.#deleting.delete(deleting))
+  }
+
+  #isHere({ hash, coding, sizeBytes, check }: VariantRecord): boolean {
+    const present = this.table.find(hash, coding)
+    return present?.check === check && present.sizeBytes === sizeBytes
   }
 
   /** What still waits to be deleted stays; the next start finds it useful, or deletes it. */

@@ -1,9 +1,10 @@
-import { unlinkSync, writeFileSync } from 'node:fs'
+import { readFileSync, unlinkSync, writeFileSync } from 'node:fs'
 import t from 'tap'
-import { hashBlob } from '../../../../core/index.ts'
+import { systemRuntime } from '../../../../cli/system.ts'
+import { hashBlob, type Runtime } from '../../../../core/index.ts'
 import { CODINGS } from '../../../../edge/index.ts'
 import { eventually } from '../../../support/eventually.ts'
-import { createRandom } from '../../../support/seeds.ts'
+import { createRandom, seeds } from '../../../support/seeds.ts'
 import { contentsOf, listFiles, MadeSite, untilDone, writeText, wrongOnes } from './made-site.ts'
 
 t.test(
@@ -90,6 +91,43 @@ t.test('damaged blobs are told of and not encoded', async (t) => {
   t.strictSame(site.damaged, [hashBlob(page)])
   t.strictSame(await wrongOnes(site, new Map([[hashBlob(other), other]])), [])
 })
+
+/** The minute before the first look at the disk, and the day between two, pass at once. */
+const HASTY: Runtime = {
+  ...systemRuntime,
+  after: (delayMs, call) => systemRuntime.after([60_000, 86_400_000].includes(delayMs) ? 5 : delayMs, call),
+}
+
+for (const seed of seeds(3)) {
+  t.test(`what the disk altered is found, however large, and made again (SEED=${seed})`, async (t) => {
+    const random = createRandom(seed)
+    const site = await MadeSite.open(t.testdir({}))
+    const files: Record<string, Uint8Array> = { 'app.js': writeText(random, 200_000) }
+    for (let i = 0; i < 4; i++) files[`page${i}.html`] = writeText(random, 1024 + random.integer(9000))
+    await site.publish(files)
+    {
+      await using maker = site.start()
+      await untilDone(maker, ({ ready }) => ready === 15)
+    }
+    const sound = new Map(listFiles(site).map((path) => [path, readFileSync(path)]))
+    const altered = [...sound.keys()].filter((path) => path.includes(hashBlob(files['app.js']!)) || random.chance(0.3))
+    for (const path of altered) {
+      const bytes = Buffer.from(sound.get(path)!)
+      bytes[random.integer(bytes.length)]! ^= 1 << random.integer(8)
+      writeFileSync(path, bytes)
+    }
+    await using maker = site.start({ runtime: HASTY })
+    // One that goes while the node runs is missed, too.
+    const gone = random.pick([...sound.keys()].filter((path) => !altered.includes(path)))
+    await untilDone(maker, ({ ready }) => ready === 15)
+    unlinkSync(gone)
+    const counts = await untilDone(maker, ({ damaged, made }) => damaged > altered.length && made >= damaged)
+    t.match(counts, { ready: 15, damaged: altered.length + 1, failed: 0 })
+    for (const [path, bytes] of sound) t.ok(readFileSync(path).equals(bytes), 'as it was')
+    await eventually('workers were told', () => (site.worker.table.count === 15 ? true : undefined))
+    t.strictSame(await wrongOnes(site, contentsOf(files)), [])
+  })
+}
 
 t.test('noise is dropped soon, and what is over the cap is not begun', async (t) => {
   const random = createRandom(5)
