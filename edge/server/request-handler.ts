@@ -16,7 +16,7 @@ import { Answerer, type AnswererOptions } from './answerer.ts'
 import { type HttpCounters, newCounters } from './counters.ts'
 import { type CountryOf, LocatedRequest } from './located-request.ts'
 import { type Protocol, type RequestCounts, RequestMetrics } from './request-metrics.ts'
-import { type AnswerStream, sendPlan } from './send-plan.ts'
+import { type AnswerStream, type SendPorts, sendPlan } from './send-plan.ts'
 import { type ProxyOptions, TrustedProxies } from './trusted-proxies.ts'
 
 export interface HandlerOptions extends AnswererOptions {
@@ -131,7 +131,7 @@ export class RequestHandler {
     return refuse(request, status, { ...describeNode(this.#options), ...more })
   }
 
-  /** Its answer is about to be sent. */
+  /** The head of its answer is about to be sent. */
   answered(plan: Plan): void {
     this.counters.responses[Math.floor(plan.status / 100)]!++
     const { body, headers } = plan
@@ -191,9 +191,12 @@ export class RequestHandler {
     response.on('error', () => {})
     const send = (plan: Plan): void => {
       answer = plan
-      this.#send(plan, response, async () => {
-        answer = await this.#answerer.answer(this.#locate(request))
-        return answer
+      this.#send(plan, response, {
+        again: () => this.consider(request),
+        begins: (begun) => {
+          answer = begun
+          this.answered(begun)
+        },
       })
     }
     const plan = decided ?? this.decide(request)
@@ -211,10 +214,9 @@ export class RequestHandler {
     return countryOf === undefined ? from : new LocatedRequest(from, countryOf)
   }
 
-  #send(plan: Plan, response: AnswerStream, again: () => Promise<Plan>): void {
+  #send(plan: Plan, response: AnswerStream, more: Pick<SendPorts, 'again' | 'begins'>): void {
     const { blobs, variants, runtime } = this.#options
-    this.answered(plan)
-    const ports = { blobs, variants, runtime, timeoutMs: this.timeoutMs, base: describeNode(this.#options), again }
+    const ports = { blobs, variants, runtime, timeoutMs: this.timeoutMs, base: describeNode(this.#options), ...more }
     sendPlan(plan, response, ports).catch((error: unknown) => this.failed(plan, error))
   }
 }

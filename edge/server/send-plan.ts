@@ -26,6 +26,8 @@ export interface SendPorts extends BodySource {
   readonly base: HeaderFields
   /** Decides once more: the encoding that the answer named is gone, and was forgotten. */
   readonly again: () => Plan | Promise<Plan>
+  /** Told of each answer whose head is written, once: of the one that was decided, or of what is sent in its place. */
+  readonly begins: (plan: Plan) => void
 }
 
 type BlobBody = Extract<PlanBody, { kind: 'blob' }>
@@ -46,9 +48,9 @@ export async function sendPlan(plan: Plan, response: AnswerStream, ports: SendPo
   const { body } = plan
   switch (body.kind) {
     case 'none':
-      return finish(plan, response)
+      return finish(plan, response, ports)
     case 'text':
-      return finish(plan, response, body.text)
+      return finish(plan, response, ports, body.text)
     case 'bytes':
       return sendBytes(plan, body.bytes, response, ports)
     case 'blob':
@@ -58,16 +60,21 @@ export async function sendPlan(plan: Plan, response: AnswerStream, ports: SendPo
   }
 }
 
-function finish(plan: Plan, response: AnswerStream, bytes?: string | Uint8Array): void {
+function begin(plan: Plan, response: AnswerStream, ports: SendPorts): void {
+  ports.begins(plan)
   response.writeHead(plan.status, plan.headers)
+}
+
+function finish(plan: Plan, response: AnswerStream, ports: SendPorts, bytes?: string | Uint8Array): void {
+  begin(plan, response, ports)
   response.end(bytes)
 }
 
 /** In pieces where it is much, so that a client that takes none is seen. */
 async function sendBytes(plan: Plan, bytes: Uint8Array, response: AnswerStream, ports: SendPorts): Promise<void> {
-  if (bytes.length <= SMALL_BYTES) return finish(plan, response, bytes)
+  if (bytes.length <= SMALL_BYTES) return finish(plan, response, ports, bytes)
   const watch = new Watch(response, ports)
-  response.writeHead(plan.status, plan.headers)
+  begin(plan, response, ports)
   try {
     await pipeline(slice(bytes, watch), response)
   } catch {
@@ -88,7 +95,7 @@ async function* slice(bytes: Uint8Array, watch: Watch): AsyncGenerator<Uint8Arra
 async function sendBlob(plan: Plan, body: BlobBody, response: AnswerStream, ports: SendPorts): Promise<void> {
   const watch = new Watch(response, ports)
   try {
-    if (body.end === body.start) finish(plan, response)
+    if (body.end === body.start) finish(plan, response, ports)
     else if (body.whole && body.end <= SMALL_BYTES) await sendSmall(plan, body, response, ports)
     else if (!(await sendFromFile(plan, body, response, ports, watch)))
       await sendStream(plan, body, response, ports, watch)
@@ -98,7 +105,7 @@ async function sendBlob(plan: Plan, body: BlobBody, response: AnswerStream, port
     if (isUnsent && body.variant !== undefined) return await sendPlan(await ports.again(), response, ports)
     if (isUnsent) {
       const sorry = refuse({ method: 'GET' }, 503, { ...ports.base, 'retry-after': RETRY_AFTER_S })
-      await sendPlan(sorry, response, ports)
+      await sendPlan(plan.of === undefined ? sorry : { ...sorry, of: plan.of }, response, ports)
     } else response.destroy()
     throw error
   } finally {
@@ -109,7 +116,7 @@ async function sendBlob(plan: Plan, body: BlobBody, response: AnswerStream, port
 async function sendSmall(plan: Plan, body: BlobBody, response: AnswerStream, ports: SendPorts): Promise<void> {
   const bytes = await readBody(body, ports)
   if (bytes.length !== body.end) throw wrongLength(`the blob ${body.hash}`, body.end)
-  if (!response.destroyed) finish(plan, response, bytes)
+  if (!response.destroyed) finish(plan, response, ports, bytes)
 }
 
 /** False where it has to be streamed. */
@@ -125,7 +132,7 @@ async function sendFromFile(
   if (file === undefined) return false
   try {
     if (response.destroyed) return true
-    response.writeHead(plan.status, plan.headers)
+    begin(plan, response, ports)
     await response.sendFile(file.fd, body.start, body.end, (bytes) => watch.taken(bytes))
     response.end()
   } catch (error) {
@@ -155,7 +162,7 @@ async function sendStream(
     source.destroy()
     return
   }
-  response.writeHead(plan.status, plan.headers)
+  begin(plan, response, ports)
   const measured = exactly(body.end - body.start, `the blob ${body.hash}`, (bytes) => watch.taken(bytes))
   try {
     await pipeline(source, measured, response)

@@ -7,7 +7,13 @@ import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
 import { systemRuntime } from '../../../cli/system.ts'
 import { type BlobHash, type Hostname, MakiError, silentLog } from '../../../core/index.ts'
-import { findLocalDomain, type HttpServer, type HttpServerOptions, startHttpServer } from '../../../edge/index.ts'
+import {
+  findLocalDomain,
+  type HttpServer,
+  type HttpServerOptions,
+  placeOf,
+  startHttpServer,
+} from '../../../edge/index.ts'
 import { buildManifest, buildSite, buildTable, FakeRuntime, MemoryBlobs, sendRaw } from '../fixtures.ts'
 
 const curl = promisify(execFile)
@@ -171,6 +177,9 @@ for (const fault of ['missing', 'short', 'long', 'breaks'] as const) {
     if (fault === 'missing') {
       t.strictSame(statuses(raw), [503, 200])
       t.match(raw, /retry-after: 5/)
+      t.strictSame(server.counters.responses, [0, 0, 1, 0, 0, 1], 'counted as what was sent')
+      const counted = server.counts.requests.requests['example.com'] ?? []
+      t.strictSame([counted[placeOf(0, 4, 0)], counted[placeOf(0, 1, 0)]], [1, 1], 'and among those of its site')
     } else {
       t.strictSame(statuses(raw), [200])
       t.ok(raw.split('\r\n\r\n', 2)[1]!.length < BIG_BYTES || fault === 'long', 'less than was promised, then the end')
