@@ -11,6 +11,17 @@ export interface Visit {
   readonly answers: { readonly url: string; readonly status: number; readonly headers: Record<string, string> }[]
 }
 
+export interface BrowserOptions {
+  /** Further arguments of Chromium. */
+  readonly args?: readonly string[]
+  /** Another program than Debian's, which ends in it. */
+  readonly program?: string
+  /** Names that are looked up as usual: by the system's list of hosts. */
+  readonly resolves?: readonly string[]
+  /** Pages that were left wait to be gone back to, as for users; Playwright switches that off. */
+  readonly keepsPages?: boolean
+}
+
 /** Headless Chromium that finds the given hosts at the given places and nothing else in the world. */
 export class Browser implements AsyncDisposable {
   readonly #chromium: Chromium
@@ -19,22 +30,28 @@ export class Browser implements AsyncDisposable {
     this.#chromium = chromium
   }
 
-  /** `hosts`: name -> origin of the node that answers for it. Plain HTTP counts as secure there, as HTTPS would. */
-  static async launch(hosts: Readonly<Record<string, string>>, extra: readonly string[] = []): Promise<Browser> {
+  /**
+   * `hosts`: name, or name and port, or a pattern with `*` -> origin of the node that answers for it; the first that fits
+   * counts. Plain HTTP counts as secure at a name without a port, as HTTPS would.
+   */
+  static async launch(hosts: Readonly<Record<string, string>>, options: BrowserOptions = {}): Promise<Browser> {
+    const { args = [], program = CHROMIUM, resolves = [], keepsPages = false } = options
     const rules = Object.entries(hosts).map(([host, origin]) => `MAP ${host} ${new URL(origin).host}`)
-    const secure = Object.keys(hosts).map((host) => `http://${host}`)
+    const excluded = ['127.0.0.1', ...resolves].map((host) => `EXCLUDE ${host}`)
+    const secure = Object.keys(hosts).flatMap((host) => (/[*:]/.test(host) ? [] : [`http://${host}`]))
     return new Browser(
       await chromium.launch({
-        executablePath: CHROMIUM,
+        executablePath: program,
+        ignoreDefaultArgs: keepsPages ? ['--disable-back-forward-cache'] : [],
         args: [
           // The kernel's sandbox is not to be had as root.
           '--no-sandbox',
           '--disable-background-networking',
           '--disable-component-update',
           '--autoplay-policy=no-user-gesture-required',
-          `--host-resolver-rules=${[...rules, 'MAP * ~NOTFOUND', 'EXCLUDE 127.0.0.1'].join(', ')}`,
+          `--host-resolver-rules=${[...rules, 'MAP * ~NOTFOUND', ...excluded].join(', ')}`,
           `--unsafely-treat-insecure-origin-as-secure=${secure.join()}`,
-          ...extra,
+          ...args,
         ],
       }),
     )
