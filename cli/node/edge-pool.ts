@@ -90,7 +90,7 @@ export class EdgePool implements Edge {
   /** Starts the workers' processes, which take a while to load: they hear and answer nothing before `listen`. */
   prepare(): this {
     try {
-      for (const place of this.#places) this.#occupy(place)
+      for (const place of this.#places) place.occupy(this.#bound())
     } catch (error) {
       // Told where it is waited for.
       this.#prepareFailed = error
@@ -217,14 +217,10 @@ export class EdgePool implements Edge {
     }
   }
 
-  #occupy(place: WorkerPlace): WorkerHandle {
-    return place.occupy(this.#bound())
-  }
-
   /** A worker hears everything before it listens, so that nobody is answered from empty tables. */
   async #launch(place: WorkerPlace, retryMs = FIRST_RETRY_MS): Promise<EdgeAddresses> {
     const { runtime, log } = this.#options
-    const worker = this.#occupy(place)
+    const worker = place.occupy(this.#bound())
     place.take()
     const options = place.listening(this.#bound())
     const startedAt = runtime.monotonic()
