@@ -1,9 +1,11 @@
 import type { Socket } from 'node:net'
 import { isDeepStrictEqual } from 'node:util'
+import { endGently } from '../../transport/index.ts'
 import type { Ended } from '../request-handler.ts'
 import type { HostEntry, MemorisedAnswer } from './answer-memo.ts'
 import { AnswerWriter } from './answer-writer.ts'
 import { type FastContext, type Held, MAX_PREPARED_BYTES } from './fast-context.ts'
+import { handOver } from './hand-over.ts'
 import { findMemorable } from './memorable.ts'
 import { RecordedRequest } from './recorded-request.ts'
 import { INCOMPLETE, type RequestHead, STRANGE } from './request-head.ts'
@@ -41,7 +43,7 @@ export class FastConnection implements Held {
   }
 
   closeIdle(): void {
-    if (this.#state !== 'busy') this.#socket.destroy()
+    if (this.#isReading) this.#socket.destroy()
   }
 
   check(nowMs: number): void {
@@ -81,12 +83,11 @@ export class FastConnection implements Held {
     this.#readAll(kept === undefined ? chunk : Buffer.concat([kept, chunk]))
   }
 
+  /** The client asks nothing more, and may wait for answers all the same (RFC 9112 section 9.6). */
   readonly #onEnd = (): void => {
-    if (this.#kept !== undefined) this.#refuse('HPE_INVALID_EOF_STATE')
-    else {
-      this.#state = 'over'
-      this.#socket.end()
-    }
+    if (!this.#isReading) return
+    if (this.#kept === undefined) this.#end()
+    else this.#refuse('HPE_INVALID_EOF_STATE')
   }
 
   readonly #onClose = (): void => {
@@ -251,7 +252,9 @@ export class FastConnection implements Held {
     this.#kept = undefined
     if (kept === undefined) this.#rest()
     else this.#readAll(kept)
-    if (this.#isReading) this.#socket.resume()
+    if (!this.#isReading) return
+    if (this.#socket.readableEnded) this.#onEnd()
+    else this.#socket.resume()
   }
 
   get #isReading(): boolean {
@@ -262,7 +265,9 @@ export class FastConnection implements Held {
   #end(): void {
     this.#state = 'over'
     const socket = this.#socket
-    socket.end(() => socket.destroy())
+    socket.off('data', this.#onData)
+    socket.resume()
+    endGently(socket, this.#context.runtime)
   }
 
   #refuse(code: string): void {
@@ -271,14 +276,10 @@ export class FastConnection implements Held {
   }
 
   #handOver(bytes: Buffer): void {
-    const socket = this.#socket
     const { handler, http } = this.#context
     handler.counters.handedOver++
     this.#leave()
-    socket.pause()
-    http.serve(socket)
-    socket.unshift(bytes)
-    socket.resume()
+    handOver(this.#socket, bytes, http)
   }
 
   #leave(): void {

@@ -130,3 +130,38 @@ t.test('however the bytes are cut into pieces, the answers are the same', async 
     t.equal(firstDifference(comparable(cut), comparable(whole)), undefined, `${pieces.length} pieces, seed ${seed}`)
   }
 })
+
+/** Whether the connection stays is said too late to be known: its end came with the requests. */
+const unkept = (raw: string): string =>
+  undated(raw).replace(/^connection: (?:close|keep-alive)\r\n(?:keep-alive: [^\r]*\r\n)?/gim, '')
+
+t.test('who says that nothing more will be asked is answered all that was', async (t) => {
+  const { fast, plain, manifest } = await startPair(t)
+  for (const seed of seeds(30)) {
+    const random = createRandom(seed)
+    const requests = Array.from({ length: 1 + random.integer(5) }, () => usualRequest(random, manifest))
+    if (random.chance(0.3)) requests.push(STRANGE[random.pick(ANSWERED)]!, usualRequest(random, manifest))
+    const text = requests.join('')
+    for (const time of ['first', 'again']) {
+      const [one, other] = await Promise.all([askAndEnd(fast, text), askAndEnd(plain, text)])
+      t.equal(firstDifference(unkept(one), unkept(other)), undefined, `${time}, seed ${seed}`)
+      t.ok(one.split('HTTP/1.1 ').length > requests.length, `all have an answer, ${time}, seed ${seed}`)
+    }
+    const part = text.slice(0, -1 - random.integer(20))
+    const [one, other] = await Promise.all([askAndEnd(fast, part), askAndEnd(plain, part)])
+    t.equal(firstDifference(unkept(one), unkept(other)), undefined, `the last is cut off, seed ${seed}`)
+  }
+  t.equal(fast.counters.active, 0)
+})
+
+/** Sends all in one piece, with the end of what is sent behind it, and gives what comes back. */
+async function askAndEnd({ address }: HttpServer, text: string): Promise<string> {
+  const socket = connect({ port: address.port, host: '127.0.0.1', allowHalfOpen: true })
+  const chunks: Buffer[] = []
+  socket.on('data', (chunk: Buffer) => chunks.push(chunk))
+  socket.on('error', () => {})
+  const closed = new Promise((resolve) => socket.once('close', resolve))
+  socket.end(Buffer.from(text, 'latin1'))
+  await closed
+  return Buffer.concat(chunks).toString('latin1')
+}
