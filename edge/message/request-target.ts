@@ -74,10 +74,10 @@ export function decodePath(raw: string): DecodedPath {
   const slash = decoded.endsWith('/')
   const path = decoded.slice(1, slash && decoded.length > 1 ? -1 : undefined)
   if (path === '') return decoded === '/' ? { kind: 'path', path: { path, slash } } : { kind: 'nowhere' }
-  if (path.length > MAX_PATH_LENGTH) return { kind: 'nowhere' }
   const segments = path.split('/')
+  // First: what has them is no path however long it is, and however many slashes stand in it.
   if (segments.some((segment) => segment === '.' || segment === '..')) return { kind: 'bad' }
-  if (segments.includes('')) return { kind: 'nowhere' }
+  if (path.length > MAX_PATH_LENGTH || segments.includes('')) return { kind: 'nowhere' }
   return { kind: 'path', path: { path, slash } }
 }
 

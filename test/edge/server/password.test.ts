@@ -3,13 +3,15 @@ import { scryptSync } from 'node:crypto'
 import { promisify } from 'node:util'
 import t from 'tap'
 import { systemRuntime } from '../../../cli/system.ts'
-import type { Log } from '../../../core/index.ts'
+import { type Log, MAX_PATH_LENGTH } from '../../../core/index.ts'
 import { startHttpServer } from '../../../edge/index.ts'
 import { SiteRules } from '../../../edge/rules/index.ts'
-import { buildManifest, buildSite, buildTable, MemoryBlobs } from '../fixtures.ts'
+import { buildManifest, buildSite, buildTable, decide, MemoryBlobs, siteRequest } from '../fixtures.ts'
 
 const exec = promisify(execFile)
 const PASSWORD = 'correct horse'
+/** Of no password. */
+const UNCHECKED = `$scrypt$ln=8,r=8,p=1$${'A'.repeat(22)}$${'A'.repeat(43)}`
 
 t.test('curl with a password, without, and with others', async (t) => {
   // Cheaper than those that maki password makes: guesses are many here.
@@ -63,4 +65,61 @@ t.test('curl with a password, without, and with others', async (t) => {
       told.some((line) => line.includes(secret)),
       'and never of a password',
     )
+})
+
+t.test('no way to write a path leads past a password', async (t) => {
+  const { rules } = SiteRules.parse({ _headers: new TextEncoder().encode(`/*\n  Basic-Auth: ann:${UNCHECKED}\n`) })
+  const blobs = new MemoryBlobs()
+  const files = { 'index.html': 'SECRET', '404.html': 'SECRET', 'plan.html': 'SECRET', 'a/index.html': 'SECRET' }
+  const site = buildSite(buildManifest(blobs, files))
+  const long = '/'.repeat(MAX_PATH_LENGTH + 10)
+  const ways = [
+    '',
+    'plan',
+    'plan.html',
+    'plan/',
+    'a',
+    'a/',
+    'a/index',
+    '404',
+    'none',
+    '%70lan',
+    'plan?x',
+    'Plan',
+    'plan;x',
+  ]
+  const odd = [
+    '..',
+    '.',
+    '../plan',
+    './plan',
+    '%2e%2e/plan',
+    'a/../plan',
+    'a//plan',
+    '%2fplan',
+    '%5cplan',
+    '%',
+    '%00',
+    '%ff',
+  ]
+  for (const spa of [true, false]) {
+    const table = buildTable({ ...site, spa, release: site.release && { ...site.release, rules } })
+    for (const way of [...ways, ...odd])
+      for (const target of [
+        `/${way}`,
+        `//${way}`,
+        `${long}${way}`,
+        `/${way}${long}`,
+        `/a${long}${way}`,
+        `/${way}${long}x`,
+        `http://example.com/${way}`,
+        `http://example.com/${way}${long}`,
+        `/${'x'.repeat(MAX_PATH_LENGTH)}/${way}`,
+        `/${way}/${'x'.repeat(MAX_PATH_LENGTH)}`,
+      ]) {
+        const { status, body } = decide(siteRequest({ target }), table, { node: 'n' })
+        t.ok([400, 401].includes(status), `${status} for ${target.slice(0, 40)}`)
+        t.notOk(body.kind === 'blob', target.slice(0, 40))
+      }
+  }
 })
