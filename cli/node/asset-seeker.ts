@@ -22,10 +22,12 @@ import {
 import type { EdgeAnswer, EdgeQuestion } from './edge-questions.ts'
 import type { KeptReleases } from './kept-releases.ts'
 
-/** Counted since the start. */
+/** Questions that have their answer, counted since the start. */
 export interface SeekerCounts {
-  asked: number
   found: number
+  /** What was asked for is on no node that could be reached in time. */
+  absent: number
+  /** Nobody looked, because too much was looked for. */
   refused: number
 }
 
@@ -49,7 +51,7 @@ const MAX_LATE = 64
  * had the whole of; and the files of a release that is previewed. All of it takes a bounded time, of a bounded number.
  */
 export class AssetSeeker implements AsyncDisposable {
-  readonly counts: SeekerCounts = { asked: 0, found: 0, refused: 0 }
+  readonly counts: SeekerCounts = { found: 0, absent: 0, refused: 0 }
   readonly #ports: SeekerPorts
   readonly #closing = new AbortController()
   /** The last used comes last. */
@@ -63,7 +65,6 @@ export class AssetSeeker implements AsyncDisposable {
 
   /** Never rejects. */
   async answer(question: EdgeQuestion): Promise<EdgeAnswer> {
-    this.counts.asked++
     if (this.#running.size >= MAX_SEEKING) {
       this.counts.refused++
       return null
@@ -74,7 +75,8 @@ export class AssetSeeker implements AsyncDisposable {
     })
     this.#running.add(answer)
     const found = await answer.finally(() => this.#running.delete(answer))
-    if (found !== null && found !== false) this.counts.found++
+    if (found === null || found === false) this.counts.absent++
+    else this.counts.found++
     return found
   }
 

@@ -26,6 +26,7 @@ import type {
 } from '../../replication/index.ts'
 import { buildExplainReport, type ExplainReport } from '../explain-report.ts'
 import { describeStandings } from '../operations/standings.ts'
+import type { SeekerCounts } from './asset-seeker.ts'
 import type { BlobCare } from './blob-care.ts'
 import type { Edge } from './edge-messages.ts'
 import { formatMetrics } from './metrics.ts'
@@ -48,6 +49,7 @@ export interface BackendPorts {
   readonly seals: NodeSeals
   readonly activation: Activation
   readonly care: BlobCare
+  readonly seeker: { readonly counts: SeekerCounts }
   /** Undefined where this node answers no DNS. */
   readonly aliases: NodeAliases | undefined
   /** The same. */
@@ -139,7 +141,8 @@ export class NodeBackend implements ControlBackend {
   }
 
   async metrics(): Promise<string> {
-    const { shared, edge, gossip, presence, fetcher, care, activation, aliases, places, variants, self } = this.#ports
+    const { shared, edge, gossip, presence, fetcher, care, activation, aliases, places, variants, seeker, self } =
+      this.#ports
     return formatMetrics({
       operations: shared.replica.count,
       peersAvailable: presence.nodes().filter(({ up, key }) => up && key !== self).length,
@@ -152,6 +155,7 @@ export class NodeBackend implements ControlBackend {
       gossip: { ...gossip.counters },
       aliases: aliases?.counts,
       variants: variants?.counts,
+      sought: seeker.counts,
       placesBuiltAt: places?.database?.builtAt,
       seals: { ...this.seals.keeper.counts, ...this.seals.certificates.counts },
     })

@@ -9,6 +9,7 @@ import type {
   ImageServiceOptions,
   RequestCounts,
 } from '../../edge/index.ts'
+import type { LearnerCounts } from './edge-learner.ts'
 import type { EdgeAnswer, EdgeQuestion, EdgeRelease } from './edge-questions.ts'
 
 /** What an edge worker is started with; crosses a process boundary, so plain data only. */
@@ -67,6 +68,8 @@ export interface EdgeCounters {
   readonly requests: RequestCounts | undefined
   /** Undefined where no images are made. */
   readonly images?: Readonly<ImageCounters> | undefined
+  /** Of files of other releases; undefined where no HTTP runs. */
+  readonly assets?: Readonly<LearnerCounts> | undefined
   /** Lines of the access log that were wanted and are not there. */
   readonly accessLinesDropped: number
   /** Workers that run, and those that ended unasked; none where the control process serves by itself. */

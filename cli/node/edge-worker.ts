@@ -159,6 +159,7 @@ export class EdgeWorker implements Edge {
       dns: this.#dnsServer?.counters,
       http,
       images,
+      assets: http && { ...this.#learner.counts },
       requests,
       accessLinesDropped,
       workers: { running: 0, died: 0 },

@@ -1,4 +1,6 @@
 import type { AliasCounts } from '../../dns/index.ts'
+import { writeAssetMetrics } from './asset-metrics.ts'
+import type { SeekerCounts } from './asset-seeker.ts'
 import type { EdgeCounters } from './edge-messages.ts'
 import { writeImageMetrics } from './image-metrics.ts'
 import { MetricsText, type Sample } from './metrics-text.ts'
@@ -17,6 +19,8 @@ export interface NodeCounts extends EdgeCounters {
   readonly unservable: number
   readonly gossip: Readonly<Record<string, unknown>>
   readonly aliases: AliasCounts | undefined
+  /** Of what the edge asked this node to look for elsewhere. */
+  readonly sought: Readonly<SeekerCounts>
   /** Undefined where no encodings are made. */
   readonly variants?: VariantCounts | undefined
   /** When the database of places was made, milliseconds since the Unix epoch. */
@@ -92,6 +96,7 @@ export function formatMetrics(counts: NodeCounts): string {
     metric('blob_failures_total', 'counter', 'Blobs that were missing, short or too slow.', [[{}, http.blobFailures]])
   }
   writeImageMetrics(metric, counts.images)
+  writeAssetMetrics(text, counts.assets, counts.sought)
   metric('workers', 'gauge', 'Edge workers that run; 0 where one process does all.', [[{}, counts.workers.running]])
   metric('workers_died_total', 'counter', 'Edge workers that ended unasked.', [[{}, counts.workers.died]])
   metric(

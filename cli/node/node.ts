@@ -213,6 +213,7 @@ export async function startNode(options: NodeOptions): Promise<Node> {
     checker,
     activation,
     care,
+    seeker,
     seals,
     aliases,
     places,

@@ -12,6 +12,7 @@ import { createRandom, type Random, seeds } from '../../support/seeds.ts'
 class FakeWorker {
   readonly metrics = new RequestMetrics()
   readonly http = newCounters()
+  readonly assets = { assetsHere: 0, assetsFetched: 0, assetsAbsent: 0, assetsUnasked: 0 }
   readonly pid: number
 
   constructor(pid: number) {
@@ -22,6 +23,7 @@ class FakeWorker {
     for (let i = random.integer(20); i > 0; i--) {
       this.http.requests++
       this.http.decided += random.integer(2)
+      this.assets[random.pick(['assetsHere', 'assetsFetched', 'assetsAbsent', 'assetsUnasked'] as const)]++
       const domain = random.chance(0.1) ? undefined : (`d${random.integer(domains)}.test` as Hostname)
       const method = random.pick(['GET', 'HEAD', 'POST', 'BREW', '"\n'])
       const protocol = random.pick(['http/1.1', 'h2'] as const)
@@ -34,6 +36,7 @@ class FakeWorker {
     return {
       dns: undefined,
       http: { ...this.http, responses: [...this.http.responses] },
+      assets: { ...this.assets },
       requests: this.metrics.snapshot(),
       accessLinesDropped: 0,
       workers: { running: 0, died: 0 },
@@ -54,6 +57,7 @@ const page = (counters: EdgeCounters) =>
       unservable: 0,
       gossip: {},
       aliases: undefined,
+      sought: { found: 3, absent: 2, refused: 1 },
       placesBuiltAt: undefined,
       seals: { epochsHeld: 0, grantsRefused: 0, dutiesDone: 0, open: 0, unusable: 0 },
     }),
@@ -100,6 +104,10 @@ for (const seed of seeds(20)) {
           if (type !== 'gauge' && sample.value < (before.get(id) ?? 0)) t.fail(`${id} went back`)
           before.set(id, sample.value)
         }
+        if (name === 'makiatto_other_assets_total') {
+          const sum = samples.reduce((total, { value }) => total + value, 0)
+          t.equal(sum, heard, 'one file of another release for each request')
+        }
         if (name === 'server_request_count_total') {
           series = new Set(samples.map(({ labels }) => labels.domain)).size
           const sum = samples.reduce((total, { value }) => total + value, 0)
@@ -115,6 +123,15 @@ t.test('a page of no worker is one, too', async (t) => {
   const families = page(new WorkerTally().total)
   t.equal(families.get('makiatto_workers')?.samples[0]?.value, 0)
   t.equal(families.get('server_peers_available')?.type, 'gauge')
+  const seeks = families.get('makiatto_seeks_total')?.samples ?? []
+  t.strictSame(
+    seeks.map(({ labels, value }) => [labels.outcome, value]),
+    [
+      ['found', 3],
+      ['refused', 1],
+      ['absent', 2],
+    ],
+  )
 })
 
 t.test('the reader refuses what a scraper would', async (t) => {
