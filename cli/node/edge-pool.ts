@@ -41,7 +41,6 @@ const LAST_RETRY_MS = 5000
 const HOLD_QUEUE_MS = 1000
 /** A worker that lived this long was healthy; the next retry starts small again. */
 const HEALTHY_MS = 30_000
-const HOUR_MS = 3_600_000
 
 /**
  * The edge in processes of its own that share the ports by SO_REUSEPORT. A worker that dies is replaced and told the whole
@@ -62,8 +61,6 @@ export class EdgePool implements Edge {
   /** Encodings that lie ready, for workers to come. */
   readonly #variants = new VariantTable()
   readonly #retries = new Set<Cancel>()
-  /** When workers died, monotonic milliseconds; of the last hour. */
-  #deaths: number[] = []
   #addresses: EdgeAddresses = { dns: undefined, http: undefined }
   #prepareFailed: unknown
   #closing = false
@@ -170,13 +167,6 @@ export class EdgePool implements Edge {
     return this.#tally.total
   }
 
-  /** Workers that ended unasked within the last hour. */
-  get recentDeaths(): number {
-    const sinceMs = this.#options.runtime.monotonic() - HOUR_MS
-    this.#deaths = this.#deaths.filter((diedAtMs) => diedAtMs > sinceMs)
-    return this.#deaths.length
-  }
-
   async explain(question: ExplainQuestion): Promise<Explanation> {
     const [worker] = this.#workers
     if (worker === undefined)
@@ -248,7 +238,6 @@ export class EdgePool implements Edge {
       await forgetWorker(this.#options.register, worker.pid)
       if (worker.isDismissed) return
       log.error('worker.died', { pid: worker.pid, how })
-      this.#deaths.push(runtime.monotonic())
       this.#retry(place, runtime.monotonic() - startedAt > HEALTHY_MS ? FIRST_RETRY_MS : retryMs)
     })
     return addresses

@@ -71,7 +71,7 @@ export class HostWatch implements AsyncDisposable {
 }
 
 /** Measures now. What runs in a container is told of the container's memory. */
-export async function readHostLoad(folder: string): Promise<HostLoad> {
+async function readHostLoad(folder: string): Promise<HostLoad> {
   const { blocks, bavail } = await statfs(folder)
   const total = process.constrainedMemory() > 0 ? Math.min(process.constrainedMemory(), totalmem()) : totalmem()
   return {

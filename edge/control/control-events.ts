@@ -5,7 +5,7 @@ import type { ControlBackend, ControlEvent } from './control-api.ts'
 /** Under the minute after which proxies and firewalls commonly drop a silent connection. */
 export const HEARTBEAT_MS = 15_000
 /** A client that lags by more is cut; it reconnects and asks for what it missed. */
-export const MAX_BACKLOG_BYTES = 1024 * 1024
+const MAX_BACKLOG_BYTES = 1024 * 1024
 
 /** The open event streams of a server; closing it ends them all. */
 export class EventStreams {

@@ -20,9 +20,9 @@ export interface Representation {
 }
 
 /** Below it the head outweighs what would be saved. */
-export const MIN_ENCODED_BYTES = 1024
+const MIN_ENCODED_BYTES = 1024
 /** What the encoder holds in memory at once. */
-export const MAX_ENCODED_BYTES = 32 * 1024 * 1024
+const MAX_ENCODED_BYTES = 32 * 1024 * 1024
 
 /** Whether there may ever be encodings of a file, by its name and size. */
 export function mayBeEncoded({ path, sizeBytes }: Pick<ManifestFile, 'path' | 'sizeBytes'>): boolean {

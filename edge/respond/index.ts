@@ -1,4 +1,4 @@
-export { MAX_ENCODED_BYTES, MIN_ENCODED_BYTES, mayBeEncoded } from './choose-encoding.ts'
+export { mayBeEncoded } from './choose-encoding.ts'
 export type { Learnt, Need, OtherAsset, PasswordVerdict } from './need.ts'
 export type { BlobBody, HeaderFields, Plan, PlanBody, PlanOrigin } from './plan.ts'
 export { describeNode, type RefusalStatus, refuse } from './refuse.ts'
