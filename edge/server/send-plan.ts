@@ -96,7 +96,7 @@ async function sendBlob(plan: Plan, body: BlobBody, response: AnswerStream, port
   const watch = new Watch(response, ports)
   try {
     if (body.end === body.start) finish(plan, response, ports)
-    else if (body.whole && body.end <= SMALL_BYTES) await sendSmall(plan, body, response, ports)
+    else if (body.whole && body.end <= mostRead(body)) await sendSmall(plan, body, response, ports)
     else if (!(await sendFromFile(plan, body, response, ports, watch)))
       await sendStream(plan, body, response, ports, watch)
   } catch (error) {
@@ -112,6 +112,9 @@ async function sendBlob(plan: Plan, body: BlobBody, response: AnswerStream, port
     watch.stop()
   }
 }
+
+/** An encoding that may be kept for the next who asks is read whole, and so compared with its check, before it is. */
+const mostRead = ({ variant }: BlobBody): number => (variant === undefined ? SMALL_BYTES : KERNEL_BYTES)
 
 async function sendSmall(plan: Plan, body: BlobBody, response: AnswerStream, ports: SendPorts): Promise<void> {
   const bytes = await readBody(body, ports)

@@ -23,7 +23,12 @@ function writePage(seed: number, length: number): Buffer {
   const random = createRandom(seed)
   return Buffer.from(Array.from({ length }, () => random.pick([...'etaoinshrdlu <>/"='])).join(''))
 }
-const files = { 'small.html': writePage(1, 5000), 'large.js': writePage(2, 700_000), 'empty.css': '' }
+const files = {
+  'small.html': writePage(1, 5000),
+  'middle.css': writePage(3, 200_000),
+  'large.js': writePage(2, 700_000),
+  'empty.css': '',
+}
 
 async function serve(t: Test) {
   const directory = t.testdir({})
@@ -111,7 +116,7 @@ for (const seed of seeds(3)) {
     const { add, curl, variants, server } = await serve(t)
     const random = createRandom(seed)
     for (let i = 0; i < 15; i++) {
-      const name = random.pick(['small.html', 'large.js'] as const)
+      const name = random.pick(['small.html', 'middle.css', 'large.js'] as const)
       const bytes = files[name] as Buffer
       const hash = hashBlob(bytes) as BlobHash
       const coding = random.pick(CODINGS)
@@ -120,7 +125,7 @@ for (const seed of seeds(3)) {
       const fate = random.integer(4)
       if (fate === 0) rmSync(path)
       if (fate === 1) truncateSync(path, random.integer(variant.sizeBytes))
-      if (fate === 2 && variant.sizeBytes <= 64 * 1024) writeFileSync(path, Buffer.alloc(variant.sizeBytes, 65))
+      if (fate === 2 && variant.sizeBytes <= 128 * 1024) writeFileSync(path, Buffer.alloc(variant.sizeBytes, 65))
       const accepted = random.pick([coding, 'gzip, br, zstd'])
       const got = await curl(name, '-H', `accept-encoding: ${accepted}`)
       t.equal(got.status, 200)
