@@ -75,7 +75,7 @@ const project = writeProject(scene.path('shop'), {
     'de/index.html': `<title>deutsch</title>${ICON}`,
     'page.html': `<title>page</title>${ICON}`,
     'app/index.html': `<title>app</title>${ICON}<script type="module" src="/app/main.js"></script>`,
-    'app/main.js': 'document.title = `app at ${location.pathname}`',
+    'app/main.js': `document.title = 'app at ' + location.pathname`,
     'strict.html': `<title>strict</title>${ICON}<script>document.title = 'broken'</script><script src="/strict.js"></script>`,
     'strict.js': 'document.title += " and served"',
     'isolated.html': `<title>isolated</title>${ICON}`,
@@ -91,7 +91,7 @@ const project = writeProject(scene.path('shop'), {
 const dev = await Dev.start(scene, project)
 t.teardown(() => dev[Symbol.asyncDispose]())
 const origin = dev.nodes[0]?.http ?? ''
-// Images of the first node, everything else of whichever name: another node behind the other name.
+// Another node answers for the other name.
 const hosts = { [HOST]: origin, [STATIC]: dev.nodes[1]?.http ?? '' }
 const browser = await Browser.launch(hosts, { resolves: ['*.localhost'] })
 t.teardown(() => browser[Symbol.asyncDispose]())

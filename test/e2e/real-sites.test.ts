@@ -4,7 +4,7 @@ import t, { type Test } from 'tap'
 import { createRandom, type Random, seeds } from '../support/seeds.ts'
 import { Dev, type DevNode, parseJson } from './support/dev.ts'
 import { encodePath, sha256, Visitor } from './support/http.ts'
-import { type SitePackage, unpackPackage } from './support/packages.ts'
+import { type SitePackage, SWAGGER, THREE, unpackPackage } from './support/packages.ts'
 import { writeProject } from './support/project.ts'
 import { Scene } from './support/scene.ts'
 
@@ -19,20 +19,8 @@ interface RealSite extends SitePackage {
 }
 
 const SITES: readonly RealSite[] = [
-  {
-    name: 'swagger-ui-dist',
-    version: '5.35.0',
-    integrity: 'sha512-U06rpMtW9V3XPGOBeamTUSr0Z09jMX4IJuANpE/EZbAhw0G8CgwrzU4YmXkn/h0wCDNsXdGarTNNHC3sU8yVUQ==',
-    domain: 'swagger.test',
-    files: 20,
-  },
-  {
-    name: 'three',
-    version: '0.187.0',
-    integrity: 'sha512-Qiu7R+Cmh8CstZsY1uJOSWnVlfo7ZtNLV7mF8Jltk3LB3AtDu9cRZlcnRKkAk8Y4z6KKw35z7Y7Urd7jWY8etA==',
-    domain: 'three.test',
-    files: 1000,
-  },
+  { ...SWAGGER, domain: 'swagger.test', files: 20 },
+  { ...THREE, domain: 'three.test', files: 1000 },
   {
     name: '@mdi/svg',
     version: '7.4.47',

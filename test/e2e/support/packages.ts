@@ -11,6 +11,17 @@ export interface SitePackage {
   readonly integrity: string
 }
 
+export const SWAGGER: SitePackage = {
+  name: 'swagger-ui-dist',
+  version: '5.35.0',
+  integrity: 'sha512-U06rpMtW9V3XPGOBeamTUSr0Z09jMX4IJuANpE/EZbAhw0G8CgwrzU4YmXkn/h0wCDNsXdGarTNNHC3sU8yVUQ==',
+}
+export const THREE: SitePackage = {
+  name: 'three',
+  version: '0.187.0',
+  integrity: 'sha512-Qiu7R+Cmh8CstZsY1uJOSWnVlfo7ZtNLV7mF8Jltk3LB3AtDu9cRZlcnRKkAk8Y4z6KKw35z7Y7Urd7jWY8etA==',
+}
+
 /** Packed files are fetched once for a checkout; what is not there comes by npm, from wherever npm is told to look. */
 const CACHE = join(ROOT, 'node_modules', '.cache', 'makiatto-e2e')
 
