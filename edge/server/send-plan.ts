@@ -9,6 +9,8 @@ import { type BodySource, openBody, readBody, streamBody } from './body-source.t
 /** Where an answer is written: a `ServerResponse`, or what another transport has of the same shape. */
 export interface AnswerStream extends Writable {
   readonly headersSent: boolean
+  /** Null while answers to earlier requests of its connection go first; absent where none do. */
+  readonly socket?: unknown
   writeHead(status: number, headers: OutgoingHttpHeaders): unknown
   /**
    * Has the kernel send [start, end) of an open file behind the head; absent where it cannot. Rejects with a MakiError
@@ -68,6 +70,10 @@ function begin(plan: Plan, response: AnswerStream, ports: SendPorts): void {
 function finish(plan: Plan, response: AnswerStream, ports: SendPorts, bytes?: string | Uint8Array): void {
   begin(plan, response, ports)
   response.end(bytes)
+  // What is small waits too where a client opens no window for it, and a request is under way as long.
+  if (bytes === undefined || response.destroyed || response.writableFinished) return
+  const watch = new Watch(response, ports)
+  response.once('close', () => watch.stop())
 }
 
 /** In pieces where it is much, so that a client that takes none is seen. */
@@ -197,7 +203,7 @@ class Watch {
 
   #arm(): () => void {
     return this.#ports.runtime.after(this.#ports.timeoutMs, () => {
-      if (this.#takenBytes < LEAST_BYTES_PER_SPAN) {
+      if (this.#takenBytes < LEAST_BYTES_PER_SPAN && this.#response.socket !== null) {
         this.#response.destroy()
         return
       }

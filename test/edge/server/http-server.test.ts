@@ -19,7 +19,13 @@ import { buildManifest, buildSite, buildTable, FakeRuntime, MemoryBlobs, sendRaw
 const curl = promisify(execFile)
 const BIG_BYTES = 8 * 1024 * 1024
 const big = new Uint8Array(BIG_BYTES).map((_, i) => (i * 31 + (i >> 8)) & 0xff)
-const FILES = { 'index.html': '<h1>home</h1>', 'big.bin': big, 'a b.txt': 'spaced', '404.html': 'lost' }
+const FILES = {
+  'index.html': '<h1>home</h1>',
+  'big.bin': big,
+  'part.bin': big.subarray(0, 60_000),
+  'a b.txt': 'spaced',
+  '404.html': 'lost',
+}
 
 async function start(t: Test, part: Partial<HttpServerOptions> = {}) {
   const blobs = (part.blobs as MemoryBlobs | undefined) ?? new MemoryBlobs()
@@ -150,6 +156,25 @@ t.test('a client that takes too little is cut', async (t) => {
   await settled(server)
   t.equal(blobs.open, 0)
   socket.destroy()
+})
+
+t.test('a client that takes nothing of many small answers is cut', async (t) => {
+  const runtime = new FakeRuntime()
+  const { port, server } = await start(t, { runtime, fast: false })
+  const still = connect(port, '127.0.0.1')
+  still.on('error', () => {})
+  still.pause()
+  // Each is less than is watched as it is sent; all are more than the system takes.
+  still.write(GET('/part.bin').repeat(250))
+  let before = -1
+  while (server.counters.requests < 32 || server.counters.requests !== before) {
+    before = server.counters.requests
+    for (let i = 0; i < 100; i++) await new Promise((resolve) => setImmediate(resolve))
+  }
+  t.ok(server.counters.active > 0, `${server.counters.active} wait, of ${before}`)
+  runtime.advance(60_000)
+  await settled(server)
+  still.destroy()
 })
 
 /** Fails in one way for the blob of `big.bin`. */

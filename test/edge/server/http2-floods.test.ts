@@ -208,6 +208,23 @@ t.test('who reads nothing costs a bounded amount, and is cut', async (t) => {
   while (server.counters.active > 0) await new Promise((resolve) => setImmediate(resolve))
 })
 
+t.test('small answers that nobody opens a window for hold no place for ever', async (t) => {
+  const { port, server } = await startSite(t, { requestTimeoutMs: 500 })
+  using stalled = await RawHttp2.connect(port, { silent: true })
+  stalled.send(
+    PREFACE,
+    settings([4, 0]),
+    join(100, (i) => headers(2 * i + 1, request(i % 2 === 0 ? '/' : '/none'))),
+  )
+  t.ok(
+    await inTime(
+      'all streams to be cut',
+      stalled.until('resets', () => count(stalled) === 100 || undefined),
+    ),
+  )
+  while (server.counters.active > 0) await new Promise((resolve) => setImmediate(resolve))
+})
+
 const count = (client: RawHttp2) => client.frames.filter(({ type }) => type === TYPE.reset).length
 
 t.test('fields beyond what is read get 431, an uploaded body is not taken in', async (t) => {
