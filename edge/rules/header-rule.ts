@@ -1,8 +1,8 @@
 import { type Credential, parseCredentials } from './credential.ts'
 import { checkFieldValue, parseFieldName } from './header-field.ts'
-import { MAX_FAULTS, MAX_LOOSE_RULES, MAX_RULES } from './limits.ts'
+import { MAX_FAULTS, MAX_RULES } from './limits.ts'
+import { LooseBudget } from './loose-budget.ts'
 import { checkLine, findingOf, readLines } from './parse-lines.ts'
-import { looseFault } from './parse-redirects.ts'
 import { RuleFault, type RuleFinding } from './rule-file.ts'
 import { parseSource, type Source } from './source.ts'
 import { parseTemplate, type Template } from './template.ts'
@@ -29,6 +29,9 @@ export interface ParsedHeaders {
 }
 
 const AUTH = 'basic-auth'
+const PATH = /^(?:\/|https?:|[a-z]+:\/\/)/i
+/** One word without a colon: rather a path without its slash than a header. */
+const MISTYPED = /^[^\s:!][^\s:]*$/
 
 /**
  * Reads a `_headers` file: a path or an https URL on a line of its own, below it `Name: value`, or `! Name`. Never throws; time is
@@ -54,7 +57,7 @@ class HeaderParser {
   readonly #faults: RuleFinding[]
   readonly #rules: HeaderRule[] = []
   #block: Block | undefined
-  #loose = 0
+  readonly #loose = new LooseBudget()
   #isClosed = false
 
   constructor(bytes: Uint8Array) {
@@ -71,32 +74,44 @@ class HeaderParser {
       if (line === '' || line.startsWith('#')) continue
       try {
         checkLine(text)
-        if (/^(?:\/|[a-z]+:\/\/)/i.test(line)) this.#begin(line, i + 1)
+        if (PATH.test(line)) this.#begin(line, i + 1)
         else this.#readField(line)
       } catch (thrown) {
         this.#faults.push(findingOf(thrown, '_headers', i + 1, line))
         if (/basic-auth/i.test(line)) this.#close()
-        if (this.#rules.length < MAX_RULES && this.#faults.length < MAX_FAULTS) continue
-        this.#isClosed ||= this.#lines.some((later, j) => j > i && /basic-auth/i.test(later))
-        break
+        // What stands below must not be taken for what is said of the paths above.
+        if (PATH.test(line) || (this.#block !== undefined && MISTYPED.test(line))) this.#open(line, i + 1)
       }
+      if (!this.#isOver) continue
+      this.#isClosed ||= this.#lines.some((later, j) => j > i && /basic-auth/i.test(later))
+      break
     }
     this.#end()
     return { rules: this.#rules, faults: this.#faults, isClosed: this.#isClosed }
   }
 
-  #begin(text: string, line: number): void {
+  /** Nothing more of the file is read. */
+  get #isOver(): boolean {
+    return this.#faults.length >= MAX_FAULTS || (this.#rules.length >= MAX_RULES && this.#block !== undefined)
+  }
+
+  /** Ends the block before; what follows belongs to no path until `#begin` knows which. */
+  #open(text: string, line: number): Block {
     this.#end()
     this.#block = { line, text, source: undefined, names: new Set(), set: [], remove: [], auth: undefined }
+    return this.#block
+  }
+
+  #begin(text: string, line: number): void {
+    const block = this.#open(text, line)
     if (this.#rules.length >= MAX_RULES)
       throw new RuleFault(`there are more than ${MAX_RULES} blocks`, 'Let paths with * stand for many.')
     const source = parseSource(text, { splats: true })
-    const isLoose = source.path.kind === 'loose' || source.host?.parts !== undefined
-    if (isLoose && ++this.#loose > MAX_LOOSE_RULES) throw looseFault()
-    this.#block.source = source
+    this.#loose.take(source)
+    block.source = source
     const names = [...(source.host?.names ?? []), ...source.path.names]
     // Of several stars none is the one that :splat stands for.
-    this.#block.names = new Set(names.filter((name, i) => names.indexOf(name) === i && names.lastIndexOf(name) === i))
+    block.names = new Set(names.filter((name, i) => names.indexOf(name) === i && names.lastIndexOf(name) === i))
   }
 
   #readField(line: string): void {

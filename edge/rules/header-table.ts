@@ -21,13 +21,18 @@ export class HeaderTable {
   readonly rules: readonly HeaderRule[]
   readonly #index: RuleIndex
   readonly #isClosed: boolean
+  /** Blocks that say who may see what, and where to find them. */
+  readonly #guards: readonly HeaderRule[]
+  readonly #guardIndex: RuleIndex
   readonly #hasAuth: boolean
 
   constructor({ rules, isClosed }: Pick<ParsedHeaders, 'rules' | 'isClosed'>) {
     this.rules = rules
     this.#index = new RuleIndex(rules.map(({ source }) => source.path))
     this.#isClosed = isClosed
-    this.#hasAuth = rules.some(({ auth }) => auth !== undefined && auth !== null)
+    this.#guards = rules.filter(({ auth }) => auth !== undefined)
+    this.#guardIndex = new RuleIndex(this.#guards.map(({ source }) => source.path))
+    this.#hasAuth = this.#guards.some(({ auth }) => auth !== null)
   }
 
   /**
@@ -66,21 +71,18 @@ export class HeaderTable {
     if (this.#isClosed) return []
     if (!this.#hasAuth) return undefined
     let longest = -1
-    let auth: readonly Credential[] | null | undefined
+    let deciding = new Set<HeaderRule>()
     for (const path of spellings(at.path))
-      for (const i of this.#index.candidates(path)) {
-        const rule = this.rules[i] as HeaderRule
+      for (const i of this.#guardIndex.candidates(path)) {
+        const rule = this.#guards[i] as HeaderRule
         const length = specificity(rule)
-        if (
-          rule.auth === undefined ||
-          length < longest ||
-          matchSource(rule.source, host, { path, slash: false }) === undefined
-        )
-          continue
-        auth = length > longest ? rule.auth : unite(auth, rule.auth)
+        if (length < longest || deciding.has(rule)) continue
+        if (matchSource(rule.source, host, { path, slash: false }) === undefined) continue
+        if (length > longest) deciding = new Set()
+        deciding.add(rule)
         longest = length
       }
-    return auth ?? undefined
+    return unite(deciding)
   }
 }
 
@@ -93,13 +95,10 @@ function combine(set: Map<string, string | string[]>, name: string, text: string
 const specificity = ({ source: { path } }: HeaderRule): number =>
   path.kind === 'exact' ? path.path.length + 1 : path.prefix.length
 
-/** Protected by one of two that are equally long is protected. */
-function unite(
-  a: readonly Credential[] | null | undefined,
-  b: readonly Credential[] | null,
-): readonly Credential[] | null {
-  if (a === undefined || a === null) return b
-  return b === null ? a : [...new Set([...a, ...b])]
+/** Protected by one of several that are equally long is protected. */
+function unite(rules: Iterable<HeaderRule>): readonly Credential[] | undefined {
+  const protecting = [...rules].flatMap(({ auth }) => (auth === undefined || auth === null ? [] : [auth]))
+  return protecting.length === 0 ? undefined : protecting.flat()
 }
 
 /** `/p`, `/p.html` and `/p/index.html` may be one page. */

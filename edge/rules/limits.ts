@@ -4,6 +4,8 @@ export const MAX_RULE_FILE_BYTES = 1_000_000
 export const MAX_RULES = 10_000
 /** Rules whose source is no plain path, nor one of whole segments: each is tried by itself. */
 export const MAX_LOOSE_RULES = 256
+/** Parts of all those together, text and wildcards: trying one takes as many steps as it has parts for each character of a path. */
+export const MAX_LOOSE_PARTS = 1024
 /** A longer line is no rule of anybody's. */
 export const MAX_LINE_CHARS = 4096
 /** Of a source that is not made of whole segments: the cost of one attempt grows with it. */

@@ -1,4 +1,5 @@
-import { MAX_FAULTS, MAX_LOOSE_RULES, MAX_RULES } from './limits.ts'
+import { MAX_FAULTS, MAX_RULES } from './limits.ts'
+import { LooseBudget } from './loose-budget.ts'
 import { checkLine, findingOf, readLines } from './parse-lines.ts'
 import { parseRedirectLine, type RedirectRule } from './redirect-rule.ts'
 import { RuleFault, type RuleFinding } from './rule-file.ts'
@@ -14,7 +15,7 @@ export function parseRedirects(bytes: Uint8Array): ParsedRedirects {
   const { lines, faults: atLarge } = readLines('_redirects', bytes)
   const faults = [...atLarge]
   const rules: RedirectRule[] = []
-  let loose = 0
+  const loose = new LooseBudget()
   for (const [i, text] of lines.entries()) {
     if (/^\s*(?:#|$)/.test(text)) continue
     try {
@@ -23,8 +24,7 @@ export function parseRedirects(bytes: Uint8Array): ParsedRedirects {
       checkLine(text)
       const rule = parseRedirectLine(text, i + 1)
       if (rule === undefined) continue
-      const isLoose = rule.source.path.kind === 'loose' || rule.source.host?.parts !== undefined
-      if (isLoose && ++loose > MAX_LOOSE_RULES) throw looseFault()
+      loose.take(rule.source)
       rules.push(rule)
     } catch (thrown) {
       faults.push(findingOf(thrown, '_redirects', i + 1, text))
@@ -33,10 +33,3 @@ export function parseRedirects(bytes: Uint8Array): ParsedRedirects {
   }
   return { rules, faults }
 }
-
-/** For a file with too many sources that have to be tried one by one. */
-export const looseFault = (): RuleFault =>
-  new RuleFault(
-    `more than ${MAX_LOOSE_RULES} rules have a wildcard inside of a segment or of a host, or a * before their end`,
-    'Let wildcards be whole segments, and * the last.',
-  )

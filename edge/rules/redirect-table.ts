@@ -1,7 +1,8 @@
-import { findWantedLanguage, isLanguageOf } from './language.ts'
+import { isLanguageOf } from './language.ts'
 import type { Captures } from './pattern.ts'
 import { matchQuery } from './query-match.ts'
 import { isRedirect, type PageStatus, type RedirectRule, type RedirectStatus } from './redirect-rule.ts'
+import { RequestFacts } from './request-facts.ts'
 import { RuleIndex } from './rule-index.ts'
 import { matchSource, type RulePath } from './source.ts'
 import { renderLocation, renderPath } from './target.ts'
@@ -54,14 +55,14 @@ export class RedirectTable {
 
   /** The first rule that matches, in the order of the file. Pure, and linear in the number of rules with wildcards. */
   find(request: RuleRequest): RuleDecision {
-    const asked = { language: false, country: false }
+    const facts = new RequestFacts(request)
     for (const i of this.#index.candidates(request.at.path)) {
       const rule = this.rules[i] as RedirectRule
-      const match = matchRule(rule, request, asked)
+      const match = matchRule(rule, facts)
       if (match === undefined) continue
-      return { match: match.kind === 'stay' ? undefined : match, isForced: rule.force, dependsOn: asked }
+      return { match: match.kind === 'stay' ? undefined : match, isForced: rule.force, dependsOn: facts.dependsOn }
     }
-    return { match: undefined, isForced: false, dependsOn: asked }
+    return { match: undefined, isForced: false, dependsOn: facts.dependsOn }
   }
 }
 
@@ -70,37 +71,28 @@ interface Stay {
   readonly kind: 'stay'
 }
 
-/** What one rule makes of a request; undefined where it does not match. Notes in `asked` what it looked at. */
-export function matchRule(
-  rule: RedirectRule,
-  request: RuleRequest,
-  asked: { language: boolean; country: boolean },
-): RuleMatch | Stay | undefined {
+/** What one rule makes of a request; undefined where it does not match. */
+function matchRule(rule: RedirectRule, facts: RequestFacts): RuleMatch | Stay | undefined {
+  const { request } = facts
   if (request.exists && !rule.force) return undefined
   const { scheme } = rule.source
   if (scheme !== undefined && (scheme === 'https') !== request.secure) return undefined
   const captures = matchSource(rule.source, request.host, request.at)
   if (captures === undefined) return undefined
-  const inQuery = rule.query.length === 0 ? undefined : matchQuery(rule.query, request.query)
+  const inQuery = rule.query.length === 0 ? undefined : matchQuery(rule.query, facts.parameters)
   if (rule.query.length > 0 && inQuery === undefined) return undefined
   const all = inQuery === undefined ? captures : new Map([...captures, ...inQuery])
   const match = buildMatch(rule, request, all)
-  return match !== undefined && meetsConditions(rule, request, asked) ? match : undefined
+  return match !== undefined && meetsConditions(rule, facts) ? match : undefined
 }
 
-function meetsConditions(
-  { countries, languages }: RedirectRule,
-  request: RuleRequest,
-  asked: { language: boolean; country: boolean },
-): boolean {
+function meetsConditions({ countries, languages }: RedirectRule, facts: RequestFacts): boolean {
   if (countries !== undefined) {
-    asked.country = true
-    const country = request.country()
+    const { country } = facts
     if (country === undefined || !countries.includes(country)) return false
   }
   if (languages === undefined) return true
-  asked.language = true
-  const wanted = findWantedLanguage(request.languages())
+  const wanted = facts.language
   return wanted !== undefined && isLanguageOf(languages, wanted)
 }
 

@@ -15,10 +15,11 @@ export function parseTemplate(
   literal: (text: string) => string = (same) => same,
 ): Template {
   const parts: (string | { name: string })[] = []
+  const lengths = [...new Set([...names].map(({ length }) => length))].sort((a, b) => b - a)
   let at = 0
   for (const match of text.matchAll(NAME)) {
     const word = match[1] as string
-    const name = findName(word, names)
+    const name = findName(word, names, lengths)
     if (name === undefined) continue
     if (match.index > at) parts.push(literal(text.slice(at, match.index)))
     parts.push({ name })
@@ -28,9 +29,10 @@ export function parseTemplate(
   return parts
 }
 
-function findName(word: string, names: ReadonlySet<string>): string | undefined {
-  for (let end = word.length; end > 0; end--) if (names.has(word.slice(0, end))) return word.slice(0, end)
-  return undefined
+/** `lengths` are those of the names, the longest first: whatever a word's own length is, no more than these are tried. */
+function findName(word: string, names: ReadonlySet<string>, lengths: readonly number[]): string | undefined {
+  const length = lengths.find((length) => length <= word.length && names.has(word.slice(0, length)))
+  return length === undefined ? undefined : word.slice(0, length)
 }
 
 /** The text, each capture as `encode` has it. */
