@@ -1,7 +1,7 @@
 import { type BrowserContextOptions, type Browser as Chromium, chromium, type Page } from 'playwright-core'
 
 /** Where Debian and Ubuntu put it. */
-const CHROMIUM = '/usr/bin/chromium'
+export const CHROMIUM = '/usr/bin/chromium'
 
 /** What a page did that a user would notice: what it complained of, and every answer it got. */
 export interface Visit {
@@ -76,6 +76,11 @@ export class Browser implements AsyncDisposable {
     })
     await page.goto(url)
     return visit
+  }
+
+  /** The visitor leaves for ever. */
+  async close({ page }: Visit): Promise<void> {
+    await page.context().close()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
