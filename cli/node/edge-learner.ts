@@ -140,12 +140,12 @@ export class EdgeLearner {
     const isWhole = await this.#ask({ kind: 'release', domain, id: release.id })
     if (isWhole === false)
       throw new MakiError('MAKI_BLOB_MISSING', `the release ${release.id} of ${domain} is not whole on this node yet`)
-    return await loadSiteRelease(this.#blobs, domain, release)
+    return await loadSiteRelease(this.#blobs, domain, release, this.#runtime.now())
   }
 
   async #readManifest(domain: Hostname, release: EdgeRelease): Promise<Manifest | undefined> {
     try {
-      return (await loadSiteRelease(this.#blobs, domain, release)).manifest
+      return (await loadSiteRelease(this.#blobs, domain, release, this.#runtime.now())).manifest
     } catch (error) {
       // Missing or damaged: control sees to it when a file is asked for that nobody here knows.
       void asMakiError(error)

@@ -80,7 +80,7 @@ export class EdgeWorker implements Edge {
     const { variantsDirectory } = options
     this.#variants = variantsDirectory === undefined ? undefined : new VariantFolder(variantsDirectory)
     const blobs = openBlobReader(options.blobsDirectory)
-    this.#sites = new SiteProjection({ blobs, log: ports.log })
+    this.#sites = new SiteProjection({ ...this.#ports, blobs })
     const secured = (names: ReadonlySet<string>) => this.#sites.setSecured(names)
     this.#tls = this.#owned.use(new TlsKeeper({ ...this.#ports, secured }))
     this.#images =

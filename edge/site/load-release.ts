@@ -7,20 +7,23 @@ import type { SiteRelease } from './site-table.ts'
 export type LoadableRelease = Pick<Release, 'id' | 'manifest' | 'functions' | 'publishedMs'>
 
 /**
- * Reads what a release serves from its manifest and its rules, which have to be here. Rejects with MAKI_BLOB_MISSING,
- * with MAKI_BLOB_MISMATCH where a disk altered one, with MAKI_INVALID for what is no manifest.
+ * Reads what a release serves from its manifest and its rules, which have to be here. `nowMs` is the time of day. Rejects
+ * with MAKI_BLOB_MISSING, with MAKI_BLOB_MISMATCH where a disk altered one, with MAKI_INVALID for what is no manifest.
  */
 export async function loadSiteRelease(
   blobs: Pick<BlobReader, 'read'>,
   domain: Hostname,
   release: LoadableRelease,
+  nowMs: number,
 ): Promise<SiteRelease> {
   const bytes = await blobs.read(release.manifest)
   // What a disk altered may unpack all the same, and would serve files under wrong names.
   if (hashBlob(bytes) !== release.manifest)
     throw new MakiError('MAKI_BLOB_MISMATCH', `the manifest of ${domain} is damaged on this node`)
   const manifest = Manifest.decode(bytes)
-  const dated = release.publishedMs === undefined ? {} : { lastModified: formatHttpDate(release.publishedMs) }
+  const { publishedMs } = release
+  // Published by a clock ahead of ours: no answer may say that it was modified after it was sent (RFC 9110 section 8.8.2.1).
+  const dated = publishedMs === undefined ? {} : { lastModified: formatHttpDate(Math.min(publishedMs, nowMs)) }
   const ruled = await readRules(blobs, manifest)
   const functions = release.functions ?? []
   if (functions.length === 0) return { id: release.id, manifest, ...dated, ...ruled }

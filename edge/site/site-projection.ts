@@ -6,6 +6,7 @@ import {
   hostOwner,
   type Log,
   type Release,
+  type Runtime,
   type Scope,
   type State,
 } from '../../core/index.ts'
@@ -20,15 +21,17 @@ import { type Site, type SiteRelease, SiteTable } from './site-table.ts'
 export class SiteProjection {
   readonly #blobs: BlobReader
   readonly #log: Log
+  readonly #runtime: Pick<Runtime, 'now'>
   readonly #active = new Map<Hostname, SiteRelease>()
   /** The latest call of `activate` for each domain; an earlier one that comes late has lost. */
   readonly #calls = new Map<Hostname, symbol>()
   #table = SiteTable.empty
   #secured = SecuredHosts.none
 
-  constructor(ports: { blobs: BlobReader; log: Log }) {
+  constructor(ports: { blobs: BlobReader; log: Log; runtime: Pick<Runtime, 'now'> }) {
     this.#blobs = ports.blobs
     this.#log = ports.log
+    this.#runtime = ports.runtime
   }
 
   /** The present table. A request takes it once and keeps it. */
@@ -86,7 +89,7 @@ export class SiteProjection {
   async #load(domain: Hostname, release: Release): Promise<SiteRelease> {
     const active = this.#active.get(domain)
     if (active?.id === release.id) return active
-    return await loadSiteRelease(this.#blobs, domain, release)
+    return await loadSiteRelease(this.#blobs, domain, release, this.#runtime.now())
   }
 
   #switch(domain: Hostname, release: SiteRelease | undefined): void {

@@ -28,7 +28,7 @@ async function start(t: Test, rules: Readonly<Record<string, string>>, country?:
   const manifest = buildManifest(blobs, { ...FILES, ...rules })
   const hash = blobs.add(manifest.encode().bytes)
   const domain = 'example.com' as Hostname
-  const release = await loadSiteRelease(blobs, domain, { id: releaseId('c'), manifest: hash })
+  const release = await loadSiteRelease(blobs, domain, { id: releaseId('c'), manifest: hash }, 0)
   const hosts = [domain, 'old.example.com' as Hostname]
   const table = buildTable(buildSite(undefined, { release, hosts }))
   const server = await startHttpServer({

@@ -9,6 +9,7 @@ import {
   keys,
   type MemberKey,
   type Release,
+  type Runtime,
   StateTable,
   scopeOf,
   silentLog,
@@ -23,9 +24,9 @@ const B = host('b.com')
 const SETTINGS = { spa: false, onConcurrent: 'latest', previews: true }
 
 /** A state to write keys into, with the projection told of every change. */
-function setUp(blobs = new MemoryBlobs()) {
+function setUp(blobs = new MemoryBlobs(), runtime: Pick<Runtime, 'now'> = systemRuntime) {
   const state = new StateTable()
-  const projection = new SiteProjection({ blobs, log: silentLog })
+  const projection = new SiteProjection({ blobs, log: silentLog, runtime })
   const write = (...entries: [Key, unknown][]) => {
     const delta = entries.map(([key, value]): [Key, Entry | null] => [
       key,
@@ -240,6 +241,21 @@ t.test('an answer in the making keeps its release', async (t) => {
   const plan = decide(siteRequest({ host: 'a.com' }), projection.table, { node: 'n' })
   await projection.activate(A, await publish(blobs, 'e', { 'index.html': 'new' }))
   t.equal(plan.body.kind === 'blob' && new TextDecoder().decode(await blobs.read(plan.body.hash)), 'old')
+})
+
+t.test('a release that was published by a clock ahead was last modified when it came', async (t) => {
+  const nowMs = Date.UTC(2026, 0, 31)
+  const { write, projection, blobs } = setUp(new MemoryBlobs(), { now: () => nowMs })
+  write([keys.domain(A), SETTINGS], [keys.host(A), { domain: A }])
+  const ask = () => decide(siteRequest({ host: 'a.com' }), projection.table, { node: 'n' }).headers['last-modified']
+  for (const [letter, aheadMs] of [
+    ['d', -90_000],
+    ['e', 90_000],
+  ] as const) {
+    const release = await publish(blobs, letter, { 'index.html': letter })
+    await projection.activate(A, { ...release, publishedMs: nowMs + aheadMs })
+    t.equal(ask(), new Date(nowMs + Math.min(0, aheadMs)).toUTCString())
+  }
 })
 
 t.test('a site that cannot be built stays as it was, and the others go on', async (t) => {
