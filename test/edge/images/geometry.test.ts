@@ -11,14 +11,16 @@ for (const seed of seeds(10)) {
   t.test(`sizes hold for any image and any box, seed ${seed}`, async (t) => {
     const random = createRandom(seed)
     const side = () => 1 + random.integer(random.pick([3, 100, 5000]))
+    const faults: string[] = []
     for (let i = 0; i < 2000; i++) {
       const source = { width: side(), height: side() }
       const box = { width: side(), height: side() }
       for (const fit of FITS) {
         const fault = findFault(source, box, fit, planGeometry(source, { ...box, fit }))
-        if (fault !== undefined) t.fail(`${fault}: ${JSON.stringify({ source, box, fit })}`)
+        if (fault !== undefined) faults.push(`${fault}: ${JSON.stringify({ source, box, fit })}`)
       }
     }
+    t.strictSame(faults.slice(0, 5), [])
   })
 }
 
