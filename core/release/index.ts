@@ -1,11 +1,4 @@
-export {
-  checkPath,
-  type EncodedManifest,
-  findFileHashes,
-  MAX_PATH_LENGTH,
-  Manifest,
-  type ManifestFile,
-} from './manifest.ts'
+export { type EncodedManifest, findFileHashes, Manifest, type ManifestFile } from './manifest.ts'
 export { findPreviewHost, type PreviewHost, previewHost } from './preview-host.ts'
 export {
   describeMerge,
@@ -20,3 +13,4 @@ export {
   planMerge,
   sidesOf,
 } from './release-merge.ts'
+export { checkPath, MAX_PATH_LENGTH } from './site-path.ts'

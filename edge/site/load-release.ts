@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { type BlobReader, type Hostname, hashBlob, MakiError, Manifest, type Release } from '../../core/index.ts'
 import { formatHttpDate } from '../message/index.ts'
 import { readRules } from './read-rules.ts'
@@ -20,7 +21,8 @@ export async function loadSiteRelease(
   // What a disk altered may unpack all the same, and would serve files under wrong names.
   if (hashBlob(bytes) !== release.manifest)
     throw new MakiError('MAKI_BLOB_MISMATCH', `the manifest of ${domain} is damaged on this node`)
-  const manifest = Manifest.decode(bytes)
+  // A large one takes a while, and the other sites have visitors.
+  const manifest = await Manifest.decodeInSteps(bytes, nextTurn)
   const { publishedMs } = release
   // Published by a clock ahead of ours: no answer may say that it was modified after it was sent (RFC 9110 section 8.8.2.1).
   const dated = publishedMs === undefined ? {} : { lastModified: formatHttpDate(Math.min(publishedMs, nowMs)) }
