@@ -1,4 +1,5 @@
 import type { RuleDependence } from '../rules/index.ts'
+import { withLifetime } from './lifetime.ts'
 import type { HeaderFields, Plan } from './plan.ts'
 import type { RuledRequest } from './ruled-request.ts'
 
@@ -49,9 +50,9 @@ export function noteDependence(plan: Plan, { language, country }: RuleDependence
   if (!language && !country) return plan
   const headers: Record<string, string | string[]> = { ...plan.headers }
   if (language) headers.vary = unite(headers.vary, 'accept-language')
-  if (country && !/\b(?:private|no-store)\b/i.test(textOf(headers['cache-control'])))
-    headers['cache-control'] = 'private, no-cache'
-  return { ...plan, headers }
+  if (!country) return { ...plan, headers }
+  const present = textOf(headers['cache-control'])
+  return withLifetime({ ...plan, headers }, /\b(?:private|no-store)\b/i.test(present) ? present : 'private, no-cache')
 }
 
 /** The names of both lists, each once. */

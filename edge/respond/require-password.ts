@@ -1,6 +1,7 @@
 import { addVary, findBasicCredentials, type SitePath } from '../message/index.ts'
 import type { Credential } from '../rules/index.ts'
 import { resolvePath, type Site } from '../site/index.ts'
+import { withLifetime } from './lifetime.ts'
 import type { Learnt, Need } from './need.ts'
 import type { HeaderFields, Plan } from './plan.ts'
 import { refuse } from './refuse.ts'
@@ -58,12 +59,9 @@ export function keepPrivate(plan: Plan): Plan {
   const lifetime = String(plan.headers['cache-control'] ?? 'no-cache')
     .split(/[ \t]*,[ \t]*/)
     .filter((directive) => !/^(?:public|private|s-maxage=.*)$/i.test(directive))
-  const headers = {
-    ...plan.headers,
-    'cache-control': lifetime.includes('no-store') ? 'no-store' : ['private', ...lifetime].join(', '),
-    vary: addVary(plan.headers.vary, 'authorization'),
-  }
-  return { ...plan, headers }
+  const headers = { ...plan.headers, vary: addVary(plan.headers.vary, 'authorization') }
+  const kept = lifetime.includes('no-store') ? 'no-store' : ['private', ...lifetime].join(', ')
+  return withLifetime({ ...plan, headers }, kept)
 }
 
 function findAccepted({ rules, host, at }: RuledRequest, site: Site): readonly Credential[] | undefined {

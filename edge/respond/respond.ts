@@ -12,6 +12,7 @@ import {
 import { applyRules } from './apply-rules.ts'
 import { applyHeaderRules, noteDependence } from './edit-headers.ts'
 import type { Images } from './images.ts'
+import { withLifetime } from './lifetime.ts'
 import type { Learnt, Need } from './need.ts'
 import { findOtherAsset } from './other-asset.ts'
 import type { Plan } from './plan.ts'
@@ -127,9 +128,7 @@ function respondTo(
   if ('kind' in plan) return plan
   // The owner may take a preview back at any time.
   if (options.revalidate !== true && !isPreview(site)) return plan
-  const caching = plan.headers['cache-control']
-  if (caching === undefined || caching === 'no-store') return plan
-  return { ...plan, headers: { ...plan.headers, 'cache-control': 'no-cache' } }
+  return withLifetime(plan, plan.headers['cache-control'] === 'no-store' ? 'no-store' : 'no-cache')
 }
 
 /**
@@ -167,8 +166,6 @@ function respondFromSite(
   if (other != null && 'kind' in other) return other
   const rule = other == null ? first : applyRules(ruled, { ...asked, hasFile: true }, headers)
   if (rule.kind === 'redirect') return rule.plan
-  // A moment later another node may have brought it.
-  if (other === null) headers['cache-control'] = 'no-store'
   const context = { request, target, site, release, learnt, headers, options }
   const plan =
     rule.kind === 'page'
@@ -176,7 +173,10 @@ function respondFromSite(
       : other != null
         ? serveFile(request, other.file, { ...headers, ...describeRelease(options, other.release) }, options.variants)
         : serveResolution(resolution, context)
-  return 'kind' in plan ? plan : noteDependence(applyHeaderRules(plan, ruled), rule.dependsOn)
+  if ('kind' in plan) return plan
+  const edited = noteDependence(applyHeaderRules(plan, ruled), rule.dependsOn)
+  // A moment later another node may have brought it: a rule for all chunks must not keep a page in its place for a year.
+  return other === null ? withLifetime(edited, 'no-store') : edited
 }
 
 /** `status` is that of a rule: a page may be sent with 404, and what is not found with 410. */
