@@ -65,6 +65,23 @@ t.test('who gives no password is asked for it, by any spelling of a protected pa
   }
 })
 
+t.test('a page that answers every path, as applications have it, is protected at every path', async (t) => {
+  for (const protectedPath of ['/', '/index.html']) {
+    const { rules } = SiteRules.parse({
+      _headers: new TextEncoder().encode(`${protectedPath}\n  Basic-Auth: ann:${hash}\n`),
+    })
+    const site = buildSite(buildManifest(new MemoryBlobs(), FILES), { spa: true })
+    const app = buildTable({ ...site, release: site.release && { ...site.release, rules } })
+    for (const target of ['/', '/index.html', '/index', '/orders/17', '/orders/'])
+      t.match(
+        respond(siteRequest({ target }), app, {}, { node: 'tokyo' }),
+        { status: 401 },
+        `${protectedPath} ${target}`,
+      )
+    t.match(respond(siteRequest({ target: '/open.txt' }), app, {}, { node: 'tokyo' }), { status: 200 })
+  }
+})
+
 t.test('a right password opens, for the visitor alone', async (t) => {
   t.match(ask('/secret/', { fields: ANN }), { kind: 'password', hash, password: 'pässwörd', client: '192.0.2.1' })
   const right = { password: { verdict: 'right' as const } }
