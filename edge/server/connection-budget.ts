@@ -9,8 +9,8 @@ const TIGHT = 0.75
  */
 export class ConnectionBudget {
   readonly max: number
-  #count = 0
-  /** Connections that were answered and ask for nothing, longest ago first. */
+  readonly #held = new Set<Socket>()
+  /** Connections that ask for nothing: they were answered, or their first request is not here yet. Longest ago first. */
   readonly #resting = new Set<Socket>()
 
   constructor(max: number) {
@@ -18,33 +18,37 @@ export class ConnectionBudget {
   }
 
   get count(): number {
-    return this.#count
+    return this.#held.size
   }
 
   /** False where there is no place: the socket was closed unheard. A place is given back when its socket closes. */
   admit(socket: Socket): boolean {
-    if (this.#count >= this.max) {
+    if (this.#held.size + 1 > this.max * TIGHT) {
+      const [longest] = this.#resting
+      // Its place is free at once: many may come before its close is told.
+      if (longest !== undefined) this.#leave(longest.destroy())
+    }
+    if (this.#held.size >= this.max) {
       socket.destroy()
       return false
     }
-    this.#count++
-    socket.once('close', () => {
-      this.#count--
-      this.#resting.delete(socket)
-    })
-    if (this.#count > this.max * TIGHT) {
-      const [longest] = this.#resting
-      longest?.destroy()
-    }
+    this.#held.add(socket)
+    this.#resting.add(socket)
+    socket.once('close', () => this.#leave(socket))
     return true
   }
 
-  /** Everything that was asked on it is answered. */
+  #leave(socket: Socket): void {
+    this.#held.delete(socket)
+    this.#resting.delete(socket)
+  }
+
+  /** Everything that was asked on it is answered; what has begun to come is no request yet. */
   rests(socket: Socket): void {
     if (!socket.destroyed) this.#resting.add(socket)
   }
 
-  /** It asks again. */
+  /** It has asked. */
   wakes(socket: Socket): void {
     this.#resting.delete(socket)
   }

@@ -136,7 +136,7 @@ export class FastConnection implements Held {
     this.#state = 'head'
     this.#sinceMs = runtime.monotonic()
     this.#restTick = -1
-    budget.wakes(this.#socket)
+    budget.rests(this.#socket)
   }
 
   /** True where the memo had an answer, which is then written. */
@@ -267,6 +267,7 @@ export class FastConnection implements Held {
     const socket = this.#socket
     socket.off('data', this.#onData)
     socket.resume()
+    this.#context.budget.rests(socket)
     endGently(socket, this.#context.runtime)
   }
 
@@ -287,7 +288,7 @@ export class FastConnection implements Held {
     this.#state = 'over'
     this.#kept = undefined
     this.#context.connections.delete(this)
-    this.#context.budget.wakes(socket)
+    this.#context.budget.rests(socket)
     socket.off('data', this.#onData)
     socket.off('end', this.#onEnd)
     socket.off('close', this.#onClose)

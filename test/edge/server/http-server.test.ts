@@ -235,7 +235,7 @@ t.test('over the limit the answer is 503 at once', async (t) => {
 })
 
 t.test('connections that only wait give way to new ones, and beyond the limit new ones are closed', async (t) => {
-  const { port } = await start(t, { maxConnections: 20 })
+  const { port, server } = await start(t, { maxConnections: 20 })
   const sockets: Socket[] = []
   t.teardown(() => {
     for (const socket of sockets) socket.destroy()
@@ -259,10 +259,22 @@ t.test('connections that only wait give way to new ones, and beyond the limit ne
     t.match(answer.toString(), /^HTTP\/1.1 200/, `visitor ${i} is served`)
   }
   await Promise.all(visitors.slice(0, 40).map(({ ended }) => ended))
-  // A head that never ends is no idle connection: it keeps its place until its time is up.
-  const slow = Array.from({ length: 60 }, () => open('GET / HTTP/1.1\r\n'))
-  t.equal(await slow.at(-1)?.ended, '', 'closed unheard')
-  t.notOk(slow[0]?.socket.closed)
+  // Nor do heads that never end, whoever reads them, keep places from those who ask.
+  for (const bytes of ['GET / HTTP/1.1\r\n', 'OPTIONS / HTTP/1.1\r\n', `${GET('/')}GET`, `${GET('/', LAST)}GET`, '']) {
+    const slow = Array.from({ length: 60 }, () => open(bytes))
+    await Promise.all(slow.slice(0, 20).map(({ ended }) => ended))
+    t.equal(statuses(await open(GET('/', LAST)).ended)[0], 200, `after ${JSON.stringify(bytes)}`)
+  }
+  // Those that are being answered do.
+  const busy: Socket[] = []
+  while (server.counters.active < 20) {
+    const { socket } = open(GET('/big.bin'))
+    socket.pause()
+    busy.push(socket)
+    while (server.counters.active < busy.length) await new Promise((resolve) => setImmediate(resolve))
+  }
+  t.equal(await open(GET('/')).ended, '', 'closed unheard')
+  t.notOk(busy[0]?.closed)
 })
 
 t.test('close lets an answer under way finish and takes nothing new', async (t) => {
