@@ -18,7 +18,7 @@ export interface HttpServerOptions extends HandlerOptions {
   /** A socket that is bound already, to be listened on instead. */
   readonly fd?: number | undefined
   /**
-   * Sockets held at once. From three quarters of it, the one that rested longest since its last answer gives way to a
+   * Sockets held at once. From three quarters of it, the one that has asked for nothing for the longest gives way to a
    * new one; beyond it, new ones are closed unheard.
    */
   readonly maxConnections?: number | undefined

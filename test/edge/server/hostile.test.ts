@@ -110,6 +110,10 @@ const ROWS: Readonly<Record<string, readonly (readonly [name: string, bytes: str
       ['a space behind the version', `GET / HTTP/1.1 \r\n${HOST}\r\n${EVIL}`, [400]],
       ['a target with a space', `GET /a b HTTP/1.1\r\n${HOST}\r\n${EVIL}`, [400]],
       ['a tab for a space', `GET\t/\tHTTP/1.1\r\n${HOST}\r\n${EVIL}`, [400]],
+      // RFC 9112 section 3 lets words be told apart by any run of spaces; whoever reads them has the same words.
+      ['two spaces before the target', `GET  / HTTP/1.1\r\n${HOST}Connection: close\r\n\r\n`, [200]],
+      ['two spaces behind the target', `GET /  HTTP/1.1\r\n${HOST}Connection: close\r\n\r\n`, [200]],
+      ['two spaces, and a target with one', `GET  /a b HTTP/1.1\r\n${HOST}\r\n${EVIL}`, [400]],
       ['no target', `GET HTTP/1.1\r\n${HOST}\r\n${EVIL}`, [400]],
     ],
     'versions and methods': [
