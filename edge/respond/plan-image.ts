@@ -9,11 +9,12 @@ import {
   mediaTypeOf,
   parseParameters,
 } from '../images/index.ts'
-import { addVary, findRange, matchesStrongly, matchesWeakly, mediaHeaders } from '../message/index.ts'
+import { addVary, matchesStrongly, matchesWeakly, mediaHeaders } from '../message/index.ts'
 import type { Images } from './images.ts'
 import type { Learnt, Need } from './need.ts'
 import type { HeaderFields, Plan } from './plan.ts'
-import { refuse } from './refuse.ts'
+import { explain, refuse } from './refuse.ts'
+import { describeRange, findRequestedRange, refuseRange } from './requested-range.ts'
 import type { SiteRequest } from './site-request.ts'
 
 /** What an image is decided from, besides the request. */
@@ -87,35 +88,14 @@ function planJob(request: SiteRequest, context: ImageContext, job: ImageJob, bas
 type ImageHeaders = HeaderFields & { readonly etag: string }
 
 function sendImage(request: SiteRequest, bytes: Uint8Array, headers: ImageHeaders, base: HeaderFields): Plan {
-  const asked = request.method === 'GET' ? request.field('range') : undefined
-  const ifRange = asked === undefined ? undefined : request.field('if-range')
-  const wanted = asked !== undefined && (ifRange === undefined || ifRange.trim() === headers.etag)
-  const range = wanted ? findRange(asked, bytes.length) : undefined
-  if (range === 'unsatisfiable')
-    return refuse(request, 416, { ...base, 'accept-ranges': 'bytes', 'content-range': `bytes */${bytes.length}` })
+  const range = findRequestedRange(request, headers.etag, bytes.length)
+  if (range === 'unsatisfiable') return refuseRange(request, bytes.length, base)
   if (range === undefined) {
     const body = request.method === 'HEAD' ? NONE : { kind: 'bytes' as const, bytes }
     return { status: 200, headers: { ...headers, 'content-length': String(bytes.length) }, body }
   }
-  const { start, end } = range
-  const partial = {
-    ...headers,
-    'content-range': `bytes ${start}-${end - 1}/${bytes.length}`,
-    'content-length': String(end - start),
-  }
-  return { status: 206, headers: partial, body: { kind: 'bytes', bytes: bytes.subarray(start, end) } }
+  const partial = { ...headers, ...describeRange(range, bytes.length) }
+  return { status: 206, headers: partial, body: { kind: 'bytes', bytes: bytes.subarray(range.start, range.end) } }
 }
 
 const NONE = { kind: 'none' } as const
-
-/** A refusal that says why: whoever wrote the URL reads it. */
-function explain(request: SiteRequest, status: number, reason: string, base: HeaderFields): Plan {
-  const text = `${reason}\n`
-  const headers = {
-    ...base,
-    'content-type': 'text/plain; charset=utf-8',
-    'content-length': String(text.length),
-    'cache-control': 'no-store',
-  }
-  return { status, headers, body: request.method === 'HEAD' ? NONE : { kind: 'text', text } }
-}

@@ -32,7 +32,17 @@ const REASONS = {
 
 /** A plain error page of one line, with nothing of the request in it. */
 export function refuse(request: { readonly method: string }, status: RefusalStatus, base: HeaderFields): Plan {
-  const text = `${status} ${REASONS[status]}\n`
+  return explain(request, status, `${status} ${REASONS[status]}`, base)
+}
+
+/** A refusal that says why, for whoever wrote the URL. `reason` is one line of ASCII, with nothing of the request in it. */
+export function explain(
+  request: { readonly method: string },
+  status: number,
+  reason: string,
+  base: HeaderFields,
+): Plan {
+  const text = `${reason}\n`
   const headers = {
     ...base,
     'content-type': 'text/plain; charset=utf-8',

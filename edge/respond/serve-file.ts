@@ -1,8 +1,9 @@
 import type { ManifestFile } from '../../core/index.ts'
-import { evaluateConditions, findRange, mediaHeaders } from '../message/index.ts'
+import { evaluateConditions, mediaHeaders } from '../message/index.ts'
 import { chooseRepresentation, findKnownTag, type Representation } from './choose-encoding.ts'
 import type { HeaderFields, Plan } from './plan.ts'
 import { refuse } from './refuse.ts'
+import { describeRange, findRequestedRange, refuseRange } from './requested-range.ts'
 import type { SiteRequest } from './site-request.ts'
 import type { Variants } from './variants.ts'
 
@@ -31,21 +32,12 @@ export function serveFile(
   if (conditions.kind === 'failed') return refuse(request, 412, base)
   if (conditions.kind === 'not-modified')
     return { status: 304, headers: { ...headers, etag: conditions.etag }, body: { kind: 'none' } }
-  // Range is defined for GET only (RFC 9110 section 14.2). If-Range takes nothing but our own strong tag (section 13.1.5): a
-  // date would have to say that nothing else was published in its second.
-  const asked = request.method === 'GET' ? request.field('range') : undefined
-  const ifRange = asked === undefined ? undefined : request.field('if-range')
-  const wanted = asked !== undefined && (ifRange === undefined || ifRange.trim() === etag)
-  const range = wanted ? findRange(asked, chosen.sizeBytes) : undefined
+  const range = findRequestedRange(request, etag, chosen.sizeBytes)
   if (range === undefined) return sendWhole(request, 200, file, chosen, headers)
-  if (range === 'unsatisfiable') {
-    return refuse(request, 416, { ...base, 'accept-ranges': 'bytes', 'content-range': `bytes */${chosen.sizeBytes}` })
-  }
+  if (range === 'unsatisfiable') return refuseRange(request, chosen.sizeBytes, base)
   const { start, end } = range
   headers['content-type'] = mediaHeaders(file.path).contentType
-  Object.assign(headers, chosen.contentHeaders)
-  headers['content-range'] = `bytes ${start}-${end - 1}/${chosen.sizeBytes}`
-  headers['content-length'] = String(end - start)
+  Object.assign(headers, chosen.contentHeaders, describeRange(range, chosen.sizeBytes))
   const whole = start === 0 && end === chosen.sizeBytes
   return {
     status: 206,
