@@ -1,4 +1,5 @@
 import { connect, type Socket } from 'node:net'
+import { connect as connectTls } from 'node:tls'
 
 /** What a client met so far. */
 export interface Met {
@@ -12,6 +13,8 @@ export interface RelentlessOptions {
   readonly host: string
   /** A connection for each request, or the same for as long as the server lets it be. */
   readonly connections: 'new' | 'kept'
+  /** Whom the server's certificate must come from (PEM), over TLS; in clear without it. */
+  readonly ca?: string | undefined
 }
 
 /**
@@ -57,8 +60,10 @@ export class Relentless {
 
   /** One connection, from its beginning to its end. */
   async #converse(): Promise<void> {
-    const { port, host, connections } = this.#options
-    const socket = connect({ port, host: '127.0.0.1', noDelay: true })
+    const { port, host, connections, ca } = this.#options
+    const to = { port, host: '127.0.0.1', noDelay: true }
+    const socket =
+      ca === undefined ? connect(to) : connectTls({ ...to, ca, servername: host, ALPNProtocols: ['http/1.1'] })
     try {
       const reader = new AnswerReader(socket)
       for (let mayAsk = true; mayAsk && !this.#isStopped; ) {
