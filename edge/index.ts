@@ -51,6 +51,7 @@ export {
   findLocalDomain,
   type LoadableRelease,
   loadSiteRelease,
+  readRules,
   resolvePath,
   type Site,
   SiteProjection,

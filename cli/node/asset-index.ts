@@ -1,10 +1,13 @@
 import type { BlobHash, Hostname, Manifest, ManifestFile, OperationId } from '../../core/index.ts'
-import { isFingerprinted, mayBeFingerprinted, type OtherAsset } from '../../edge/index.ts'
+import { isFingerprinted, mayBeFingerprinted, type OtherAsset, type SiteRelease } from '../../edge/index.ts'
 import { mayBeOpen } from '../../replication/index.ts'
 import type { EdgeRelease } from './edge-questions.ts'
 
-/** Undefined for a manifest that is not here. */
-export type ReadManifest = (domain: Hostname, release: EdgeRelease) => Promise<Manifest | undefined>
+/** Undefined for a release whose manifest or rules are not here. */
+export type ReadRelease = (
+  domain: Hostname,
+  release: EdgeRelease,
+) => Promise<Pick<SiteRelease, 'manifest' | 'rules'> | undefined>
 
 /** About a hundred megabytes. */
 const MAX_FILES = 500_000
@@ -29,7 +32,7 @@ interface DomainAssets {
  * not. Holds a bounded number of names: the domain that was not asked about for longest goes first.
  */
 export class AssetIndex {
-  readonly #read: ReadManifest
+  readonly #read: ReadRelease
   readonly #now: () => number
   readonly #maxFiles: number
   /** The one that was asked about last comes last. */
@@ -37,7 +40,7 @@ export class AssetIndex {
   #turn: Promise<unknown> = Promise.resolve()
   #files = 0
 
-  constructor(ports: { readonly read: ReadManifest; readonly now: () => number; readonly maxFiles?: number }) {
+  constructor(ports: { readonly read: ReadRelease; readonly now: () => number; readonly maxFiles?: number }) {
     this.#read = ports.read
     this.#now = ports.now
     this.#maxFiles = ports.maxFiles ?? MAX_FILES
@@ -79,14 +82,15 @@ export class AssetIndex {
     for (const [i, release] of open.entries()) {
       if (assets.read.has(release.id)) continue
       const isRead = open.slice(0, i).some(({ id }) => assets.read.get(id) === release.manifest)
-      const manifest = isRead ? undefined : await this.#read(domain, release)
+      const found = isRead ? undefined : await this.#read(domain, release)
       // One that is not here may come any time.
-      if (!isRead && manifest === undefined) continue
+      if (!isRead && found === undefined) continue
       assets.read.set(release.id, release.manifest)
       const previous = assets.files.size
-      for (const file of manifest === undefined ? [] : listFingerprinted(manifest)) {
+      for (const file of found === undefined ? [] : listFingerprinted(found.manifest)) {
         const holder = assets.files.get(file.path)?.release
-        if (holder === undefined || rankOf(holder) > i) assets.files.set(file.path, { file, release: release.id })
+        if (holder === undefined || rankOf(holder) > i)
+          assets.files.set(file.path, describeAsset(domain, file, release.id, found?.rules))
       }
       this.#files += assets.files.size - previous
       this.#makeRoom(domain)
@@ -128,6 +132,17 @@ export function* listFingerprinted(manifest: Manifest): Generator<ManifestFile> 
   const folders = new Set<string>()
   for (const { path } of manifest.files()) if (isFingerprinted(path)) folders.add(folderOf(path))
   for (const file of manifest.files()) if (folders.has(folderOf(file.path)) && mayBeFingerprinted(file.path)) yield file
+}
+
+/** A file of a release as it is told of, with whether the release's own rules protect it. */
+export function describeAsset(
+  domain: Hostname,
+  file: ManifestFile,
+  release: OperationId,
+  rules: SiteRelease['rules'],
+): OtherAsset {
+  const isProtected = rules?.authFor(domain, { path: file.path, slash: false }) !== undefined
+  return isProtected ? { file, release, isProtected } : { file, release }
 }
 
 const folderOf = (path: string): string => path.slice(0, path.lastIndexOf('/') + 1)

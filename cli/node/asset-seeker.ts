@@ -5,13 +5,12 @@ import {
   keys,
   type Log,
   Manifest,
-  type ManifestFile,
   type OperationId,
   type Release,
   type ReleaseValue,
   type Runtime,
 } from '../../core/index.ts'
-import type { OtherAsset } from '../../edge/index.ts'
+import { type OtherAsset, readRules, type SiteRelease } from '../../edge/index.ts'
 import {
   type BlobFetcher,
   type BlobStore,
@@ -19,6 +18,7 @@ import {
   type ReleaseHistory,
   type WantedBlob,
 } from '../../replication/index.ts'
+import { describeAsset } from './asset-index.ts'
 import type { EdgeAnswer, EdgeQuestion } from './edge-questions.ts'
 import type { KeptReleases } from './kept-releases.ts'
 
@@ -55,7 +55,7 @@ export class AssetSeeker implements AsyncDisposable {
   readonly #ports: SeekerPorts
   readonly #closing = new AbortController()
   /** The last used comes last. */
-  readonly #manifests = new Map<BlobHash, Manifest>()
+  readonly #manifests = new Map<BlobHash, Listed>()
   readonly #completing = new Map<OperationId, Promise<boolean>>()
   readonly #running = new Set<Promise<unknown>>()
 
@@ -104,9 +104,9 @@ export class AssetSeeker implements AsyncDisposable {
     const look = async (release: Release): Promise<void> => {
       looked.add(release.id)
       looks++
-      const file = await this.#find(release, path, signal).catch(() => undefined)
+      const file = await this.#find(domain, release, path, signal).catch(() => undefined)
       looks--
-      if (file !== undefined) resolve({ file, release: release.id })
+      if (file !== undefined) resolve(file)
       else if (isLate && looks === 0) resolve(null)
     }
     // Beside each other: the list of one may be on no node that can be reached.
@@ -147,25 +147,32 @@ export class AssetSeeker implements AsyncDisposable {
     return [...first, ...releases.slice(0, MAX_LOOKED), ...late.slice(0, MAX_LATE)]
   }
 
-  async #find(release: Release, path: string, signal: AbortSignal): Promise<ManifestFile | undefined> {
+  async #find(domain: Hostname, release: Release, path: string, signal: AbortSignal): Promise<OtherAsset | undefined> {
     const hash = release.manifest
     const known = this.#manifests.get(hash)
     this.#manifests.delete(hash)
-    const manifest = known ?? (await this.#read(hash, signal))
-    if (manifest === undefined) return undefined
-    this.#manifests.set(hash, manifest)
+    const listed = known ?? (await this.#read(hash, signal))
+    if (listed === undefined) return undefined
+    this.#manifests.set(hash, listed)
     for (const oldest of this.#manifests.keys()) {
       if (this.#manifests.size <= MAX_MANIFESTS) break
       this.#manifests.delete(oldest)
     }
-    return manifest.find(path)
+    const file = listed.manifest.find(path)
+    return file && describeAsset(domain, file, release.id, listed.rules)
   }
 
-  async #read(hash: BlobHash, signal: AbortSignal): Promise<Manifest | undefined> {
+  async #read(hash: BlobHash, signal: AbortSignal): Promise<Listed | undefined> {
     const { store, fetcher } = this.#ports
-    await fetcher.fetch([{ hash }], { signal })
-    const bytes = await store.read(hash)
-    return hashBlob(bytes) === hash ? Manifest.decode(bytes) : undefined
+    const read = async (wanted: BlobHash): Promise<Uint8Array> => {
+      await fetcher.fetch([{ hash: wanted }], { signal })
+      return await store.read(wanted)
+    }
+    const bytes = await read(hash)
+    if (hashBlob(bytes) !== hash) return undefined
+    const manifest = Manifest.decode(bytes)
+    // Who may see its files is told by the release itself.
+    return { manifest, ...(await readRules({ read }, manifest)) }
   }
 
   /** Whoever asks waits a while; the fetching goes on, so that the next one waits less. */
@@ -216,6 +223,9 @@ export class AssetSeeker implements AsyncDisposable {
     await Promise.allSettled([...this.#running, ...this.#completing.values()])
   }
 }
+
+/** What a release has, and who may see it. */
+type Listed = Pick<SiteRelease, 'manifest' | 'rules'>
 
 /** What it looks in, and fetches with. */
 export interface SeekerPorts {

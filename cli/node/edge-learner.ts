@@ -1,4 +1,4 @@
-import type { BlobReader, Hostname, Manifest, OperationId, Runtime } from '../../core/index.ts'
+import type { BlobReader, Hostname, OperationId, Runtime } from '../../core/index.ts'
 import { asMakiError, MakiError } from '../../core/index.ts'
 import { type Learnt, loadSiteRelease, type Need, type OtherAsset, type SiteRelease } from '../../edge/index.ts'
 import { KEPT_FILES_OF, mayBeOpen } from '../../replication/index.ts'
@@ -48,7 +48,7 @@ export class EdgeLearner {
     this.#ask = ports.ask
     this.#runtime = ports.runtime
     this.#index = new AssetIndex({
-      read: (domain, release) => this.#readManifest(domain, release),
+      read: (domain, release) => this.#read(domain, release),
       now: ports.runtime.now,
     })
   }
@@ -143,9 +143,9 @@ export class EdgeLearner {
     return await loadSiteRelease(this.#blobs, domain, release, this.#runtime.now())
   }
 
-  async #readManifest(domain: Hostname, release: EdgeRelease): Promise<Manifest | undefined> {
+  async #read(domain: Hostname, release: EdgeRelease): Promise<SiteRelease | undefined> {
     try {
-      return (await loadSiteRelease(this.#blobs, domain, release, this.#runtime.now())).manifest
+      return await loadSiteRelease(this.#blobs, domain, release, this.#runtime.now())
     } catch (error) {
       // Missing or damaged: control sees to it when a file is asked for that nobody here knows.
       void asMakiError(error)

@@ -17,6 +17,8 @@ export type Need =
 export interface OtherAsset {
   readonly file: ManifestFile
   readonly release: OperationId
+  /** That release asks for a password there. */
+  readonly isProtected?: boolean
 }
 
 /** What was learnt for this request; a part that is absent was not asked for yet, null means that there is none. */

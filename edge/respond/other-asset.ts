@@ -6,7 +6,8 @@ import { isPreview } from './preview.ts'
 /**
  * The file that a page of another release means where the release served here has none of that name: a release that was
  * served a while ago, or one that this node is about to serve. Only names that carry the hash of their content are looked
- * for, so it cannot be the wrong file. Undefined where it is not to be looked for, null where nobody has it.
+ * for, so it cannot be the wrong file. One that its own release protects is found only where the release served here
+ * asks for a password too. Undefined where it is not to be looked for, null where nobody has it.
  */
 export function findOtherAsset(
   site: Site,
@@ -16,5 +17,11 @@ export function findOtherAsset(
 ): OtherAsset | Need | null | undefined {
   if (resolution.kind === 'file' && resolution.file.path === path) return undefined
   if (slash || isPreview(site) || !mayBeFingerprinted(path)) return undefined
-  return learnt.asset === undefined ? { kind: 'asset', domain: site.domain, path } : learnt.asset
+  const { asset } = learnt
+  if (asset === undefined) return { kind: 'asset', domain: site.domain, path }
+  // With the rule that protected it went the one who is asked for the password: nobody is, and nobody gets it.
+  return asset?.isProtected === true && !isProtected(site, path) ? null : asset
 }
+
+const isProtected = ({ domain, release }: Site, path: string): boolean =>
+  release?.rules?.authFor(domain, { path, slash: false }) !== undefined

@@ -1,5 +1,6 @@
 export { type LoadableRelease, loadSiteRelease } from './load-release.ts'
 export { findLocalDomain } from './local-host.ts'
+export { readRules } from './read-rules.ts'
 export { type Resolution, resolvePath, resolveUnknown } from './resolve.ts'
 export { SecuredHosts } from './secured-hosts.ts'
 export { SiteProjection } from './site-projection.ts'

@@ -132,3 +132,12 @@ t.test('so many are sought at a time, and no more', async (t) => {
   t.strictSame(await Promise.all(asked), Array(600).fill(null), 'and none is left behind')
   t.strictSame(seeker.counts, { found: 0, absent: 512, refused: 88 })
 })
+
+t.test('a chunk of a release that asks for a password is told of as such', async (t) => {
+  const { seeker, commit, give } = await createWorld(t)
+  const rules = '/assets/*\n  Basic-Auth: me:$scrypt$ln=1,r=1,p=1$aaaaaaaaaaa$aaaaaaaaaaaaaaaaaaaaaa\n'
+  const site = buildSite({ [path]: 'new', 'index.html': '', _headers: rules })
+  const release = await commit(publishChange(domain, site))
+  give(site)
+  t.match(await seeker.answer({ kind: 'asset', domain, path }), { release, isProtected: true })
+})

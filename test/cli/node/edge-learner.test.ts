@@ -160,7 +160,7 @@ t.test('an index of names stays within its bounds', async (t) => {
   const index = new AssetIndex({
     read: async (name, { id }) => {
       read.push(name)
-      return buildManifest(blobs, Object.fromEntries([1, 2, 3].map((i) => [chunk(i), `${id}`])))
+      return { manifest: buildManifest(blobs, Object.fromEntries([1, 2, 3].map((i) => [chunk(i), `${id}`]))) }
     },
     now: () => 0,
     maxFiles: 7,
@@ -174,3 +174,17 @@ t.test('an index of names stays within its bounds', async (t) => {
     'the oldest made room',
   )
 })
+
+for (const seed of seeds(20)) {
+  t.test(`a chunk that a password protected is told of as such (SEED=${seed})`, async (t) => {
+    const random = createRandom(seed)
+    const { learner, publish } = createWorld()
+    const isProtected = random.chance(0.5)
+    const rules = `/assets/*\n  ${isProtected ? 'Basic-Auth: me:$scrypt$ln=1,r=1,p=1$aaaaaaaaaaa$aaaaaaaaaaaaaaaaaaaaaa' : 'A: b'}\n`
+    const old = publish('old', { [chunk(1)]: 'old', _headers: rules }, 100 * DAY_MS)
+    learner.setReleases(domain, [publish('live', { 'index.html': '' }), old])
+    const { asset } = await learner.findAsset(need(chunk(1)))
+    t.equal(asset?.release, old.id)
+    t.equal(asset?.isProtected ?? false, isProtected)
+  })
+}

@@ -150,3 +150,19 @@ for (const seed of seeds(60)) {
     if (forced !== undefined && forced === first) t.strictSame(there, missing, told)
   })
 }
+
+const GUARD = 'Basic-Auth: me:$scrypt$ln=1,r=1,p=1$aaaaaaaaaaa$aaaaaaaaaaaaaaaaaaaaaa'
+
+t.test('a chunk that its own release protects needs a password of the release served here', async (t) => {
+  const asset = { file: oldChunk as NonNullable<typeof oldChunk>, release: OLD, isProtected: true }
+  const withRules = (headers: string) => ({
+    release: { id: LIVE, manifest: live, rules: SiteRules.parse({ _headers: Buffer.from(headers) }).rules },
+  })
+  const fields = { authorization: `Basic ${btoa('me:secret')}` }
+  const password = { verdict: 'right' } as const
+  t.equal(decide({ target: `/${chunk}` }, { asset }).status, 404, 'the rule is gone, and with it who could be asked')
+  t.equal(decide({ target: `/${chunk}`, fields }, { asset, password }, withRules('/other/*\n  A: b')).status, 404)
+  t.equal(decide({ target: `/${chunk}` }, { asset }, withRules(`/assets/*\n  ${GUARD}`)).status, 401)
+  t.equal(decide({ target: `/${chunk}`, fields }, { asset, password }, withRules(`/*\n  ${GUARD}`)).status, 200)
+  t.equal(decide({ target: `/${chunk}` }, { asset: { ...asset, isProtected: false } }).status, 200)
+})
