@@ -13,6 +13,8 @@ export interface HttpsOptions extends TlsListenOptions {
   readonly runtime: Runtime
   readonly log: Log
   readonly reusePort: boolean
+  /** False: node:http and node:http2 speak. The answers are the same. */
+  readonly fast?: boolean | undefined
 }
 
 /** A listener for HTTPS that runs. */
@@ -28,7 +30,7 @@ export interface Https {
 export async function startHttps(options: HttpsOptions): Promise<Https> {
   const { handler, budget, runtime } = options
   const http1 = new Http1({ handler, budget, runtime, secure: true })
-  const http2 = new Http2({ handler, budget, runtime })
+  const http2 = new Http2({ handler, budget, runtime, fast: options.fast })
   const fast = await FastPath.start({ handler, budget, runtime, http: http1, secure: true })
   const closeHttp = async () => {
     fast.close()

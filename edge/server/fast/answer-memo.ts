@@ -15,6 +15,8 @@ export interface MemorisedAnswer {
   /** Numbered fields that it asked for and found, with their values. */
   readonly values: readonly (readonly [field: number, value: string])[]
   readonly bodyBytes: number
+  /** Of the bytes, where who writes them has to know: HTTP/2 frames head and body by themselves. */
+  readonly headBytes?: number | undefined
   /** Head and body as sent; Date is written anew where the second has changed. */
   bytes: Buffer
   readonly dateAt: number
@@ -22,6 +24,9 @@ export interface MemorisedAnswer {
   /** A socket may hold the bytes still: they are copied before they change. */
   pinned: boolean
 }
+
+/** What of a request answers are told apart by. */
+export type AskedFields = Pick<RequestHead, 'isHead' | 'present' | 'value'>
 
 /** What the memo knows of a Host header, as it was sent. */
 export interface HostEntry {
@@ -90,7 +95,7 @@ export class AnswerMemo {
    * An answer with the present Date; undefined where nothing fits. What was decided in another epoch has to be decided
    * again before it is given.
    */
-  find(entry: HostEntry, target: string, head: RequestHead): MemorisedAnswer | undefined {
+  find(entry: HostEntry, target: string, head: AskedFields): MemorisedAnswer | undefined {
     let answers = entry.recent.get(target)
     if (answers === undefined) {
       answers = entry.older.get(target)
@@ -147,7 +152,7 @@ export class AnswerMemo {
   }
 }
 
-function hasValues(head: RequestHead, values: MemorisedAnswer['values']): boolean {
+function hasValues(head: AskedFields, values: MemorisedAnswer['values']): boolean {
   for (let i = 0; i < values.length; i++) {
     const [field, value] = values[i] as readonly [number, string]
     if (head.value(field) !== value) return false

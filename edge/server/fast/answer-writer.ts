@@ -26,6 +26,7 @@ export interface CapturedAnswer {
   readonly headers: OutgoingHttpHeaders
   readonly dateAt: number
   readonly dateTick: number
+  readonly headBytes?: number | undefined
 }
 
 /** Writes one answer on a raw socket, as node:http's ServerResponse would; the socket stays open behind it. */

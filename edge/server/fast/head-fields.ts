@@ -19,6 +19,7 @@ export const FIELDS = [
 export type FieldNumber = number
 
 export const HOST: FieldNumber = 0
+export const COOKIE: FieldNumber = FIELDS.indexOf('cookie')
 export const CONNECTION: FieldNumber = FIELDS.indexOf('connection')
 
 /** A field that changes how the message is framed or the connection used: node:http reads such requests. */
@@ -65,3 +66,8 @@ export function numberOf(bytes: Uint8Array, start: number, end: number): number 
   }
   return OTHER
 }
+
+const NUMBERS = new Map<string, FieldNumber>(FIELDS.map((name, number) => [name, number]))
+
+/** The number of a field by its name in lower case; OTHER where it has none. */
+export const numberOfName = (name: string): FieldNumber => NUMBERS.get(name) ?? OTHER

@@ -1,1 +1,7 @@
+export { AnswerMemo, type HostEntry, type MemoOptions, type MemorisedAnswer } from './answer-memo.ts'
+export type { CapturedAnswer } from './answer-writer.ts'
+export { DateClock } from './date.ts'
+export { MAX_PREPARED_BYTES } from './fast-context.ts'
 export { FastPath, type FastPathOptions } from './fast-path.ts'
+export { COOKIE, type FieldNumber, numberOfName } from './head-fields.ts'
+export { findMemorable } from './memorable.ts'

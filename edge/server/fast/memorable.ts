@@ -9,7 +9,7 @@ const MEMORABLE: ReadonlySet<number> = new Set([200, 301, 302, 303, 304, 307, 30
 /** What is remembered of an answer that was given; undefined where it is not to be given again unasked. */
 export function findMemorable(
   decided: Pick<MemorisedAnswer, 'plan' | 'site' | 'epoch'>,
-  request: RecordedRequest,
+  request: Pick<RecordedRequest, 'method' | 'isSpecial' | 'absent' | 'values'>,
   captured: CapturedAnswer | undefined,
 ): MemorisedAnswer | undefined {
   const { plan } = decided
@@ -17,7 +17,7 @@ export function findMemorable(
   // Other headers are those of another answer: what was decided could not be sent.
   if (captured.headers !== plan.headers) return undefined
   const { method, absent, values } = request
-  const { bytes, dateAt, dateTick } = captured
+  const { bytes, headBytes, dateAt, dateTick } = captured
   const depends = { isHead: method === 'HEAD', absent, values }
-  return { ...decided, ...depends, bodyBytes: bodyBytes(plan), bytes, dateAt, dateTick, pinned: false }
+  return { ...decided, ...depends, bodyBytes: bodyBytes(plan), headBytes, bytes, dateAt, dateTick, pinned: false }
 }
