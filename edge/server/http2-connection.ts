@@ -18,7 +18,6 @@ export interface Http2Ports {
   readonly handler: RequestHandler
   readonly budget: ConnectionBudget
   readonly runtime: Pick<Runtime, 'monotonic'>
-  /** For the one answer that is not decided: too many header fields. */
 }
 
 /** Longer than a browser waits between the page and its last image, shorter than NAT tables forget. */

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 
 /** Nothing that is served here takes content; what a browser sends by mistake is small. */
-export const MAX_CONTENT_BYTES = 1024 * 1024
+const MAX_CONTENT_BYTES = 1024 * 1024
 /** Of content that nobody wants, so much is read and dropped, for the client to see the answer; then the connection is cut. */
 export const MAX_DROPPED_BYTES = 8 * MAX_CONTENT_BYTES
 
