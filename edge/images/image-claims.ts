@@ -1,4 +1,4 @@
-import { mkdir, open, readFile, rm } from 'node:fs/promises'
+import { mkdir, open, readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Runtime } from '../../core/index.ts'
 import { isAlive } from './image-folder.ts'
@@ -17,6 +17,12 @@ export class ImageClaims {
   constructor(directory: string, runtime: Pick<Runtime, 'after'>) {
     this.#directory = directory
     this.#runtime = runtime
+  }
+
+  /** Takes away what workers left that died over their images; most of these nobody asks for again. */
+  async sweep(): Promise<void> {
+    for (const key of await readdir(this.#directory).catch(() => []))
+      if (!(await this.#isHeld(key))) await this.release(key)
   }
 
   /** True when it is ours to make, until `release`; false when another worker has claimed it. */

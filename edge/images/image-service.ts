@@ -126,9 +126,10 @@ export class ImageService implements AsyncDisposable {
     this.#domains = new MissBudget(limits.perDomain, ports.runtime)
   }
 
-  /** Brings the folder in order; images can be asked for before it is done. */
+  /** Brings the folders in order; images can be asked for before it is done. */
   async start(): Promise<void> {
     await this.#folder?.open()
+    await this.#claims?.sweep()
   }
 
   /** What is known at once; see `Images`. */
