@@ -79,7 +79,7 @@ t.test('release list, show and diff tell of every release', async (t) => {
       side: false,
       purged: false,
       kept: true,
-      preview: `https://${second.slice(0, 26)}--preview.example.com/`,
+      preview: `http://${second.slice(0, 26)}--preview.example.com/`,
     },
     { id: first, served: false, live: [], kept: true },
   ])
@@ -98,7 +98,7 @@ t.test('release list, show and diff tell of every release', async (t) => {
   const shown = await cluster.maki('release', 'show', 'example.com', first.slice(0, 12))
   t.match(
     shown.stdout,
-    /^release +\w{52}\npublished .* by owner .*\nsize +3 files, 13 B\nproject +blog\n[\s\S]*kept +whole\npreview +https:\/\/\w{26}--preview\.example\.com\/\n$/,
+    /^release +\w{52}\npublished .* by owner .*\nsize +3 files, 13 B\nproject +blog\n[\s\S]*kept +whole\npreview +http:\/\/\w{26}--preview\.example\.com\/\n$/,
   )
 
   const expected = [

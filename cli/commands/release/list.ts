@@ -51,6 +51,7 @@ export default class ReleaseList extends MakiCommand<readonly ReleaseRow[]> {
     const reached = await client.reach()
     const marks = await readMarks(client.local.replica, apex, releases, reached?.status.nodes ?? [])
     const kept = await listKept(client, releases)
+    const nowMs = this.host.runtime.now()
     return releases.map(({ operation, change }) => ({
       id: operation.id,
       domain: apex,
@@ -65,7 +66,7 @@ export default class ReleaseList extends MakiCommand<readonly ReleaseRow[]> {
       rollbackOf: change.rollbackOf ?? null,
       message: operation.message,
       kept: kept?.has(operation.id) ?? null,
-      preview: previewUrl(domain, operation.id, marks.get(operation.id) as ReleaseMarks),
+      preview: previewUrl(state, domain, operation.id, marks.get(operation.id) as ReleaseMarks, nowMs),
       ...(marks.get(operation.id) as ReleaseMarks),
     }))
   }

@@ -95,7 +95,7 @@ export default class ReleaseShow extends MakiCommand<ShownRelease> {
       transforms: (change.transforms ?? []).map(({ path }) => path),
       kept: kept?.kept ?? null,
       missing: kept?.missing ?? null,
-      preview: previewUrl(domain, operation.id, marked),
+      preview: previewUrl(client.state, domain, operation.id, marked, this.host.runtime.now()),
       ...marked,
       ...files,
     }
