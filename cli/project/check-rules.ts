@@ -61,6 +61,6 @@ function refuseFaults(name: string, faults: readonly string[]): void {
   const shown = faults.slice(0, SHOWN_FAULTS).map((fault) => `\n  ${fault}`)
   const more = faults.length > SHOWN_FAULTS ? `\n  and ${faults.length - SHOWN_FAULTS} more` : ''
   throw new MakiError('MAKI_CONFIG', `the rules of ${name} cannot be published:${shown.join('')}${more}`, {
-    hint: 'Correct or remove these lines, then run the command again.',
+    hint: 'Correct or remove these lines.',
   })
 }

@@ -35,7 +35,7 @@ export function parseCertificateChain(pem: string): CertificateChain {
   const ordered = orderChain(certificates)
   const leaf = ordered[0] as X509Certificate
   const { names, ignored } = readNames(leaf)
-  if (leaf.ca) throw invalid('the first certificate is that of an authority, not of a host')
+  if (leaf.ca) throw invalid('the first certificate is that of an authority, not of a host', AUTHORITY)
   if (names.length === 0)
     throw invalid('it is valid for no DNS name', 'A certificate needs its names as subjectAltName (RFC 9525).')
   const text = `${ordered.map((certificate) => certificate.toString().trim()).join('\n')}\n`
@@ -143,6 +143,8 @@ function readIssuer(leaf: X509Certificate): string {
 
 const oneLine = (name: string | undefined): string => (name ?? '').replaceAll('\n', ', ')
 
+/** What openssl makes unless it is told otherwise. */
+const AUTHORITY = 'If openssl made it, make it again with: -addext basicConstraints=critical,CA:FALSE'
 const CHECK = 'Check it with: openssl x509 -in FILE -noout -text'
 
 function invalid(why: string, hint = CHECK): MakiError {
