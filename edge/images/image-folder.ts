@@ -17,7 +17,7 @@ interface Entry {
   readonly usedMs: number
 }
 
-const MAGIC = Buffer.from('MKI1')
+const MAGIC = Buffer.from('MKI2')
 const CHECK_BYTES = 32
 const HEAD_BYTES = MAGIC.length + CHECK_BYTES
 /** A tenth of the budget is what may be written between two sweeps, by all writers together; they sweep down to the rest. */
@@ -31,7 +31,7 @@ const KEY = /^[0-9a-f]{64}$/
 
 /**
  * Results on the disk, shared by all workers of a node, least recently used first to go. A file carries a checksum of its
- * bytes, so that what was torn by a crash or altered by the disk is never served; nothing is synced, since all of it can be
+ * key and bytes, so that what was torn by a crash or altered by the disk is never served; nothing is synced, since all of it can be
  * made again. A disk that fails costs speed and no answer.
  */
 export class ImageFolder {
@@ -68,7 +68,7 @@ export class ImageFolder {
       const bytes = file.subarray(HEAD_BYTES)
       if (
         !file.subarray(0, MAGIC.length).equals(MAGIC) ||
-        !check(bytes).equals(file.subarray(MAGIC.length, HEAD_BYTES))
+        !check(key, bytes).equals(file.subarray(MAGIC.length, HEAD_BYTES))
       ) {
         await rm(path, { force: true })
         return undefined
@@ -96,7 +96,7 @@ export class ImageFolder {
       await mkdir(join(path, '..'), { recursive: true, mode: 0o700 })
       {
         await using file = await open(temporary, 'wx', 0o600)
-        await file.writev([MAGIC, check(bytes), bytes])
+        await file.writev([MAGIC, check(key, bytes), bytes])
       }
       await rename(temporary, path)
     } catch (error) {
@@ -130,8 +130,11 @@ export class ImageFolder {
     const most = this.#options.maxBytes * (1 - SLACK)
     for (const { path, bytes } of entries) {
       if (left <= most) return
-      await rm(path, { force: true })
-      left -= bytes
+      // What cannot be removed must not keep the rest from being.
+      left -= await rm(path, { force: true, recursive: true }).then(
+        () => bytes,
+        () => 0,
+      )
     }
   }
 
@@ -164,8 +167,9 @@ export class ImageFolder {
   }
 }
 
-function check(bytes: Uint8Array): Buffer {
-  return createHash('sha256').update(bytes).digest()
+/** Of the key too: a whole result under the name of another one is as wrong as a torn one. */
+function check(key: string, bytes: Uint8Array): Buffer {
+  return createHash('sha256').update(key).update(bytes).digest()
 }
 
 /** Whether a process of that number runs, be it ours or not. */
