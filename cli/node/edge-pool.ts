@@ -50,7 +50,7 @@ const HEALTHY_MS = 30_000
 export class EdgePool implements Edge {
   readonly #options: PoolOptions
   readonly #state = new StateTable()
-  readonly #active = new Map<Hostname, Release | null>()
+  readonly #active = new Map<Hostname, Release>()
   readonly #kept = new Map<Hostname, readonly EdgeRelease[]>()
   readonly #workers = new Set<WorkerHandle>()
   readonly #places: readonly WorkerPlace[]
@@ -151,7 +151,8 @@ export class EdgePool implements Edge {
   }
 
   async activate(domain: Hostname, release: Release | null): Promise<void> {
-    this.#active.set(domain, release)
+    if (release === null) this.#active.delete(domain)
+    else this.#active.set(domain, release)
     const failures = await Promise.all([...this.#workers].map((worker) => this.#activateOn(worker, domain, release)))
     const failure = failures.find((error) => error !== undefined)
     if (failure !== undefined) throw failure
