@@ -2,33 +2,11 @@ import { isLanguageOf } from './language.ts'
 import type { Captures } from './pattern.ts'
 import { matchQuery } from './query-match.ts'
 import { isRedirect, type PageStatus, type RedirectRule, type RedirectStatus } from './redirect-rule.ts'
-import { RequestFacts } from './request-facts.ts'
+import { RequestFacts, type RuleDependence, type RuleRequest } from './request-facts.ts'
 import { RuleIndex } from './rule-index.ts'
 import { matchSource, type RulePath } from './source.ts'
 import { renderLocation, renderPath } from './target.ts'
 import { renderTemplate } from './template.ts'
-
-/** What rules look at of a request. The functions are called only where a rule that else matches depends on them. */
-export interface RuleRequest {
-  /** Lower case, without port. */
-  readonly host: string
-  readonly at: RulePath
-  /** With its `?`, or empty; what no header may hold is escaped. */
-  readonly query: string
-  readonly secure: boolean
-  /** The site has a file for the path, at this or another spelling of it: only forced rules count. */
-  readonly exists: boolean
-  /** Accept-Language. */
-  readonly languages: () => string | undefined
-  /** ISO 3166-1 alpha-2, upper case. */
-  readonly country: () => string | undefined
-}
-
-/** What was looked at to decide; an answer that depends on it must say so. */
-export interface RuleDependence {
-  readonly language: boolean
-  readonly country: boolean
-}
 
 /** What the first rule that matches makes of a request. */
 export type RuleMatch =

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import t from 'tap'
-import { RedirectTable, type RuleRequest } from '../../../edge/rules/redirect-table.ts'
+import { RedirectTable } from '../../../edge/rules/redirect-table.ts'
+import type { RuleRequest } from '../../../edge/rules/request-facts.ts'
 import { RuleIndex } from '../../../edge/rules/rule-index.ts'
 import { createRandom, type Random, seeds } from '../../support/seeds.ts'
 import { parse, pathOf } from './support.ts'
