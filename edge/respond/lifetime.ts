@@ -5,6 +5,6 @@ const TARGETED = /^(?:[a-z-]+-cache-control|surrogate-control|edge-control|x-acc
 
 /** The answer with this Cache-Control and nothing beside it that tells a cache otherwise, whatever rules said. */
 export function withLifetime(plan: Plan, cacheControl: string): Plan {
-  const others = Object.entries(plan.headers).filter(([name]) => name !== 'cache-control' && !TARGETED.test(name))
+  const others = Object.entries(plan.headers).filter(([name]) => !TARGETED.test(name))
   return { ...plan, headers: { ...Object.fromEntries(others), 'cache-control': cacheControl } }
 }
