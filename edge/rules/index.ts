@@ -1,7 +1,7 @@
 export type { Credential } from './credential.ts'
 export { MAX_RULE_FILE_BYTES } from './limits.ts'
 export type { PageStatus } from './redirect-rule.ts'
-export type { RuleDependence, RuleRequest } from './redirect-table.ts'
+export type { RuleDependence, RuleRequest } from './request-facts.ts'
 export { reviewRules } from './review-rules.ts'
 export { isRuleFile, RULE_FILES, type RuleFileName, type RuleFinding } from './rule-file.ts'
 export { SiteRules } from './site-rules.ts'
