@@ -57,7 +57,7 @@ export class FieldList {
     if (!METHOD.test(method)) return false
     if (method === 'CONNECT') return this.authority !== undefined && scheme === undefined && path === undefined
     if (scheme === undefined || path === undefined) return this.isOversized
-    return path.startsWith('/') || path === '*'
+    return path.startsWith('/') || (path === '*' && method === 'OPTIONS')
   }
 
   /** RFC 9113 section 8.1. */
