@@ -52,7 +52,9 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
       return https?.address.port
     },
   })
-  const budget = new ConnectionBudget(options.maxConnections ?? MAX_CONNECTIONS)
+  const budget = new ConnectionBudget(options.maxConnections ?? MAX_CONNECTIONS, {
+    isProxy: (address) => handler.isProxy(address),
+  })
   const http = new Http1({ handler, budget, runtime, secure: false })
   const fast =
     options.fast === false ? undefined : await FastPath.start({ handler, budget, runtime, http, secure: false })
