@@ -141,8 +141,10 @@ t.test('whatever comes: requests, frames in bounds, or an error of the protocol'
     receive(split(random, bytes))
     connection.abandon()
     const open = connection.streams.size
-    if (open !== 0 || output().length > MAX_OUTPUT_BYTES || waiting() < 0)
-      return t.fail(`seed ${seed}: ${open} open, ${output().length} bytes`)
+    if (open !== 0 || output().length > MAX_OUTPUT_BYTES || waiting() < 0) {
+      t.fail(`seed ${seed}: ${open} open, ${output().length} bytes`)
+      return
+    }
   }
   t.pass('nothing else')
 })

@@ -97,8 +97,10 @@ t.test('the table is what a list would be', async (t) => {
       // One that is too large for the table empties it, whatever came before.
       if (kept !== -1) list = list.slice(0, kept)
       const found = Array.from({ length: list.length + 1 }, (_, age) => table.find(STATIC_FIELDS.length + age))
-      if (list.some((field, age) => found[age] !== field) || found[list.length] !== undefined)
-        return t.fail(`seed ${seed}, step ${i}`)
+      if (list.some((field, age) => found[age] !== field) || found[list.length] !== undefined) {
+        t.fail(`seed ${seed}, step ${i}`)
+        return
+      }
     }
     t.pass(`seed ${seed}`)
   }
@@ -138,8 +140,10 @@ t.test('whatever comes, it is decoded or a COMPRESSION_ERROR', async (t) => {
     try {
       for (let i = 0; i < 20; i++) decodeAll(decoder, Buffer.from(random.bytes(random.integer(100))))
     } catch (error) {
-      if (!(error instanceof ConnectionFault) || error.code !== CODE.compression)
-        return t.fail(`seed ${seed}: ${error}`)
+      if (!(error instanceof ConnectionFault) || error.code !== CODE.compression) {
+        t.fail(`seed ${seed}: ${error}`)
+        return
+      }
     }
   }
   t.pass('nothing else')
