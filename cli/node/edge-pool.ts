@@ -77,6 +77,8 @@ export class EdgePool implements Edge {
           onBlobFailed,
           onAsked,
           onAlive: (worker, counters, rssBytes) => {
+            // One that has ended is counted already; its last words may come after that.
+            if (!this.#workers.has(worker)) return
             this.#tally.hear(worker.pid, counters)
             this.#watch.hear(worker, rssBytes)
           },
@@ -220,17 +222,19 @@ export class EdgePool implements Edge {
     worker.send({ type: 'variants', records: this.#variants.snapshot() })
     for (const [domain, releases] of this.#kept) worker.send({ type: 'releases', domain, releases })
     this.#workers.add(worker)
+    // From here on: one that hangs while it starts would keep its place, or the whole start, for ever.
+    this.#watch.begin(worker)
     await Promise.all([...this.#active].map(([domain, release]) => this.#activateOn(worker, domain, release)))
     let addresses: EdgeAddresses
     try {
       addresses = (await worker.call((call) => ({ type: 'listen', call, options }))) as EdgeAddresses
     } catch (error) {
       this.#workers.delete(worker)
+      this.#watch.end(worker)
       await worker.stop()
       throw error
     }
     log.info('worker.started', { pid: worker.pid })
-    this.#watch.begin(worker)
     void worker.ended.then(async (how) => {
       this.#workers.delete(worker)
       this.#watch.end(worker)

@@ -92,7 +92,8 @@ export class DecoderQueue implements AsyncDisposable {
 
   async #try(input: Uint8Array, shape: ImageShape): Promise<Decoded> {
     if (this.#closed) return { kind: 'ended', why: 'closed' }
-    const decoder = this.#take()
+    const decoder = this.#takeOrNone()
+    if (decoder === undefined) return { kind: 'ended', why: 'not-started' }
     const decoded = await decoder.decode(input, shape)
     if (decoded.kind === 'ended')
       this.#ports.log.warn('images.decoder-ended', { pid: decoder.pid, why: decoded.why, count: decoder.count })
@@ -102,6 +103,16 @@ export class DecoderQueue implements AsyncDisposable {
     if (spent || this.#closed) void decoder.close()
     else this.#rest(decoder)
     return decoded
+  }
+
+  /** Undefined where the system gives no more processes or files: that is no fault of the image. */
+  #takeOrNone(): Decoder | undefined {
+    try {
+      return this.#take()
+    } catch (error) {
+      this.#ports.log.error('images.decoder-not-started', { error })
+      return undefined
+    }
   }
 
   #take(): Decoder {

@@ -33,7 +33,7 @@ export type Decoded =
   | { readonly kind: 'fault'; readonly fault: Fault }
   | { readonly kind: 'ended'; readonly why: EndReason }
 
-export type EndReason = 'died' | 'timeout' | 'memory' | 'nonsense' | 'closed'
+export type EndReason = 'died' | 'timeout' | 'memory' | 'nonsense' | 'closed' | 'not-started'
 
 const FAULTS: readonly string[] = [
   'unknown-format',

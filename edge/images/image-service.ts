@@ -235,6 +235,7 @@ export class ImageService implements AsyncDisposable {
 
   #explainEnd(job: ImageJob, why: EndReason): ImageRefusal {
     if (why === 'closed') return refuseImage(503, 'this server is going away', RETRY_SOON_S)
+    if (why === 'not-started') return refuseImage(503, 'this server has no room for images now', RETRY_SOON_S)
     this.counters.decodersLost++
     this.#ports.log.warn('images.decoder-lost', { hash: job.hash, why })
     switch (why) {
