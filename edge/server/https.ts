@@ -31,18 +31,20 @@ export async function startHttps(options: HttpsOptions): Promise<Https> {
   const { handler, budget, runtime } = options
   const http1 = new Http1({ handler, budget, runtime, secure: true })
   const http2 = new Http2({ handler, budget, runtime, fast: options.fast })
-  const fast = await FastPath.start({ handler, budget, runtime, http: http1, secure: true })
+  const fast =
+    options.fast === false ? undefined : await FastPath.start({ handler, budget, runtime, http: http1, secure: true })
   const closeHttp = async () => {
-    fast.close()
+    fast?.close()
     await Promise.all([http1.close(), http2.close()])
-    fast[Symbol.dispose]()
+    fast?.[Symbol.dispose]()
   }
   try {
     const tls = await TlsServer.start({
       ...options,
       counters: handler.counters,
       http1: (socket) => {
-        if (http1.admit(socket)) fast.serve(socket, coversOf(socket))
+        if (fast === undefined) http1.serve(socket)
+        else if (http1.admit(socket)) fast.serve(socket, coversOf(socket))
       },
       http2: (socket, covers) => http2.serve(socket, covers),
     })
