@@ -2,7 +2,7 @@ import { findCluster, listNodes, type OperationId, type SealedThing, shortId } f
 import type { AliasStatus, ConflictSummary, NodeStatus, PlacesStatus } from '../../edge/index.ts'
 import type { ClusterClient } from '../client/cluster-client.ts'
 import { describeStandings } from '../operations/standings.ts'
-import { isWell, listVerdicts } from '../output/health-view.ts'
+import { isWell, listVerdicts, tellTrouble } from '../output/health-view.ts'
 import type { Style } from '../output/style.ts'
 import { formatTable } from '../output/table.ts'
 import { count, plainLine } from '../output/text.ts'
@@ -94,9 +94,13 @@ type Findings = Pick<StatusResult, 'nodes' | 'conflicts' | 'damaged'>
 
 const isHealthy = ({ nodes, conflicts, damaged }: Findings): boolean =>
   damaged === undefined &&
-  nodes.every((node) => node.up && node.unservable.length === 0 && node.damagedBlobs === 0 && isWell(node)) &&
+  nodes.every(
+    (node) => node.up && node.unservable.length === 0 && node.damagedBlobs === 0 && isWell(node) && !isTroubled(node),
+  ) &&
   new Set(nodes.map(({ digest }) => digest)).size <= 1 &&
   conflicts.length === 0
+
+const isTroubled = (node: NodeStatus): boolean => tellTrouble(node).some(({ level }) => level === 'wrong')
 
 /** What this computer knows by itself: which nodes there are, not how they are. */
 function readCopy(client: ClusterClient): Omit<StatusResult, 'answeredBy' | 'exchangedAt' | 'waiting'> {
@@ -197,7 +201,8 @@ function listFindings(status: StatusResult, nowMs: number, style: Style): string
         'If no other node has what was lost: make the file accept-loss in its data folder, and start it again.',
       )
   }
-  lines.push(...listVerdicts(status.nodes, style), ...listBlobFindings(status.nodes, style))
+  lines.push(...listVerdicts(status.nodes, style), ...listTroubles(status.nodes, style))
+  lines.push(...listBlobFindings(status.nodes, style))
   lines.push(...listAliasFindings(status.aliases ?? [], nowMs, style))
   const placesAt = status.answeredBy === null ? 'places' : `places ${status.answeredBy}`
   for (const fault of status.places?.faults ?? []) lines.push(`${style.warn(placesAt)}: ${plainLine(fault)}`)
@@ -217,6 +222,14 @@ function listFindings(status: StatusResult, nowMs: number, style: Style): string
   if (waiting.length > 0) lines.push(`${countWaiting(waiting.length)} on this computer: maki push`)
   return lines
 }
+
+const listTroubles = (nodes: readonly NodeStatus[], style: Style): string[] =>
+  nodes.flatMap((node) =>
+    tellTrouble(node).map(({ level, message }) => {
+      const word = level === 'wrong' ? style.bad('trouble') : style.warn('note')
+      return `${word} ${node.name}: ${message}`
+    }),
+  )
 
 /** What nodes lack to serve what they should. */
 function listBlobFindings(nodes: readonly NodeStatus[], style: Style): string[] {

@@ -1,6 +1,6 @@
 import type { AliasStatus, NodeStatus } from '../../edge/index.ts'
 import type { CertificateRow } from '../certificates.ts'
-import { formatShare, tellVerdict } from '../output/health-view.ts'
+import { formatShare, tellTrouble, tellVerdict } from '../output/health-view.ts'
 import type { NodeCheckup, RecordsCheck, SeenService } from './checkup.ts'
 
 /** Something that a person should know, and what to do about it. */
@@ -158,8 +158,9 @@ function listVerdicts(name: string, { up, lagMs, health = [] }: NodeStatus): Hea
   return findings
 }
 
-function listTold(name: string, { up, behind, host, unservable, damagedBlobs }: NodeStatus): HealthFinding[] {
-  const findings: HealthFinding[] = []
+function listTold(name: string, status: NodeStatus): HealthFinding[] {
+  const { up, behind, host, unservable, damagedBlobs } = status
+  const findings: HealthFinding[] = tellTrouble(status).map((told) => ({ node: name, ...told }))
   const log = 'Look at its log; maki status shows what the nodes have.'
   if (behind === true)
     findings.push(wrong(name, 'it lacks what was written more than ten minutes ago: no visitors are sent there', log))

@@ -53,6 +53,7 @@ import type { Parts } from './parts.ts'
 import { Presence } from './presence.ts'
 import { ReleaseFollower } from './release-follower.ts'
 import { readSeed } from './seed.ts'
+import { TroubleWatch } from './trouble-watch.ts'
 import { startVariants } from './variants/index.ts'
 
 export interface NodeOptions {
@@ -180,6 +181,7 @@ export async function startNode(options: NodeOptions): Promise<Node> {
     }),
   )
   const host = starting.use(await HostWatch.start({ folder: folders.data, runtime, log, changed }))
+  const watch = starting.use(new TroubleWatch({ edge, certificates, runtime, log, changed }))
   presence = starting.use(
     new Presence({
       replica,
@@ -191,6 +193,7 @@ export async function startNode(options: NodeOptions): Promise<Node> {
       lacks: () => seals.keeper.lacks,
       health,
       host: () => host.load,
+      trouble: () => watch.trouble,
       serves: { dns: listening.dns?.port, http: listening.http?.port, https: listening.https?.port },
       version,
       self,

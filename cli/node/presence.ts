@@ -14,6 +14,7 @@ import type { ServicePorts } from '../health/index.ts'
 import type { HostLoad } from './host-load.ts'
 import type { NodeHealth } from './node-health.ts'
 import { NOTHING_SAID, readSaid, type Said } from './said.ts'
+import type { Trouble } from './trouble-watch.ts'
 
 /** An awareness entry has 64 KiB, and whoever may write can make a thousand heads: we say the greatest. */
 const MAX_HEADS_SAID = 64
@@ -44,6 +45,8 @@ export interface PresenceOptions {
   readonly health?: Pick<NodeHealth, 'observations' | 'describe'>
   /** Null while it is not known. */
   readonly host?: () => HostLoad | null
+  /** What went wrong with visitors lately. */
+  readonly trouble?: () => Trouble
   /** The ports on which it listens. */
   readonly serves?: ServicePorts
   readonly version: string
@@ -131,7 +134,7 @@ export class Presence implements Disposable {
   }
 
   #describe(): Said {
-    const { replica, version, active, merged, unservable, damagedBlobs, host } = this.#options
+    const { replica, version, active, merged, unservable, damagedBlobs, host, trouble } = this.#options
     const { version: foldVersion, ids, state } = replica.digest()
     return {
       version,
@@ -151,6 +154,7 @@ export class Presence implements Disposable {
       unservable: firstThatFit(unservable().map(shorten), MAX_UNSERVABLE_BYTES, describeBytes),
       damagedBlobs: damagedBlobs(),
       host: host?.() ?? null,
+      trouble: trouble?.() ?? null,
     }
   }
 }

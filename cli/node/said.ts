@@ -8,6 +8,7 @@ const token = v.fallback(v.nullable(v.pipe(v.string(), v.regex(/^[\x21-\x7e]{1,6
 /** What no computer reaches, and JSON can say. */
 const MAX_LOAD = 1_000_000
 const fraction = v.pipe(v.number(), v.minValue(0), v.maxValue(1))
+const amount = v.pipe(v.number(), v.safeInteger(), v.minValue(0))
 const unset = <const Schema extends v.GenericSchema>(schema: Schema) => v.fallback(v.optional(schema), undefined)
 
 /** What a node says about itself; read leniently, for other versions may say more or less. */
@@ -36,6 +37,8 @@ const saidSchema = v.object({
     ),
     null,
   ),
+  /** See `Trouble`. */
+  trouble: v.fallback(v.nullable(v.object({ refused: amount, workersDied: amount, certificates: amount })), null),
 })
 export type Said = v.InferOutput<typeof saidSchema>
 
@@ -49,6 +52,7 @@ export const NOTHING_SAID: Said = {
   unservable: [],
   damagedBlobs: 0,
   host: null,
+  trouble: null,
 }
 
 /** By what was read: one word is looked at whenever any node says something. */

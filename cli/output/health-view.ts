@@ -1,6 +1,9 @@
 import type { HealthVerdict, NodeStatus } from '../../edge/index.ts'
 import type { Style } from './style.ts'
-import { plainLine } from './text.ts'
+import { count, plainLine } from './text.ts'
+
+/** One may be chance. */
+const MANY_DEATHS = 3
 
 /** A verdict that is not up, in words; undefined when it is. */
 export function tellVerdict(verdict: HealthVerdict): string | undefined {
@@ -47,6 +50,36 @@ export function listVerdicts(nodes: readonly NodeStatus[], style: Style): string
     const late = 'it lacks what was written more than ten minutes ago; no visitors are sent there'
     return behind === true ? [...lines, `${style.bad('behind')} ${name}: ${late}`] : lines
   })
+}
+
+/** What a node says that went wrong with its visitors lately; `wrong`, or only worth a note. */
+export function tellTrouble({
+  up,
+  trouble,
+}: Pick<NodeStatus, 'up' | 'trouble'>): readonly { level: 'wrong' | 'note'; message: string; hint: string }[] {
+  // How it was when it was last heard says little.
+  if (trouble == null || !up) return []
+  const { refused, workersDied, certificates } = trouble
+  const told: ReturnType<typeof tellTrouble>[number][] = []
+  if (refused > 0)
+    told.push({
+      level: 'wrong',
+      message: `it has refused ${refused < 10 ? '' : 'about '}${count(refused, 'request')} within five minutes: too many came at once`,
+      hint: 'Add a node, or raise max_concurrent_requests where memory and processors have room.',
+    })
+  if (workersDied > 0)
+    told.push({
+      level: workersDied < MANY_DEATHS ? 'note' : 'wrong',
+      message: `${count(workersDied, 'edge worker')} ended unasked within the hour, and ${workersDied === 1 ? 'was' : 'were'} replaced`,
+      hint: 'Its log says how (worker.died): a lack of memory, or a fault of ours that we should hear of.',
+    })
+  if (certificates > 0)
+    told.push({
+      level: 'wrong',
+      message: `${count(certificates, 'certificate')} cannot be served there`,
+      hint: 'Its log says which and why (certificate.unusable); maki cert import brings a new one.',
+    })
+  return told
 }
 
 /** `85 %`. */

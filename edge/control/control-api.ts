@@ -145,6 +145,8 @@ export interface NodeStatus {
   readonly damagedBlobs: number
   /** How its computer is, in steps of a twentieth; null and absent where it has not said. */
   readonly host?: HostStatus | null
+  /** What went wrong with its visitors lately; null and absent where it has not said. */
+  readonly trouble?: TroubleStatus | null
   /** What the node that answers concludes of its addresses; empty where health is off. Older versions say nothing. */
   readonly health?: readonly HealthVerdict[]
   /** It lacks operations that the node that answers had ten minutes ago. */
@@ -163,6 +165,16 @@ export interface HostStatus {
   readonly disk: number
   /** Of five minutes, for each processor. */
   readonly load: number
+}
+
+/** What went wrong lately; all 0 where nothing did. */
+export interface TroubleStatus {
+  /** Requests refused for being too many, of the last five minutes; about. */
+  readonly refused: number
+  /** Edge workers that ended unasked, of the last hour. */
+  readonly workersDied: number
+  /** Certificates that it cannot serve. */
+  readonly certificates: number
 }
 
 /** What a node concludes of one service at one public address, and why. */

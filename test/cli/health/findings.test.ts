@@ -45,6 +45,13 @@ const certificateOf = (lifeDays: number, daysLeft: number, parts: Partial<Certif
     ...parts,
   }) as CertificateRow
 
+const troubleOf = (parts: Partial<NonNullable<NodeStatus['trouble']>>) => ({
+  refused: 0,
+  workersDied: 0,
+  certificates: 0,
+  ...parts,
+})
+
 const aliasOf = (parts: Partial<AliasStatus>): AliasStatus => ({
   target: 'a.example',
   ipv4: [],
@@ -75,6 +82,7 @@ function find(parts: Partial<FindingsInput>): string[] {
 t.test('a cluster that is well gives no finding', async (t) => {
   t.strictSame(find({}), [])
   t.strictSame(find({ nodes: [nodeOf({}, { host: null })] }), [])
+  t.strictSame(find({ nodes: [nodeOf({}, { trouble: troubleOf({}) }), nodeOf({}, { trouble: null })] }), [])
   t.strictSame(find({ certificates: [certificateOf(90, 31), certificateOf(365, 30), certificateOf(6, 2)] }), [])
 })
 
@@ -106,6 +114,11 @@ t.test('each fault is named', async (t) => {
     [{ nodes: [nodeOf({}, { host: { memory: 0.9, disk: 0, load: 0 } })] }, /^wrong berlin 90 % of its memory/],
     [{ nodes: [nodeOf({}, { host: { memory: 0, disk: 0.95, load: 0 } })] }, /^wrong berlin 95 % of its disk/],
     [{ nodes: [nodeOf({}, { host: { memory: 0, disk: 0, load: 4 } })] }, /^note berlin its load is 4\.0/],
+    [{ nodes: [nodeOf({}, { trouble: troubleOf({ refused: 3000 }) })] }, /^wrong berlin it has refused about 3000 req/],
+    [{ nodes: [nodeOf({}, { trouble: troubleOf({ refused: 1 }) })] }, /^wrong berlin it has refused 1 request within/],
+    [{ nodes: [nodeOf({}, { trouble: troubleOf({ workersDied: 1 }) })] }, /^note berlin 1 edge worker ended unasked/],
+    [{ nodes: [nodeOf({}, { trouble: troubleOf({ workersDied: 3 }) })] }, /^wrong berlin 3 edge workers ended unasked/],
+    [{ nodes: [nodeOf({}, { trouble: troubleOf({ certificates: 1 }) })] }, /^wrong berlin 1 certificate cannot be/],
     [{ nodes: [nodeOf({}, { damagedBlobs: 2 })] }, /^wrong berlin 2 damaged files/],
     [
       { nodes: [nodeOf({}, { health: [{ ...verdict, standing: 'down', reason: 'z', votes: { up: 1, down: 2 } }] })] },
