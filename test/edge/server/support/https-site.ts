@@ -30,10 +30,14 @@ export const FILES = { 'index.html': '<h1>home</h1>', 'big.bin': big }
 /** A path whose answer waits for what is never learnt before the server ends. */
 export const HELD = '/held.0a1b2c3d4e5f6071.js'
 
-/** A node that serves one site in clear and over TLS on ports of its own, closed with the test. */
-export async function startSite(t: Test, part: Partial<HttpServerOptions> = {}) {
+/** A node that serves one site, with more files if need be, in clear and over TLS on ports of its own, closed with the test. */
+export async function startSite(
+  t: Test,
+  part: Partial<HttpServerOptions> = {},
+  files: Readonly<Record<string, Uint8Array>> = {},
+) {
   const blobs = new MemoryBlobs()
-  const table = buildTable(buildSite(buildManifest(blobs, FILES)))
+  const table = buildTable(buildSite(buildManifest(blobs, { ...FILES, ...files })))
   const certificates = new CertificateStore({ runtime: systemRuntime, log: silentLog })
   certificates.replace([EXAMPLE])
   const held = Promise.withResolvers<Learnt>()
