@@ -45,7 +45,7 @@ export function listHealthFindings(input: FindingsInput): readonly HealthFinding
   const { nodes, certificates, conflicts, aliases, placeFaults, answeredBy, isCut, isReached } = input
   const findings = nodes.flatMap((node) => [
     ...gatherGone(node, [...listSeen(node), ...(node.status === null ? [] : listVerdicts(node.name, node.status))]),
-    ...(node.status === null ? [] : listTold(node.name, node.status)),
+    ...(node.status === null ? [] : listTold(node.name, node.status, isGone(node))),
     ...(node.records === null ? [] : listRecords(node.name, node.records)),
     ...(node.drained
       ? [
@@ -114,15 +114,19 @@ function listSeen({ name, seen }: NodeCheckup): HealthFinding[] {
   })
 }
 
+function isGone({ seen, status }: NodeCheckup): boolean {
+  const isSilent = seen.some(({ outcome }) => outcome === 'down') && seen.every(({ outcome }) => outcome !== 'up')
+  return isSilent && (status?.up !== true || (status.health ?? []).some(({ standing }) => standing === 'down'))
+}
+
 /**
  * One finding in place of many for a node that is gone: none of its addresses answers this computer, and the node that was
  * asked does not hear it or holds it for down, if one was asked.
  */
-function gatherGone({ name, seen, status }: NodeCheckup, findings: HealthFinding[]): HealthFinding[] {
+function gatherGone(node: NodeCheckup, findings: HealthFinding[]): HealthFinding[] {
+  const { name, seen, status } = node
   const failed = seen.filter(({ outcome }) => outcome === 'down')
-  const isGone = failed.length > 0 && seen.every(({ outcome }) => outcome !== 'up')
-  const isTold = status === null || !status.up || (status.health ?? []).some(({ standing }) => standing === 'down')
-  if (!isGone || !isTold || findings.length < 2) return findings
+  if (!isGone(node) || findings.length < 2) return findings
   const ways = [
     ...(failed.some(({ service }) => service === 'dns') ? ['DNS'] : []),
     ...(failed.some(({ service }) => service === 'web') ? ['HTTP'] : []),
@@ -158,7 +162,7 @@ function listVerdicts(name: string, { up, lagMs, health = [] }: NodeStatus): Hea
   return findings
 }
 
-function listTold(name: string, status: NodeStatus): HealthFinding[] {
+function listTold(name: string, status: NodeStatus, isGone: boolean): HealthFinding[] {
   const { up, behind, host, unservable, damagedBlobs } = status
   const findings: HealthFinding[] = tellTrouble(status).map((told) => ({ node: name, ...told }))
   const log = 'Look at its log; maki status shows what the nodes have.'
@@ -184,7 +188,7 @@ function listTold(name: string, status: NodeStatus): HealthFinding[] {
       ),
     )
   // How it was when it was last heard says little.
-  if (host == null || !up) return findings
+  if (host == null || !up || isGone) return findings
   if (host.memory >= MAX_USED)
     findings.push(
       wrong(name, `${formatShare(host.memory)} of its memory are used`, 'Find out what takes it, or give it more.'),

@@ -202,6 +202,10 @@ t.test('a node that is gone is one finding, with what was seen in its details', 
   t.match(gone({ ...dead, status: null }), [/: DNS, HTTP \(/])
   t.match(gone({ ...dead, status: statusOf({ health: [down] }) }), [/: DNS, HTTP \(/])
   t.strictSame(gone({ ...dead, status: statusOf() }), [], 'only from here')
+  const busy = { memory: 0.95, disk: 0.95, load: 9 }
+  const told = find({ nodes: [{ ...dead, status: statusOf({ health: [down], host: busy }) }] })
+  t.match(told, [/: DNS, HTTP \(/], 'how busy it was says nothing any more')
+  t.equal(told.length, 1)
   t.strictSame(gone({ ...dead, seen: seenAs('up', 'dns', 'web') }), [], 'only for the others')
   t.strictSame(gone({ ...dead, seen: [...seenAs('up', 'dns'), ...seenAs('down', 'web')] }), [], 'not everything')
   t.equal(find({ nodes: [{ ...dead, status: statusOf({ up: false, damagedBlobs: 1 }) }] }).length, 2)
