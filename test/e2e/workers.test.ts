@@ -8,8 +8,9 @@ import { findFreePorts } from '../support/free-ports.ts'
 import { type Family, parsePrometheus } from '../support/prometheus.ts'
 import { type Daemon, DaemonCluster } from './support/daemons.ts'
 import { writeProject } from './support/project.ts'
-import { type Met, Relentless } from './support/relentless.ts'
+import { Relentless } from './support/relentless.ts'
 import { RelentlessAsker } from './support/relentless-asker.ts'
+import type { Met } from './support/relentless-client.ts'
 import { isAlive, ROOT, Scene } from './support/scene.ts'
 
 /**

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { encode, streamEncode } from 'dns-packet'
 import { inTime } from '../../support/in-time.ts'
-import type { Met } from './relentless.ts'
+import { RelentlessClient } from './relentless-client.ts'
 
 /** Far longer than an answer takes on a machine with much else to do: what has not come by then does not come. */
 const LOST_MS = 10_000
@@ -16,42 +16,21 @@ export interface RelentlessAskerOptions {
 }
 
 /** Asks a name server one question after the other, until stopped; none is asked again. */
-export class RelentlessAsker {
-  readonly met: Met = { answers: 0, failures: [] }
+export class RelentlessAsker extends RelentlessClient {
   readonly #options: RelentlessAskerOptions
-  readonly #ended: Promise<void>
-  #isStopped = false
-  #heard: (() => void)[] = []
+  #id = 0
 
   constructor(options: RelentlessAskerOptions) {
+    super()
     this.#options = options
-    this.#ended = this.#run()
+    this.begin()
   }
 
-  /** Resolves when so many more answers have come. */
-  async moreAnswers(count: number): Promise<void> {
-    const wanted = this.met.answers + count
-    while (this.met.answers < wanted && !this.#isStopped) await new Promise<void>((done) => this.#heard.push(done))
-  }
-
-  async stop(): Promise<Met> {
-    this.#isStopped = true
-    await this.#ended
-    return this.met
-  }
-
-  async #run(): Promise<void> {
+  protected override async converse(): Promise<void> {
     const ask = this.#options.transport === 'udp' ? askUdp : askTcp
-    for (let id = 0; !this.#isStopped; id = (id + 1) % 65_536) {
-      try {
-        await ask(this.#options, id)
-        this.met.answers++
-      } catch (error) {
-        this.met.failures.push(error instanceof Error ? error.message : String(error))
-        await new Promise((done) => setImmediate(done))
-      }
-      for (const tell of this.#heard.splice(0)) tell()
-    }
+    this.#id = (this.#id + 1) % 65_536
+    await ask(this.#options, this.#id)
+    this.answered()
   }
 }
 

@@ -1,12 +1,6 @@
 import { connect, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
-
-/** What a client met so far. */
-export interface Met {
-  answers: number
-  /** Connections, or requests on one, that did not end in an answer: why. */
-  readonly failures: string[]
-}
+import { RelentlessClient } from './relentless-client.ts'
 
 export interface RelentlessOptions {
   readonly port: number
@@ -21,58 +15,29 @@ export interface RelentlessOptions {
  * Asks for `/` again and again as fast as it is answered, until stopped. A client that keeps its connection goes on with
  * another one when an answer said that it would be closed: all else that ends a connection is a failure.
  */
-export class Relentless {
-  readonly met: Met = { answers: 0, failures: [] }
+export class Relentless extends RelentlessClient {
   readonly #options: RelentlessOptions
-  readonly #ended: Promise<void>
-  #isStopped = false
-  #heard: (() => void)[] = []
 
   constructor(options: RelentlessOptions) {
+    super()
     this.#options = options
-    this.#ended = this.#run()
-  }
-
-  /** Resolves when so many more answers have come. */
-  async moreAnswers(count: number): Promise<void> {
-    const wanted = this.met.answers + count
-    while (this.met.answers < wanted && !this.#isStopped) await new Promise<void>((done) => this.#heard.push(done))
-  }
-
-  async stop(): Promise<Met> {
-    this.#isStopped = true
-    await this.#ended
-    return this.met
-  }
-
-  async #run(): Promise<void> {
-    while (!this.#isStopped) {
-      try {
-        await this.#converse()
-      } catch (error) {
-        this.met.failures.push(error instanceof Error ? error.message : String(error))
-        // A port that refuses must not be hammered by a loop that never lets others run.
-        await new Promise((done) => setImmediate(done))
-      }
-      for (const tell of this.#heard.splice(0)) tell()
-    }
+    this.begin()
   }
 
   /** One connection, from its beginning to its end. */
-  async #converse(): Promise<void> {
+  protected override async converse(): Promise<void> {
     const { port, host, connections, ca } = this.#options
     const to = { port, host: '127.0.0.1', noDelay: true }
     const socket =
       ca === undefined ? connect(to) : connectTls({ ...to, ca, servername: host, ALPNProtocols: ['http/1.1'] })
     try {
       const reader = new AnswerReader(socket)
-      for (let mayAsk = true; mayAsk && !this.#isStopped; ) {
+      for (let mayAsk = true; mayAsk && !this.isStopped; ) {
         const close = connections === 'new' ? 'connection: close\r\n' : ''
         socket.write(`GET / HTTP/1.1\r\nhost: ${host}\r\n${close}\r\n`)
         const { status, isLast } = await reader.next()
         if (status !== 200) throw new Error(`status ${status}`)
-        this.met.answers++
-        for (const tell of this.#heard.splice(0)) tell()
+        this.answered()
         mayAsk = connections === 'kept' && !isLast
       }
     } finally {
