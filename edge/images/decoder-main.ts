@@ -1,11 +1,10 @@
 /**
  * The process that decodes strangers' images: reads jobs from standard input and writes results to standard output (see
- * `frames.ts`), one at a time. It has no environment and no keys, and gives up files, sockets and programs before the first
+ * `confined/frames.ts`), one at a time. It has no environment and no keys, and gives up files, sockets and programs before the first
  * byte of an image; it ends when its owner does.
  */
-import { confine } from './confine.ts'
+import { confine, encodeHead, type Frame, FrameReader } from '../confined/index.ts'
 import { type DecodeLimits, prepareDecoder, RefusedImage, transformImage } from './decode.ts'
-import { encodeHead, type Frame, FrameReader } from './frames.ts'
 import type { ImageShape } from './image-job.ts'
 import { warmUp } from './warm-up.ts'
 

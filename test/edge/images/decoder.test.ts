@@ -6,9 +6,9 @@ import sharp from 'sharp'
 import t from 'tap'
 import { systemRuntime } from '../../../cli/system.ts'
 import { silentLog } from '../../../core/index.ts'
-import { Decoder, decoderArguments } from '../../../edge/images/decoder.ts'
+import { confinedArguments, type Frame, FrameReader } from '../../../edge/confined/index.ts'
+import { Decoder, describeDecoder } from '../../../edge/images/decoder.ts'
 import { DecoderQueue } from '../../../edge/images/decoder-queue.ts'
-import { type Frame, FrameReader } from '../../../edge/images/frames.ts'
 import type { ImageShape } from '../../../edge/images/image-job.ts'
 import { eventually } from '../../support/eventually.ts'
 import { createRandom } from '../../support/seeds.ts'
@@ -26,7 +26,7 @@ t.test('a decoder reaches no file, socket, program or process, whatever code run
   const folder = t.testdir({ key: 'planted' })
   const key = join(folder, 'key')
   const main = join(import.meta.dirname, 'probe-main.ts')
-  const probe = spawn(process.execPath, decoderArguments(QUEUE, main), {
+  const probe = spawn(process.execPath, confinedArguments(describeDecoder(QUEUE, main)), {
     env: {},
     stdio: ['pipe', 'pipe', 'inherit'],
   })
@@ -154,7 +154,7 @@ t.test(
 )
 
 t.test('frames: any cut of the bytes gives the same frames, and what is none is an error', async (t) => {
-  const { encodeHead } = await import('../../../edge/images/frames.ts')
+  const { encodeHead } = await import('../../../edge/confined/frames.ts')
   const random = createRandom(7)
   const bodies = Array.from({ length: 20 }, () => Buffer.from(random.bytes(random.integer(300))))
   const wire = Buffer.concat(bodies.flatMap((body, i) => [encodeHead({ i }, body.length), body]))

@@ -3,8 +3,8 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
-import { confine } from '../../../edge/images/confine.ts'
-import { encodeHead } from '../../../edge/images/frames.ts'
+import { confine } from '../../../edge/confined/confine.ts'
+import { encodeHead } from '../../../edge/confined/frames.ts'
 
 const [, , , , possible] = process.argv
 const { dlopen, getRawPointer } = await import('node:ffi')

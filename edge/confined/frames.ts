@@ -1,5 +1,5 @@
 /**
- * How a decoder and the process that owns it speak, over the decoder's standard input and output: 4 bytes length of the
+ * How a confined process and its owner speak, over its standard input and output: 4 bytes length of the
  * header, 4 bytes length of the body (big-endian), the header as JSON in UTF-8, the body.
  */
 export interface Frame {

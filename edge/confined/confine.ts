@@ -3,7 +3,7 @@ import { buildFilter, buildRingFilter, type Machine, machineOf } from './seccomp
 import { addressOf, openSystemCalls, type SystemCall } from './system-call.ts'
 
 /**
- * What holds for a decoder. `kernel`: a filter of system calls for all its threads (no file, socket, program or other
+ * What holds for a confined process. `kernel`: a filter of system calls for all its threads (no file, socket, program or other
  * process, whatever code runs in it) and a limit of its data. `runtime`: only what Node's permission model refuses, which
  * binds JavaScript and not native code.
  */
@@ -22,7 +22,7 @@ export async function refuseRings(): Promise<boolean> {
 }
 
 /**
- * Gives up, for good, everything that a decoder does not need. What it is still to load must be loaded before, and its
+ * Gives up, for good, everything that a process does not need that computes alone. What it is still to load must be loaded before, and its
  * process have been started after `refuseRings`. `dataBytes` is what it may allocate beyond what it has.
  */
 export async function confine(dataBytes: number): Promise<Confinement> {

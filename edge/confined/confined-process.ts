@@ -1,0 +1,220 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { existsSync, realpathSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { setPriority } from 'node:os'
+import { dirname, extname, join } from 'node:path'
+import type { Runtime } from '../../core/index.ts'
+import { encodeHead, type Frame, FrameReader } from './frames.ts'
+
+export interface ConfinedOptions {
+  /** The program: an absolute path of ours. */
+  readonly main: string
+  /** What it is told, before how it may be confined (`kernel` or `runtime`). */
+  readonly arguments: readonly string[]
+  /** Files and folders that it may read until it confines itself. */
+  readonly readable: readonly string[]
+  /** Further options of Node, such as `--allow-addons`. */
+  readonly nodeOptions?: readonly string[]
+  /** Of the body of one frame. */
+  readonly maxFrameBytes: number
+  /** A process that holds more memory is killed. */
+  readonly maxMemoryBytes: number
+}
+
+/** Why a process is gone. `nonsense`: it said what no program of ours says. */
+export type EndReason = 'died' | 'timeout' | 'memory' | 'nonsense' | 'closed'
+
+/** Between two looks at its memory: a process that allocates as fast as it can gets some 100 MB further. */
+const WATCH_MS = 40
+const PAGE_BYTES = 4096
+/** Who is served first when there are more than there are cores: whoever asks for files. */
+const NICENESS = 5
+const HERE = realpathSync(import.meta.dirname)
+const EXTENSION = extname(import.meta.filename)
+
+/**
+ * A disposable process of ours that works on strangers' bytes, seen from its owner: they exchange frames over its standard
+ * input and output. It has no environment and no descriptor of ours, and is killed when it takes too long or too much. While
+ * the owner waits for a frame its memory is watched; at rest it is not.
+ */
+export class ConfinedProcess {
+  readonly pid: number
+  /** Resolves when the process has ended. */
+  readonly ended: Promise<void>
+  readonly #child: ChildProcess
+  readonly #options: ConfinedOptions
+  readonly #runtime: Pick<Runtime, 'after'>
+  readonly #frames: Frame[] = []
+  #settle: ((frame: Frame | undefined) => void) | undefined
+  #why: EndReason | undefined
+  #hasEnded = false
+
+  constructor(options: ConfinedOptions, runtime: Pick<Runtime, 'after'>) {
+    this.#options = options
+    this.#runtime = runtime
+    const child = spawn(process.execPath, confinedArguments(options), {
+      env: {},
+      cwd: '/',
+      stdio: ['pipe', 'pipe', 'ignore'],
+    })
+    this.#child = child
+    this.pid = child.pid ?? -1
+    lower(this.pid)
+    const reader = new FrameReader(options.maxFrameBytes)
+    child.stdin!.on('error', () => {})
+    child.stdout!.on('data', (piece: Buffer) => {
+      try {
+        for (const frame of reader.push(piece)) this.#take(frame)
+      } catch {
+        this.kill('nonsense')
+      }
+    })
+    this.ended = new Promise((resolve) => {
+      const end = () => {
+        this.#hasEnded = true
+        this.#settle?.(undefined)
+        resolve()
+      }
+      child.on('exit', end)
+      child.on('error', end)
+    })
+  }
+
+  /** It is gone, or about to be. */
+  get hasEnded(): boolean {
+    return this.#hasEnded || this.#why !== undefined
+  }
+
+  /** Why it was ended by us; `died` where it was not. */
+  get why(): EndReason {
+    return this.#why ?? 'died'
+  }
+
+  send(header: unknown, body?: Uint8Array): void {
+    this.#child.stdin!.write(encodeHead(header, body?.length ?? 0))
+    if (body !== undefined && body.length > 0) this.#child.stdin!.write(body)
+  }
+
+  /**
+   * The next frame, or undefined when the process ended or had to be: it is killed after `mostMs`. Who waits must be alone.
+   */
+  async next(mostMs: number): Promise<Frame | undefined> {
+    const waiting = this.#frames.shift()
+    if (waiting !== undefined) return waiting
+    if (this.#hasEnded) return undefined
+    const cancelTimeout = this.#runtime.after(mostMs, () => this.kill('timeout'))
+    const cancelWatch = this.#watch()
+    try {
+      return await new Promise((resolve) => {
+        this.#settle = resolve
+      })
+    } finally {
+      this.#settle = undefined
+      cancelTimeout()
+      cancelWatch()
+    }
+  }
+
+  /** The first reason counts. */
+  kill(why: EndReason): void {
+    if (this.#hasEnded) return
+    this.#why ??= why
+    this.#child.kill('SIGKILL')
+  }
+
+  /** Ends it at once, whatever it does. */
+  async close(): Promise<void> {
+    this.kill('closed')
+    await this.ended
+  }
+
+  #take(frame: Frame): void {
+    const settle = this.#settle
+    if (settle === undefined) {
+      // Nobody has to say more than a few words unasked.
+      if (this.#frames.length >= MAX_UNASKED) this.kill('nonsense')
+      else this.#frames.push(frame)
+      return
+    }
+    this.#settle = undefined
+    settle(frame)
+  }
+
+  #watch(): () => void {
+    let cancel = (): void => {}
+    let stopped = false
+    const look = async (): Promise<void> => {
+      const bytes = await readMemory(this.pid)
+      if (stopped || bytes === undefined) return
+      if (bytes > this.#options.maxMemoryBytes) this.kill('memory')
+      else cancel = this.#runtime.after(WATCH_MS, look)
+    }
+    cancel = this.#runtime.after(WATCH_MS, look)
+    return () => {
+      stopped = true
+      cancel()
+    }
+  }
+}
+
+const MAX_UNASKED = 64
+
+/** The members of a frame's header; none where it is no table. */
+export function readHeader(frame: Frame | undefined): Record<string, unknown> {
+  const header = frame?.header
+  return typeof header === 'object' && header !== null ? { ...header } : {}
+}
+
+/** Resident memory of a process in bytes; undefined where it is gone, or the system does not tell. */
+async function readMemory(pid: number): Promise<number | undefined> {
+  try {
+    const [, pages] = (await readFile(`/proc/${pid}/statm`, 'latin1')).split(' ')
+    return Number(pages) * PAGE_BYTES
+  } catch {
+    return undefined
+  }
+}
+
+function lower(pid: number): void {
+  try {
+    setPriority(pid, NICENESS)
+  } catch {
+    // It is gone already, which shows elsewhere.
+  }
+}
+
+/** The arguments that Node becomes such a process with. */
+export function confinedArguments({
+  main,
+  arguments: args,
+  readable,
+  nodeOptions = [],
+}: Pick<ConfinedOptions, 'main' | 'arguments' | 'readable' | 'nodeOptions'>): string[] {
+  const folder = dirname(main)
+  // A package by the way that Node looks for it, which may lead over a link.
+  const around = ancestors(folder).flatMap((each) => [join(each, 'node_modules'), join(each, 'package.json')])
+  const files = [HERE, folder, ...readable, ...around.filter((path) => existsSync(path)), '/proc/self/status']
+  const quiet = ['--disable-warning=ExperimentalWarning', '--disable-warning=SecurityWarning']
+  return [
+    ...quiet,
+    join(HERE, `confined-start${EXTENSION}`),
+    ...quiet,
+    '--permission',
+    '--allow-ffi',
+    ...nodeOptions,
+    ...[...new Set(files)].map((path) => `--allow-fs-read=${path}`),
+    main,
+    ...args,
+  ]
+}
+
+/** The folder that a package and its dependencies were installed in. */
+export function modulesFolder(resolvedFile: string): string {
+  const real = realpathSync(resolvedFile)
+  return real.slice(0, real.lastIndexOf('node_modules') + 'node_modules'.length)
+}
+
+function ancestors(folder: string): string[] {
+  const parent = dirname(folder)
+  return parent === folder ? [folder] : [folder, ...ancestors(parent)]
+}

@@ -1,0 +1,10 @@
+export { type Confinement, confine } from './confine.ts'
+export {
+  type ConfinedOptions,
+  ConfinedProcess,
+  confinedArguments,
+  type EndReason,
+  modulesFolder,
+  readHeader,
+} from './confined-process.ts'
+export { encodeHead, type Frame, FrameReader } from './frames.ts'
