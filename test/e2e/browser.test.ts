@@ -87,11 +87,14 @@ t.test('a film is sought in without all of it being fetched before', async (t) =
     const video = document.querySelector('video')
     if (video.readyState < 1) await new Promise((done) => video.addEventListener('loadedmetadata', done))
     const seeked = new Promise((done) => video.addEventListener('seeked', done))
-    video.currentTime = 3
+    // A busy machine records fewer frames than were painted.
+    const aim = video.duration * 0.75
+    video.currentTime = aim
     await seeked
-    return { isLongEnough: video.duration > 3 && video.duration < Infinity, at: video.currentTime, width: video.videoWidth, error: video.error }
+    const isThere = Math.abs(video.currentTime - aim) < 0.05
+    return { isFilm: video.duration > 0.5 && video.duration < Infinity, isThere, width: video.videoWidth, error: video.error }
   })()`)
-  t.strictSame(state, { isLongEnough: true, at: 3, width: 640, error: null })
+  t.strictSame(state, { isFilm: true, isThere: true, width: 640, error: null })
   const ranges = answers.filter(({ url }) => url.endsWith('/film.mp4'))
   t.ok(ranges.length > 1, 'it was asked for in parts')
   for (const { status, headers } of ranges) {
