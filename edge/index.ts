@@ -1,4 +1,7 @@
+export * from './components/index.ts'
 export * from './control/index.ts'
+export type { FunctionCall, FunctionOutcome, SiteFunction } from './functions/index.ts'
+export * from './guests/index.ts'
 export {
   type ImageCounters,
   type ImageJob,
@@ -59,5 +62,6 @@ export {
   SiteTable,
 } from './site/index.ts'
 export { CertificateStore, type HostCertificate } from './tls/index.ts'
+export type { TransformedFile, TransformJob, TransformOutcome } from './transforms/index.ts'
 export { listenError } from './transport/index.ts'
 export * from './variants/index.ts'

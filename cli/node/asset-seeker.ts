@@ -19,7 +19,7 @@ import {
   type WantedBlob,
 } from '../../replication/index.ts'
 import { describeAsset } from './asset-index.ts'
-import type { EdgeAnswer, EdgeQuestion } from './edge-questions.ts'
+import type { AssetQuestion, EdgeAnswer } from './edge-questions.ts'
 import type { KeptReleases } from './kept-releases.ts'
 
 /** Questions that have their answer, counted since the start. */
@@ -64,7 +64,7 @@ export class AssetSeeker implements AsyncDisposable {
   }
 
   /** Never rejects. */
-  async answer(question: EdgeQuestion): Promise<EdgeAnswer> {
+  async answer(question: AssetQuestion): Promise<EdgeAnswer> {
     if (this.#running.size >= MAX_SEEKING) {
       this.counts.refused++
       return null
@@ -80,7 +80,7 @@ export class AssetSeeker implements AsyncDisposable {
     return found
   }
 
-  async #answer(question: EdgeQuestion): Promise<EdgeAnswer> {
+  async #answer(question: AssetQuestion): Promise<EdgeAnswer> {
     switch (question.kind) {
       case 'asset':
         return await this.#within(SEEK_MS, null, (signal) => this.#seek(question, signal))
@@ -92,7 +92,7 @@ export class AssetSeeker implements AsyncDisposable {
   }
 
   async #seek(
-    { domain, path, known }: Extract<EdgeQuestion, { kind: 'asset' }>,
+    { domain, path, known }: Extract<AssetQuestion, { kind: 'asset' }>,
     signal: AbortSignal,
   ): Promise<OtherAsset | null> {
     if (known !== undefined) return await this.#bring(known, signal)

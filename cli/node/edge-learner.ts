@@ -95,7 +95,7 @@ export class EdgeLearner {
     }
     const answer = this.#ask({ kind: 'asset', domain, path, ...(known === undefined ? {} : { known }) })
       .then((found) => {
-        const asset = typeof found === 'object' ? found : null
+        const asset = typeof found === 'object' && found !== null && 'release' in found ? found : null
         if (asset === null) this.#noteAbsent(domain, path)
         else this.counts.assetsFetched++
         return asset

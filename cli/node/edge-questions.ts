@@ -1,5 +1,5 @@
-import type { Hostname, OperationId } from '../../core/index.ts'
-import type { LoadableRelease, OtherAsset } from '../../edge/index.ts'
+import type { BlobHash, Hostname, OperationId, Sealed } from '../../core/index.ts'
+import type { ComponentFault, LoadableRelease, OtherAsset, PreparedComponent } from '../../edge/index.ts'
 
 /** A release whose files are kept here, as an edge may have to serve it. Crosses a process boundary: plain data only. */
 export interface EdgeRelease extends LoadableRelease {
@@ -16,9 +16,30 @@ export type EdgeQuestion =
   | { readonly kind: 'asset'; readonly domain: Hostname; readonly path: string; readonly known?: OtherAsset }
   /** That all files of a kept release are here, so that it can be shown. */
   | { readonly kind: 'release'; readonly domain: Hostname; readonly id: OperationId }
+  /** A component of a release, made ready to be run; waits until it is. */
+  | { readonly kind: 'component'; readonly component: BlobHash }
+  /** The environment of a component at a path of a domain's site, opened. */
+  | {
+      readonly kind: 'environment'
+      readonly domain: Hostname
+      readonly path: string
+      readonly env: Readonly<Record<string, Sealed>>
+    }
 
-/** Of `asset`: the file, whose bytes are here by now, or null. Of `release`: whether it is whole. */
-export type EdgeAnswer = OtherAsset | boolean | null
+/**
+ * Of `asset`: the file, whose bytes are here by now, or null. Of `release`: whether it is whole. Of `component`: where it
+ * lies, or why it cannot be run. Of `environment`: the values in clear; null while this node cannot open them.
+ */
+export type EdgeAnswer =
+  | OtherAsset
+  | boolean
+  | null
+  | { readonly prepared: PreparedComponent }
+  | { readonly fault: ComponentFault }
+  | { readonly env: Readonly<Record<string, string>> }
+
+/** What is asked about files. */
+export type AssetQuestion = Extract<EdgeQuestion, { kind: 'asset' | 'release' }>
 
 /** Never rejects; null where control is gone. */
 export type AskControl = (question: EdgeQuestion) => Promise<EdgeAnswer>

@@ -81,7 +81,8 @@ export async function startNode(options: NodeOptions): Promise<Node> {
   const { signer, seed } = await readNodeKey(config.node.data_dir)
   let care: BlobCare | undefined
   let seeker: AssetSeeker | undefined
-  const asked: AskControl = async (question) => (await seeker?.answer(question)) ?? null
+  const asked: AskControl = async (question) =>
+    ('component' in question || 'env' in question ? null : await seeker?.answer(question)) ?? null
   // First, so that its processes load while the store is read.
   const edge = starting.use(createEdge(options, folders, (hash) => care?.suspect(hash), asked))
 

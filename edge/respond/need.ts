@@ -1,6 +1,8 @@
 import type { Hostname, ManifestFile, OperationId } from '../../core/index.ts'
+import type { FunctionCall, FunctionOutcome } from '../functions/index.ts'
 import type { ImageJob, ImageOutcome } from '../images/index.ts'
 import type { SiteRelease } from '../site/index.ts'
+import type { TransformJob, TransformOutcome } from '../transforms/index.ts'
 
 /** What has to be learnt before a request can be answered. The answer is then decided again, with what was learnt. */
 export type Need =
@@ -12,6 +14,10 @@ export type Need =
   | { readonly kind: 'password'; readonly hash: string; readonly password: string; readonly client: string }
   /** What becomes of an image; `client` is the address of who asks. */
   | { readonly kind: 'image'; readonly domain: Hostname; readonly job: ImageJob; readonly client: string }
+  /** What a function answers; whoever learns it is given the request too. */
+  | { readonly kind: 'function'; readonly call: FunctionCall }
+  /** What becomes of a file. */
+  | { readonly kind: 'transform'; readonly job: TransformJob }
 
 /** A file of another release than the one that is served here. */
 export interface OtherAsset {
@@ -27,6 +33,8 @@ export interface Learnt {
   readonly preview?: SiteRelease | null
   readonly password?: { readonly verdict: PasswordVerdict }
   readonly image?: ImageOutcome
+  readonly function?: FunctionOutcome
+  readonly transform?: TransformOutcome
 }
 
 /** What is known of a password, or why nobody looked: too many wrong ones came from there, or too many are being looked at. */

@@ -17,6 +17,16 @@ export interface SiteRequest {
   /** The value of a field, its name in lower case; several lines are joined by `, ` (RFC 9110 section 5.3). */
   field(name: string): string | undefined
   client(): Client
+  /** All fields of the head as they came, names in lower case. */
+  fields?(): readonly (readonly [name: string, value: string])[]
+  /** Its content; undefined where it has none. */
+  readonly content?: RequestContent | undefined
+}
+
+/** Content that waits to be read; what nobody reads is dropped by the transport. */
+export interface RequestContent {
+  /** All of it, or why not: more than so many bytes, or the client left in the middle. To be called once; never rejects. */
+  read(maxBytes: number): Promise<Uint8Array | 'too-large' | 'gone'>
 }
 
 /** Who asks. */

@@ -1,0 +1,1 @@
+export type { ComponentFault, ComponentFaultCode, ComponentReport, Inspection, World } from './component-report.ts'

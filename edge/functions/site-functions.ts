@@ -1,0 +1,9 @@
+import type { FunctionValue } from '../../core/index.ts'
+
+/** A function of a release, and where it answers. */
+export interface SiteFunction extends FunctionValue {
+  /** The route without leading slash: `api/hello` of `api/hello.wasm`. */
+  readonly route: string
+  /** `api/[...rest].wasm` answers everything below `api/`. */
+  readonly isCatchAll: boolean
+}

@@ -1,0 +1,1 @@
+export type { TransformedFile, TransformJob, TransformOutcome } from './transform-job.ts'
