@@ -1,0 +1,16 @@
+;; Answers with a content that says to be 4 GiB less one byte, in a memory of 128 KiB.
+(module
+  (memory (export "memory") 2)
+;;; prelude
+  (func (export "makiatto:http/handler@0.1.0#handle-request")
+    (param $name i32) (param $nameLength i32) (param $latitude f64) (param $longitude f64)
+    (param $method i32) (param $path i32) (param $pathLength i32)
+    (param $hasQuery i32) (param $query i32) (param $queryLength i32)
+    (param $headers i32) (param $headerCount i32)
+    (param $hasBody i32) (param $body i32) (param $bodyLength i32)
+    (result i32)
+    (i32.store16 (i32.const 256) (i32.const 200))
+    (i32.store8 (i32.const 268) (i32.const 1))
+    (i32.store (i32.const 272) (i32.const 0))
+    (i32.store (i32.const 276) (i32.const -1))
+    (i32.const 256)))

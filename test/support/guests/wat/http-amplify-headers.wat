@@ -1,0 +1,25 @@
+;; Answers with 100,000 headers whose names and values are one and the same string of 8 MiB: 1.6 TB for whoever copies.
+(module
+  (memory (export "memory") 256)
+;;; prelude
+  (func (export "makiatto:http/handler@0.1.0#handle-request")
+    (param $name i32) (param $nameLength i32) (param $latitude f64) (param $longitude f64)
+    (param $method i32) (param $path i32) (param $pathLength i32)
+    (param $hasQuery i32) (param $query i32) (param $queryLength i32)
+    (param $headers i32) (param $headerCount i32)
+    (param $hasBody i32) (param $body i32) (param $bodyLength i32)
+    (result i32)
+    (local $i i32) (local $at i32)
+    (memory.fill (i32.const 4194304) (i32.const 97) (i32.const 8388608))
+    (loop $more
+      (local.set $at (i32.add (i32.const 1048576) (i32.mul (local.get $i) (i32.const 16))))
+      (i32.store (local.get $at) (i32.const 4194304))
+      (i32.store offset=4 (local.get $at) (i32.const 8388608))
+      (i32.store offset=8 (local.get $at) (i32.const 4194304))
+      (i32.store offset=12 (local.get $at) (i32.const 8388608))
+      (local.set $i (i32.add (local.get $i) (i32.const 1)))
+      (br_if $more (i32.lt_u (local.get $i) (i32.const 100000))))
+    (i32.store16 (i32.const 256) (i32.const 200))
+    (i32.store (i32.const 260) (i32.const 1048576))
+    (i32.store (i32.const 264) (i32.const 100000))
+    (i32.const 256)))
