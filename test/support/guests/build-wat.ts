@@ -95,18 +95,19 @@ export async function buildInjection(where: Injection, name = EVIL_NAMES[where])
   if (where === 'core-export')
     return await parse(text.replaceAll('"makiatto:http/handler@0.1.0#handle-request" (', () => `${quoted} (`))
   const [module, field] = where === 'import-module' ? [quoted, '"f"'] : ['"a"', quoted]
-  const pair = `(core module $from (func (export ${field})))
+  const pair = `(core module $from (func (export "f")))
     (core module $to (import ${module} ${field} (func)))
     (core instance $from (instantiate $from))
-    (core instance (instantiate $to (with ${module} (instance $from))))`
+    (core instance $given (export ${field} (func $from "f")))
+    (core instance (instantiate $to (with ${module} (instance $given))))`
   return await parse(text.replace('(component', () => `(component ${pair}`))
 }
 
 /** A string of WAT with any character in it. */
 export function quoteWat(text: string): string {
-  const escape = (byte: number) => {
+  const write = (byte: number) => {
     const character = String.fromCharCode(byte)
     return /[A-Za-z0-9 .:/@#_-]/.test(character) ? character : `\\${byte.toString(16).padStart(2, '0')}`
   }
-  return `"${[...new TextEncoder().encode(text)].map(escape).join('')}"`
+  return `"${[...new TextEncoder().encode(text)].map(write).join('')}"`
 }
