@@ -1,4 +1,3 @@
-import { availableParallelism } from 'node:os'
 import {
   type BlobHash,
   type ClusterId,
@@ -29,21 +28,16 @@ import { SchemaAnnouncement } from './announce-schema.ts'
 import { AssetSeeker } from './asset-seeker.ts'
 import { NodeBackend } from './backend.ts'
 import { BlobCare } from './blob-care.ts'
-import { buildDnsOptions } from './dns-options.ts'
+import { createEdge } from './create-edge.ts'
 import { DownFile, downStandings } from './down-file.ts'
-import type { Edge, EdgeAddresses, EdgeOptions } from './edge-messages.ts'
-import { EdgePool } from './edge-pool.ts'
+import type { EdgeAddresses } from './edge-messages.ts'
 import type { AskControl } from './edge-questions.ts'
-import { EdgeWorker } from './edge-worker.ts'
 import { HostWatch } from './host-load.ts'
-import { buildHttpOptions } from './http-options.ts'
-import { buildImageOptions } from './image-options.ts'
 import { nextIncarnation } from './incarnation.ts'
 import { KeptReleases } from './kept-releases.ts'
-import { LineWriter } from './line-writer.ts'
 import { NodeAliases } from './node-aliases.ts'
 import { NodeCertificates } from './node-certificates.ts'
-import { makeNodeFolders, type NodeFolders } from './node-folders.ts'
+import { makeNodeFolders } from './node-folders.ts'
 import { NodeHealth } from './node-health.ts'
 import { readNodeKey } from './node-key.ts'
 import { NodePlaces } from './node-places.ts'
@@ -84,7 +78,7 @@ export async function startNode(options: NodeOptions): Promise<Node> {
   const asked: AskControl = async (question) =>
     ('component' in question || 'env' in question ? null : await seeker?.answer(question)) ?? null
   // First, so that its processes load while the store is read.
-  const edge = starting.use(createEdge(options, folders, (hash) => care?.suspect(hash), asked))
+  const edge = starting.use(createEdge({ ...options, folders, onBlobFailed: (hash) => care?.suspect(hash), asked }))
 
   const store = starting.use(await openNodeStore({ folders, cluster, runtime, log }))
   const checkpoint = { file: folders.checkpoint }
@@ -235,40 +229,6 @@ export async function startNode(options: NodeOptions): Promise<Node> {
   }
   const owned = starting.move()
   return { addresses, [Symbol.asyncDispose]: () => owned.disposeAsync() }
-}
-
-function createEdge(
-  { config, parts, runtime, log }: NodeOptions,
-  folders: NodeFolders,
-  onBlobFailed: (hash: BlobHash) => void,
-  asked: AskControl,
-): Edge {
-  const { web, node } = config
-  const workers = web.workers ?? availableParallelism()
-  const edge: EdgeOptions = {
-    node: node.name,
-    blobsDirectory: folders.data,
-    variantsDirectory: web.variants_cache_mb > 0 ? folders.variants : undefined,
-    dns: parts.dns ? buildDnsOptions(config, workers, runtime) : undefined,
-    http: parts.http ? buildHttpOptions(config, workers) : undefined,
-    images: parts.http ? buildImageOptions(config, folders.images, workers) : undefined,
-    reusePort: false,
-  }
-  if (workers === 0) {
-    const lines = new LineWriter(process.stdout.fd, runtime)
-    return new EdgeWorker(edge, { runtime, log, onBlobFailed, ask: asked, writeLine: (line) => lines.offer(line) })
-  }
-  const limits = { memoryBytes: web.worker_memory_mb * 1024 * 1024 }
-  return new EdgePool({
-    edge,
-    workers,
-    register: folders.workers,
-    runtime,
-    log,
-    onBlobFailed,
-    onAsked: asked,
-    limits,
-  }).prepare()
 }
 
 function blobPeers(gossip: GossipService | undefined): BlobPeer[] {
