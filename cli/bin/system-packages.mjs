@@ -24,6 +24,9 @@ const PACKAGES = [
   { name: 'fonts-dejavu-core', file: '/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf', reason: 'which wants a font' },
   { name: 'openssl', command: 'openssl', reason: 'handshakes and certificates are looked at from outside' },
   { name: 'nghttp2-client', command: 'h2load', reason: 'so is HTTP/2' },
+  { name: 'openssh-client', command: 'ssh-keygen', reason: 'hosts have keys' },
+  { name: 'mmdebstrap', command: 'mmdebstrap', reason: 'servers are made of Debian' },
+  { name: 'systemd-container', command: 'systemd-nspawn', reason: 'and boot with systemd' },
   { name: 'nftables', command: 'nft', reason: 'and these are cut' },
 ]
 
