@@ -62,6 +62,13 @@ export {
   SiteTable,
 } from './site/index.ts'
 export { CertificateStore, type HostCertificate } from './tls/index.ts'
-export type { TransformedFile, TransformJob, TransformOutcome } from './transforms/index.ts'
+export {
+  parseGlob,
+  SiteTransforms,
+  type TransformedFile,
+  type TransformJob,
+  type TransformOutcome,
+  type Transforms,
+} from './transforms/index.ts'
 export { listenError } from './transport/index.ts'
 export * from './variants/index.ts'

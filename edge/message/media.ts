@@ -41,6 +41,24 @@ export function mediaHeaders(path: string): MediaHeaders {
   return isFingerprinted(path) ? fingerprinted : named
 }
 
+/** type "/" subtype *( ";" parameter ) (RFC 9110 section 8.3.1), its values in ASCII. */
+const MEDIA_TYPE =
+  /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+\/[!#$%&'*+\-.^_`|~0-9A-Za-z]+(?:[\t ]*;[\t ]*[!#$%&'*+\-.^_`|~0-9A-Za-z]+=(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+|"[\t\x20\x21\x23-\x5b\x5d-\x7e]*"))*$/
+const MAX_TYPE_CHARS = 200
+
+/** A media type that somebody else gave, as Content-Type says it: text without a charset is UTF-8. Undefined for what is none. */
+export function findMediaType(given: string): string | undefined {
+  const type = given.trim()
+  if (type.length > MAX_TYPE_CHARS || !MEDIA_TYPE.test(type)) return undefined
+  const isUnsaid = TEXT.test(withoutParameters(type)) && !/;[\t ]*charset=/i.test(type)
+  return isUnsaid ? `${type}; charset=utf-8` : type
+}
+
+/** `text/html` of `text/html; charset=utf-8`, in lower case. */
+export function withoutParameters(mediaType: string): string {
+  return (mediaType.split(';')[0] as string).trim().toLowerCase()
+}
+
 function byExtension(path: string) {
   const name = path.slice(path.lastIndexOf('/') + 1)
   const dot = name.lastIndexOf('.')

@@ -1,1 +1,3 @@
-export type { TransformedFile, TransformJob, TransformOutcome } from './transform-job.ts'
+export { type Glob, parseGlob } from './glob.ts'
+export { SiteTransforms, type TransformedRelease } from './site-transforms.ts'
+export type { TransformedFile, TransformJob, TransformOutcome, Transforms } from './transform-job.ts'

@@ -1,7 +1,8 @@
 import type { BlobHash, Hostname, Manifest, ManifestFile, OperationId, TransformValue } from '../../core/index.ts'
 
-/** A file and the transforms that it goes through, in order. Equal keys give equal results on this node. */
+/** A file and the transforms that it goes through, in order. Equal keys give equal results on one node. */
 export interface TransformJob {
+  /** 64 hexadecimal digits. */
   readonly key: string
   readonly domain: Hostname
   readonly release: OperationId
@@ -10,17 +11,29 @@ export interface TransformJob {
   readonly steps: readonly TransformValue[]
 }
 
-/** `original`: no step changed it, or one failed; the file is served as it is. */
+/**
+ * `original`: no step changed it. `failed`: one could not be taken, so that the file is served as it is for now, and no cache
+ * may keep it.
+ */
 export type TransformOutcome =
   | { readonly kind: 'done'; readonly result: TransformedFile }
   | { readonly kind: 'original' }
+  | { readonly kind: 'failed' }
 
 /** What came of a file; its bytes lie ready on this node under `hash`, as blobs do. */
 export interface TransformedFile {
   readonly hash: BlobHash
   readonly sizeBytes: number
-  /** A valid media type; undefined: that of the file. */
+  /** A valid media type, as Content-Type says it; undefined: that of the file. */
   readonly mimeType: string | undefined
-  /** Valid, in lower case, without those that are ours to say. */
+  /** Valid, names in lower case, without those that are ours to say. */
   readonly headers: readonly (readonly [name: string, value: string])[]
+}
+
+/** Results as `respond` sees them. */
+export interface Transforms {
+  /** What came of a job, as far as it is known here without waiting. */
+  find(job: TransformJob): TransformOutcome | undefined
+  /** Grows when what `find` said may have become untrue; what it had not said before is no reason. */
+  readonly epoch: number
 }
