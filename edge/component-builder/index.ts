@@ -1,3 +1,6 @@
+export type { BuildOutcome } from './build-outcome.ts'
+export type { BuilderLimits, Built } from './builder-process.ts'
+export { type BuilderCounts, ComponentBuilder, type ComponentBuilderOptions } from './component-builder.ts'
 export {
   buildMeta,
   encodeMeta,
