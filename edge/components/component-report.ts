@@ -7,8 +7,15 @@ export interface ComponentReport {
   readonly sizeBytes: number
   /** Interfaces that it imports, with their versions, sorted: `wasi:cli/environment@0.2.3`. */
   readonly imports: readonly string[]
+  /** What it exports beside its world; nobody calls it. Sorted. */
+  readonly otherExports: readonly string[]
+  /** Core modules in it. Each instance of it holds at least as many instances of modules as `coreInstances`. */
+  readonly coreModules: number
+  readonly coreInstances: number
   /** What it needs from the start in all its memories, in bytes. */
   readonly initialMemoryBytes: number
+  /** What the largest of its memories needs from the start, in bytes: a lower limit cannot run it. */
+  readonly largestMemoryBytes: number
 }
 
 export type ComponentFaultCode =
@@ -23,6 +30,8 @@ export type ComponentFaultCode =
   | 'unknown-import'
   | 'unsupported-feature'
   | 'too-much-memory'
+  /** Making it ready took too long or too much, or ended the process that did it. */
+  | 'too-costly'
 
 /** Why a component cannot be run here, in words for whoever built it. */
 export interface ComponentFault {
