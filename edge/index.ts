@@ -1,3 +1,4 @@
+export * from './component-builder/index.ts'
 export * from './components/index.ts'
 export * from './control/index.ts'
 export type { FunctionCall, FunctionOutcome, SiteFunction } from './functions/index.ts'

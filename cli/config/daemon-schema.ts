@@ -129,6 +129,8 @@ export const daemonSchema = v.object({
     max_timeout_ms: v.optional(whole(1), 30_000),
     default_max_memory_mb: v.optional(whole(1), 64),
     max_memory_mb: v.optional(whole(1), 512),
+    /** What components that were made ready may take on the disk; those of releases that are served stay also above it. */
+    components_cache_mb: v.optional(whole(0), 1024),
   }),
   acme: section({
     enabled: v.optional(v.boolean(), true),

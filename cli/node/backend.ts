@@ -28,6 +28,7 @@ import { buildExplainReport, type ExplainReport } from '../explain-report.ts'
 import { describeStandings } from '../operations/standings.ts'
 import type { SeekerCounts } from './asset-seeker.ts'
 import type { BlobCare } from './blob-care.ts'
+import type { ComponentCounts } from './components/index.ts'
 import type { Edge } from './edge-messages.ts'
 import { formatMetrics } from './metrics.ts'
 import type { NodeAliases } from './node-aliases.ts'
@@ -56,6 +57,7 @@ export interface BackendPorts {
   readonly places: NodePlaces | undefined
   /** Undefined where no encodings are made. */
   readonly variants?: { readonly counts: VariantCounts } | undefined
+  readonly components: { readonly counts: ComponentCounts | undefined }
   readonly self: MemberKey
 }
 
@@ -143,6 +145,7 @@ export class NodeBackend implements ControlBackend {
   async metrics(): Promise<string> {
     const { shared, edge, gossip, presence, fetcher, care, activation, aliases, places, variants, seeker, self } =
       this.#ports
+    const { components } = this.#ports
     return formatMetrics({
       operations: shared.replica.count,
       peersAvailable: presence.nodes().filter(({ up, key }) => up && key !== self).length,
@@ -155,6 +158,7 @@ export class NodeBackend implements ControlBackend {
       gossip: { ...gossip.counters },
       aliases: aliases?.counts,
       variants: variants?.counts,
+      components: components.counts,
       sought: seeker.counts,
       placesBuiltAt: places?.database?.builtAt,
       seals: { ...this.seals.keeper.counts, ...this.seals.certificates.counts },

@@ -1,6 +1,8 @@
 import type { AliasCounts } from '../../dns/index.ts'
 import { writeAssetMetrics } from './asset-metrics.ts'
 import type { SeekerCounts } from './asset-seeker.ts'
+import { writeComponentMetrics } from './component-metrics.ts'
+import type { ComponentCounts } from './components/index.ts'
 import type { EdgeCounters } from './edge-messages.ts'
 import { writeImageMetrics } from './image-metrics.ts'
 import { MetricsText, type Sample } from './metrics-text.ts'
@@ -23,6 +25,8 @@ export interface NodeCounts extends EdgeCounters {
   readonly sought: Readonly<SeekerCounts>
   /** Undefined where no encodings are made. */
   readonly variants?: VariantCounts | undefined
+  /** Undefined where none are made ready. */
+  readonly components?: ComponentCounts | undefined
   /** When the database of places was made, milliseconds since the Unix epoch. */
   readonly placesBuiltAt: number | undefined
   /** Of seals and the certificates that they hold. */
@@ -117,6 +121,7 @@ export function formatMetrics(counts: NodeCounts): string {
     metric('encodings_waiting', 'gauge', 'Files that are still to be looked at.', [[{}, waiting]])
     metric('encodings_total', 'counter', 'What became of encodings, by event.', byLabel('event', events))
   }
+  writeComponentMetrics(text, counts.components)
   const { seals } = counts
   metric('seal_epochs_held', 'gauge', 'Seal epochs that this node can open.', [[{}, seals.epochsHeld]])
   metric('seal_grants_refused_total', 'counter', 'Grants that did not open.', [[{}, seals.grantsRefused]])

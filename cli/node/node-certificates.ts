@@ -25,15 +25,16 @@ const TICKET_KEYS_BYTES = 48
 export class NodeCertificates implements Disposable {
   readonly ring: CertificateRing
   readonly #options: NodeCertificatesOptions
-  readonly #seals: GrantedSeals
+  /** Opens whatever was sealed to nodes, as far as this one was given the keys. */
+  readonly seals: GrantedSeals
   readonly #unsubscribe: (() => void)[]
   #cancel = (): void => {}
 
   constructor(options: NodeCertificatesOptions) {
     const { replica, log, seed, self } = options
     this.#options = options
-    this.#seals = new GrantedSeals({ cluster: replica.cluster, self, seed })
-    this.ring = new CertificateRing({ opener: this.#seals, log })
+    this.seals = new GrantedSeals({ cluster: replica.cluster, self, seed })
+    this.ring = new CertificateRing({ opener: this.seals, log })
     this.#unsubscribe = [
       replica.events.on('change', () => this.#refresh()),
       this.ring.events.on('change', () => options.edge.setCertificates(this.ring.all)),
@@ -49,7 +50,7 @@ export class NodeCertificates implements Disposable {
 
   #refresh(): void {
     const { state } = this.#options.replica
-    this.#seals.openGrants(state)
+    this.seals.openGrants(state)
     this.ring.refresh(state)
   }
 

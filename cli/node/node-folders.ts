@@ -29,6 +29,8 @@ export interface NodeFolders {
   readonly variants: string
   /** Images that were made, which can be made again. */
   readonly images: string
+  /** Components that were made ready to be run, which can be made again. */
+  readonly components: string
   /** Process ids of edge workers. */
   readonly workers: string
 }
@@ -51,6 +53,7 @@ export async function makeNodeFolders(data: string): Promise<NodeFolders> {
     seed: join(data, 'bootstrap.operations'),
     variants: join(data, 'variants'),
     images: join(data, 'images'),
+    components: join(data, 'components'),
     workers: join(data, 'workers'),
   }
 }

@@ -28,6 +28,7 @@ import { SchemaAnnouncement } from './announce-schema.ts'
 import { AssetSeeker } from './asset-seeker.ts'
 import { NodeBackend } from './backend.ts'
 import { BlobCare } from './blob-care.ts'
+import { isComponentQuestion, type NodeComponents, startComponents } from './components/index.ts'
 import { createEdge } from './create-edge.ts'
 import { DownFile, downStandings } from './down-file.ts'
 import type { EdgeAddresses } from './edge-messages.ts'
@@ -75,8 +76,9 @@ export async function startNode(options: NodeOptions): Promise<Node> {
   const { signer, seed } = await readNodeKey(config.node.data_dir)
   let care: BlobCare | undefined
   let seeker: AssetSeeker | undefined
+  let components: NodeComponents | undefined
   const asked: AskControl = async (question) =>
-    ('component' in question || 'env' in question ? null : await seeker?.answer(question)) ?? null
+    (isComponentQuestion(question) ? await components?.answer(question) : await seeker?.answer(question)) ?? null
   // First, so that its processes load while the store is read.
   const edge = starting.use(createEdge({ ...options, folders, onBlobFailed: (hash) => care?.suspect(hash), asked }))
 
@@ -100,12 +102,29 @@ export async function startNode(options: NodeOptions): Promise<Node> {
   const changed = () => presence?.refresh()
   care = starting.use(await BlobCare.start({ blobs, fetcher, replica, activation, folders, runtime, log, changed }))
   starting.defer(activation.events.on('unservable', changed))
-  const releases = starting.use(new ReleaseFollower({ activation, edge, log, runtime, changed }))
   const kept = starting.use(new KeptReleases({ history: replica, edge, store: blobs, fetcher, runtime, log }))
   seeker = starting.use(new AssetSeeker({ history: replica, kept, store: blobs, fetcher, runtime, log }))
   edge.apply(replica.snapshot())
   const self = signer.key
-  const { ring: certificates } = starting.use(new NodeCertificates({ replica, edge, seed, self, runtime, log }))
+  const { ring: certificates, seals: opened } = starting.use(
+    new NodeCertificates({ replica, edge, seed, self, runtime, log }),
+  )
+  components = starting.use(
+    await startComponents({
+      config,
+      serves: options.parts.http,
+      version,
+      directory: folders.components,
+      blobs,
+      activation,
+      edge,
+      seals: opened,
+      onDamaged: (hash) => care.suspect(hash),
+      runtime,
+      log,
+    }),
+  )
+  const releases = starting.use(new ReleaseFollower({ activation, edge: components.edge, log, runtime, changed }))
   // From here on: what was held may fall due at any moment.
   starting.defer(
     replica.events.on('change', ({ operations, delta }) => {
@@ -176,7 +195,7 @@ export async function startNode(options: NodeOptions): Promise<Node> {
     }),
   )
   const host = starting.use(await HostWatch.start({ folder: folders.data, runtime, log, changed }))
-  const watch = starting.use(new TroubleWatch({ edge, certificates, runtime, log, changed }))
+  const watch = starting.use(new TroubleWatch({ edge, certificates, components, runtime, log, changed }))
   presence = starting.use(
     new Presence({
       replica,
@@ -216,6 +235,7 @@ export async function startNode(options: NodeOptions): Promise<Node> {
     aliases,
     places,
     variants,
+    components,
     self,
   })
   const control = starting.use(await startControlServer({ backend, socketPath: config.node.control, log, runtime }))

@@ -154,10 +154,13 @@ export class Presence implements Disposable {
       unservable: firstThatFit(unservable().map(shorten), MAX_UNSERVABLE_BYTES, describeBytes),
       damagedBlobs: damagedBlobs(),
       host: host?.() ?? null,
-      trouble: trouble?.() ?? null,
+      trouble: copyTrouble(trouble?.()),
     }
   }
 }
+
+const copyTrouble = (trouble: Trouble | undefined): Said['trouble'] =>
+  trouble === undefined ? null : { ...trouble, components: [...trouble.components] }
 
 /** What travels has no undefined values. */
 const dropUndefined = (ports: ServicePorts): Record<string, number> =>

@@ -38,7 +38,17 @@ const saidSchema = v.object({
     null,
   ),
   /** See `Trouble`. */
-  trouble: v.fallback(v.nullable(v.object({ refused: amount, workersDied: amount, certificates: amount })), null),
+  trouble: v.fallback(
+    v.nullable(
+      v.object({
+        refused: amount,
+        workersDied: amount,
+        certificates: amount,
+        components: v.fallback(v.pipe(v.array(v.pipe(v.string(), v.maxLength(200))), v.maxLength(5)), []),
+      }),
+    ),
+    null,
+  ),
 })
 export type Said = v.InferOutput<typeof saidSchema>
 

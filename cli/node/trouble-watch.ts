@@ -1,4 +1,5 @@
 import { asMakiError, type Cancel, type Log, type Runtime } from '../../core/index.ts'
+import type { ComponentTrouble, NodeComponents } from './components/index.ts'
 import type { Edge, EdgeCounters } from './edge-messages.ts'
 
 /** What went wrong lately at a node that answers; all 0 where nothing did. */
@@ -9,6 +10,8 @@ export interface Trouble {
   readonly workersDied: number
   /** Certificates that were opened and cannot be served. */
   readonly certificates: number
+  /** Components of served releases that cannot be run here, each with its domain, its path and why; the first few. */
+  readonly components: readonly string[]
 }
 
 /** Counters at one moment, in monotonic milliseconds. */
@@ -21,6 +24,7 @@ export interface TroubleSample {
 export interface TroubleOptions {
   readonly edge: Pick<Edge, 'counters'>
   readonly certificates: { readonly counts: { readonly unusable: number } }
+  readonly components: Pick<NodeComponents, 'troubles'>
   readonly runtime: Pick<Runtime, 'monotonic' | 'after'>
   readonly log: Log
   /** What is said is another. */
@@ -30,7 +34,10 @@ export interface TroubleOptions {
 const LOOK_MS = 30_000
 const REFUSED_MS = 5 * 60_000
 const DIED_MS = 3_600_000
-const NOTHING: Trouble = { refused: 0, workersDied: 0, certificates: 0 }
+/** They travel to every node. */
+const MOST_TOLD = 5
+const MOST_LETTERS = 200
+const NOTHING: Trouble = { refused: 0, workersDied: 0, certificates: 0, components: [] }
 
 /** Looks once in a while whether the edge turns requests away, loses workers, or has certificates that nobody can be shown. */
 export class TroubleWatch implements AsyncDisposable {
@@ -65,10 +72,14 @@ export class TroubleWatch implements AsyncDisposable {
   }
 
   async #look(): Promise<void> {
-    const { edge, certificates, runtime, log, changed } = this.#options
+    const { edge, certificates, components, runtime, log, changed } = this.#options
     try {
       this.#samples = keepLately([...this.#samples, takeSample(await edge.counters(), runtime.monotonic())])
-      const next = { ...countLately(this.#samples), certificates: certificates.counts.unusable }
+      const next = {
+        ...countLately(this.#samples),
+        certificates: certificates.counts.unusable,
+        components: components.troubles().slice(0, MOST_TOLD).map(tellComponent),
+      }
       const isNew = JSON.stringify(next) !== JSON.stringify(this.#trouble)
       this.#trouble = next
       if (isNew && !this.#isClosed) changed()
@@ -78,6 +89,9 @@ export class TroubleWatch implements AsyncDisposable {
     if (!this.#isClosed) this.#cancel = this.#arm()
   }
 }
+
+const tellComponent = ({ domain, path, message }: ComponentTrouble): string =>
+  `${domain} ${path}: ${message}`.slice(0, MOST_LETTERS)
 
 const takeSample = ({ http, workers }: EdgeCounters, atMs: number): TroubleSample => ({
   atMs,

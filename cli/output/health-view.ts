@@ -59,7 +59,7 @@ export function tellTrouble({
 }: Pick<NodeStatus, 'up' | 'trouble'>): readonly { level: 'wrong' | 'note'; message: string; hint: string }[] {
   // How it was when it was last heard says little.
   if (trouble == null || !up) return []
-  const { refused, workersDied, certificates } = trouble
+  const { refused, workersDied, certificates, components = [] } = trouble
   const told: ReturnType<typeof tellTrouble>[number][] = []
   if (refused > 0)
     told.push({
@@ -78,6 +78,12 @@ export function tellTrouble({
       level: 'wrong',
       message: `${count(certificates, 'certificate')} cannot be served there`,
       hint: 'Its log says which and why (certificate.unusable); maki cert import brings a new one.',
+    })
+  for (const component of components)
+    told.push({
+      level: 'wrong',
+      message: `it cannot run ${plainLine(component)}`,
+      hint: 'maki wasm check FILE tells more of the component; visitors get 500 there until a release has another.',
     })
   return told
 }

@@ -8,6 +8,7 @@ export type BuildOutcome =
   | { readonly kind: 'unfit'; readonly fault: ComponentFault }
 
 const text = (most: number) => v.pipe(v.string(), v.maxLength(most))
+const names = v.pipe(v.array(text(256)), v.maxLength(10_000))
 const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0))
 
 const outcomeSchema = v.variant('kind', [
@@ -16,8 +17,12 @@ const outcomeSchema = v.variant('kind', [
     report: v.object({
       world: v.picklist(['http', 'transform']),
       sizeBytes: count,
-      imports: v.pipe(v.array(text(256)), v.maxLength(1000)),
+      imports: names,
+      otherExports: names,
+      coreModules: count,
+      coreInstances: count,
       initialMemoryBytes: count,
+      largestMemoryBytes: count,
     }),
     files: v.pipe(v.array(v.tuple([text(100), count])), v.maxLength(1000)),
   }),

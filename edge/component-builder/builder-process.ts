@@ -1,8 +1,8 @@
 import { realpathSync } from 'node:fs'
-import { createRequire } from 'node:module'
-import { dirname, extname, join } from 'node:path'
+import { extname, join } from 'node:path'
 import type { Log, Runtime } from '../../core/index.ts'
 import { type ConfinedOptions, ConfinedProcess, type EndReason, readHeader } from '../confined/index.ts'
+import { generatorFolder } from './build-key.ts'
 import { type BuildOutcome, findOutcome } from './build-outcome.ts'
 
 export interface BuilderLimits {
@@ -71,11 +71,10 @@ export function describeBuilder(
   { maxComponentBytes, maxOutputBytes, maxMemoryBytes }: BuilderLimits,
   main: string = join(HERE, `builder-main${EXTENSION}`),
 ): ConfinedOptions {
-  const jco = realpathSync(createRequire(import.meta.url).resolve('@bytecodealliance/jco-transpile/component'))
   return {
     main,
     arguments: [maxComponentBytes, maxOutputBytes, maxMemoryBytes].map(String),
-    readable: [HERE, join(HERE, '..'), dirname(dirname(jco))],
+    readable: [HERE, join(HERE, '..'), generatorFolder()],
     nodeOptions: ['--experimental-vm-modules'],
     maxFrameBytes: maxOutputBytes + OVERHEAD_BYTES,
     maxMemoryBytes,

@@ -1,4 +1,5 @@
 import type { Log, Runtime } from '../../core/index.ts'
+import type { ComponentFault } from '../components/index.ts'
 import { type BuilderLimits, BuilderProcess, type Built } from './builder-process.ts'
 
 export interface ComponentBuilderOptions {
@@ -13,6 +14,12 @@ export interface ComponentBuilderOptions {
 export interface BuilderCounts {
   started: number
   seconds: number
+}
+
+/** A component that is to be made ready; `read` is called when its turn has come. */
+export interface BuildJob {
+  readonly sizeBytes: number
+  readonly read: () => Promise<Uint8Array>
 }
 
 interface Waiting {
@@ -41,8 +48,11 @@ export class ComponentBuilder implements AsyncDisposable {
     return [...this.#running].map(({ pid }) => pid)
   }
 
-  /** Resolves with what became of it, and rejects only with what `read` throws, which is called when its turn has come. */
-  build(read: () => Promise<Uint8Array>): Promise<Built> {
+  /** Resolves with what became of it, and rejects only with what `read` throws. */
+  build({ sizeBytes, read }: BuildJob): Promise<Built> {
+    const { maxComponentBytes } = this.#options.limits
+    // Never read into memory.
+    if (sizeBytes > maxComponentBytes) return Promise.resolve({ kind: 'unfit', fault: tooLarge(maxComponentBytes) })
     if (this.#isClosed) return Promise.resolve({ kind: 'ended', why: 'closed' })
     return new Promise((resolve, reject) => {
       this.#waiting.push({ read, resolve, reject })
@@ -107,3 +117,9 @@ export class ComponentBuilder implements AsyncDisposable {
     }
   }
 }
+
+const tooLarge = (mostBytes: number): ComponentFault => ({
+  code: 'too-large',
+  message: `The component is larger than ${Math.floor(mostBytes / 1024 / 1024)} MiB.`,
+  hint: 'Build it for release, with optimisation for size, and without what is for debugging.',
+})

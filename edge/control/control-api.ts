@@ -175,6 +175,8 @@ export interface TroubleStatus {
   readonly workersDied: number
   /** Certificates that it cannot serve. */
   readonly certificates: number
+  /** Components of served releases that it cannot run, each with its domain, its path and why; the first few. */
+  readonly components?: readonly string[]
 }
 
 /** What a node concludes of one service at one public address, and why. */

@@ -13,7 +13,7 @@ t.test('what a node says is read leniently: what is not understood is as if it w
     t.strictSame(readSaid({ host: { ...host, load: odd } }), NOTHING_SAID, `a load of ${odd}`)
   for (const odd of ['\u001b[2J', 'a b', '\u202e1', '\u009b1m', '', 'x'.repeat(65)])
     t.strictSame(readSaid({ version: odd, digest: odd }), NOTHING_SAID, JSON.stringify(odd))
-  const trouble = { refused: 2000, workersDied: 1, certificates: 0 }
+  const trouble = { refused: 2000, workersDied: 1, certificates: 0, components: ['a.test api.wasm: broken'] }
   t.strictSame(readSaid({ trouble }), { ...NOTHING_SAID, trouble })
   for (const odd of [-1, 0.5, 1e300, '1', null])
     t.strictSame(readSaid({ trouble: { ...trouble, refused: odd } }), NOTHING_SAID, `${odd} refused`)

@@ -1,6 +1,7 @@
 import t from 'tap'
+import type { ComponentTrouble } from '../../../cli/node/components/index.ts'
 import { countLately, type TroubleSample, TroubleWatch } from '../../../cli/node/trouble-watch.ts'
-import { silentLog } from '../../../core/index.ts'
+import { type Hostname, silentLog } from '../../../core/index.ts'
 import { createRandom, seeds } from '../../support/seeds.ts'
 import { ManualTimer } from './manual-timer.ts'
 
@@ -46,25 +47,42 @@ t.test('it tells when it is another, and that it is over', async (t) => {
     },
   }
   const runtime = { monotonic: () => nowMs, after: timer.after }
-  await using watch = new TroubleWatch({ edge, certificates, runtime, log: silentLog, changed: () => told++ })
+  const unfit: ComponentTrouble[] = []
+  const components = { troubles: () => unfit }
+  await using watch = new TroubleWatch({
+    edge,
+    certificates,
+    components,
+    runtime,
+    log: silentLog,
+    changed: () => told++,
+  })
   const look = async (afterMs = 30_000) => {
     nowMs += afterMs
     await timer.fire()
     return watch.trouble
   }
-  t.strictSame(await look(), { refused: 0, workersDied: 0, certificates: 0 })
+  t.strictSame(await look(), { refused: 0, workersDied: 0, certificates: 0, components: [] })
   t.equal(told, 0)
   Object.assign(counted, { overloaded: 1234, died: 1, unusable: 2 })
-  t.strictSame(await look(), { refused: 1000, workersDied: 1, certificates: 2 })
+  t.strictSame(await look(), { refused: 1000, workersDied: 1, certificates: 2, components: [] })
   t.equal(told, 1)
   counted.overloaded = 1240
   await look()
   t.equal(told, 1, 'a few more are no news')
   counted.fails = true
-  t.strictSame(await look(), { refused: 1000, workersDied: 1, certificates: 2 }, 'as it was known last')
+  t.strictSame(await look(), { refused: 1000, workersDied: 1, certificates: 2, components: [] }, 'as it was known last')
   counted.fails = false
   counted.unusable = 0
-  t.strictSame(await look(6 * MINUTE_MS), { refused: 0, workersDied: 1, certificates: 0 })
-  t.strictSame(await look(60 * MINUTE_MS), { refused: 0, workersDied: 0, certificates: 0 })
+  t.strictSame(await look(6 * MINUTE_MS), { refused: 0, workersDied: 1, certificates: 0, components: [] })
+  t.strictSame(await look(60 * MINUTE_MS), { refused: 0, workersDied: 0, certificates: 0, components: [] })
   t.equal(told, 3)
+  for (const path of ['a', 'b', 'c', 'd', 'e', 'f'])
+    unfit.push({ domain: 'x.test' as Hostname, path: `${path}.wasm`, message: 'm'.repeat(1000) })
+  const { components: said } = await look()
+  t.equal(said.length, 5, 'a few of many')
+  t.match(said[0], /^x\.test a\.wasm: m{182,188}$/, 'and short')
+  unfit.length = 0
+  t.strictSame((await look()).components, [])
+  t.equal(told, 5)
 })

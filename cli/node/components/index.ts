@@ -1,0 +1,3 @@
+export type { ComponentCounts } from './component-keeper.ts'
+export type { ComponentTrouble } from './list-troubles.ts'
+export { isComponentQuestion, type NodeComponents, startComponents } from './start-components.ts'
