@@ -1,7 +1,7 @@
 export * from './component-builder/index.ts'
 export * from './components/index.ts'
 export * from './control/index.ts'
-export type { FunctionCall, FunctionOutcome, SiteFunction } from './functions/index.ts'
+export * from './functions/index.ts'
 export * from './guests/index.ts'
 export {
   type ImageCounters,
@@ -65,10 +65,16 @@ export {
 export { CertificateStore, type HostCertificate } from './tls/index.ts'
 export {
   parseGlob,
+  resultPath,
   SiteTransforms,
+  type TransformCounters,
+  TransformedBlobs,
   type TransformedFile,
   type TransformJob,
   type TransformOutcome,
+  type TransformResults,
+  TransformService,
+  type TransformServiceOptions,
   type Transforms,
 } from './transforms/index.ts'
 export { listenError } from './transport/index.ts'

@@ -1,2 +1,3 @@
-export type { FunctionCall, FunctionOutcome } from './function-call.ts'
+export type { CallerRequest, FunctionCall, FunctionOutcome } from './function-call.ts'
+export { FunctionTable } from './function-table.ts'
 export type { SiteFunction } from './site-functions.ts'

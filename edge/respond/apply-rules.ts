@@ -1,6 +1,7 @@
-import type { SitePath } from '../message/index.ts'
+import { encodePath, type SitePath } from '../message/index.ts'
 import type { PageStatus, RuleDependence } from '../rules/index.ts'
 import { type Resolution, resolvePath, type Site, type SiteRelease } from '../site/index.ts'
+import type { CalledFunction } from './answer-function.ts'
 import { noteDependence } from './edit-headers.ts'
 import type { HeaderFields, Plan } from './plan.ts'
 import type { RuledRequest } from './ruled-request.ts'
@@ -16,6 +17,13 @@ export type Ruled =
       readonly isForced: boolean
       readonly resolution: Resolution
       readonly status: PageStatus
+      readonly dependsOn: RuleDependence
+    }
+  /** A function answers instead. */
+  | {
+      readonly kind: 'function'
+      readonly isForced: boolean
+      readonly asked: CalledFunction
       readonly dependsOn: RuleDependence
     }
   /** As if there were no rules. */
@@ -51,7 +59,12 @@ export function applyRules(
     country: () => request.client().country,
   })
   if (match === undefined) return { kind: 'none', dependsOn }
-  if (match.kind === 'page')
+  if (match.kind === 'page') {
+    const called = match.status === 200 ? release.functions?.find(match.path.path) : undefined
+    if (called !== undefined) {
+      const asked = { called, path: encodePath(match.path), query: match.query ?? query }
+      return { kind: 'function', isForced, asked, dependsOn }
+    }
     return {
       kind: 'page',
       isForced,
@@ -59,6 +72,7 @@ export function applyRules(
       status: match.status,
       dependsOn,
     }
+  }
   const { status, location } = match
   const plan: Plan = {
     status,

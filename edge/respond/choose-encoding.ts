@@ -1,6 +1,7 @@
-import type { BlobHash, ManifestFile } from '../../core/index.ts'
-import { addVary, type Coding, isCompressible, matchesWeakly, mediaHeaders, rankCodings } from '../message/index.ts'
+import type { BlobHash } from '../../core/index.ts'
+import { addVary, type Coding, isCompressible, matchesWeakly, rankCodings } from '../message/index.ts'
 import type { HeaderFields } from './plan.ts'
+import { mediaOf, type ServedFile } from './served-file.ts'
 import type { SiteRequest } from './site-request.ts'
 import type { Variant, Variants } from './variants.ts'
 
@@ -24,11 +25,10 @@ const MIN_ENCODED_BYTES = 1024
 /** What the encoder holds in memory at once. */
 const MAX_ENCODED_BYTES = 32 * 1024 * 1024
 
-/** Whether there may ever be encodings of a file, by its name and size. */
-export function mayBeEncoded({ path, sizeBytes }: Pick<ManifestFile, 'path' | 'sizeBytes'>): boolean {
-  return (
-    sizeBytes >= MIN_ENCODED_BYTES && sizeBytes <= MAX_ENCODED_BYTES && isCompressible(mediaHeaders(path).contentType)
-  )
+/** Whether there may ever be encodings of a file, by its type and size. */
+export function mayBeEncoded(file: Pick<ServedFile, 'path' | 'sizeBytes' | 'made'>): boolean {
+  const { sizeBytes } = file
+  return sizeBytes >= MIN_ENCODED_BYTES && sizeBytes <= MAX_ENCODED_BYTES && isCompressible(mediaOf(file).contentType)
 }
 
 /**
@@ -38,7 +38,7 @@ export function mayBeEncoded({ path, sizeBytes }: Pick<ManifestFile, 'path' | 's
  */
 export function chooseRepresentation(
   request: SiteRequest,
-  file: ManifestFile,
+  file: ServedFile,
   base: HeaderFields,
   variants: Variants | undefined,
 ): Representation {
@@ -68,7 +68,7 @@ export function chooseRepresentation(
 export function findKnownTag(
   ifNoneMatch: string,
   request: SiteRequest,
-  file: ManifestFile,
+  file: ServedFile,
   chosen: Representation,
 ): string | undefined {
   if (matchesWeakly(ifNoneMatch, chosen.etag)) return chosen.etag
@@ -85,7 +85,7 @@ export function findKnownTag(
 const identityTag = (hash: BlobHash): string => `"${hash}"`
 const variantTag = (hash: BlobHash, { coding, check }: Variant): string => `"${hash}-${coding}-${check}"`
 
-function identityOf(file: ManifestFile, headers: HeaderFields, isNegotiated = true): Representation {
+function identityOf(file: ServedFile, headers: HeaderFields, isNegotiated = true): Representation {
   return {
     etag: identityTag(file.hash),
     sizeBytes: file.sizeBytes,

@@ -56,7 +56,7 @@ export function noteDependence(plan: Plan, { language, country }: RuleDependence
 }
 
 /** The names of both lists, each once. */
-function unite(present: HeaderFields[string] | undefined, more: string): string {
+export function unite(present: HeaderFields[string] | undefined, more: string): string {
   const names = [...listOf(textOf(present)), ...listOf(more)]
   return names
     .filter((name, i) => names.findIndex((other) => other.toLowerCase() === name.toLowerCase()) === i)

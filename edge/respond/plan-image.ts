@@ -1,26 +1,28 @@
-import type { Hostname, ManifestFile } from '../../core/index.ts'
+import type { Hostname } from '../../core/index.ts'
 import {
   buildJob,
   chooseFormat,
   entityTagOf,
   findEntityTag,
   findImageFormat,
+  type ImageFormat,
   type ImageJob,
   mediaTypeOf,
   parseParameters,
 } from '../images/index.ts'
-import { addVary, matchesStrongly, matchesWeakly, mediaHeaders } from '../message/index.ts'
+import { addVary, matchesStrongly, matchesWeakly, withoutParameters } from '../message/index.ts'
 import type { Images } from './images.ts'
 import type { Learnt, Need } from './need.ts'
 import type { HeaderFields, Plan } from './plan.ts'
 import { explain, refuse } from './refuse.ts'
 import { describeRange, findRequestedRange, refuseRange } from './requested-range.ts'
+import { addMade, mediaOf, type ServedFile } from './served-file.ts'
 import type { SiteRequest } from './site-request.ts'
 
 /** What an image is decided from, besides the request. */
 export interface ImageContext {
   readonly domain: Hostname
-  readonly file: ManifestFile
+  readonly file: ServedFile
   /** With its `?`, or empty. */
   readonly query: string
   /** What every answer of the site says. */
@@ -42,7 +44,7 @@ export function serveImage(
   serve: (base: HeaderFields) => Plan,
 ): Plan | Need {
   const { images, file, query, base } = context
-  const original = query === '' ? undefined : findImageFormat(file.path)
+  const original = query === '' ? undefined : findFormat(file)
   if (images === undefined || original === undefined) return serve(base)
   const { settings } = images
   const parsed = parseParameters(query, settings)
@@ -60,7 +62,8 @@ export function serveImage(
 
 function planJob(request: SiteRequest, context: ImageContext, job: ImageJob, base: HeaderFields): Plan | Need {
   const { file, learnt, images, domain } = context
-  const headers = { 'cache-control': mediaHeaders(file.path).cacheControl, ...base, 'accept-ranges': 'bytes' }
+  const common = { 'cache-control': mediaOf(file).cacheControl, ...base, 'accept-ranges': 'bytes' }
+  const headers = addMade(common, file, true)
   const ifMatch = request.field('if-match')
   const mayMatch = ifMatch === undefined || ifMatch.trim() === '*' || findEntityTag(ifMatch, job) !== undefined
   if (!mayMatch) return refuse(request, 412, base)
@@ -83,6 +86,13 @@ function planJob(request: SiteRequest, context: ImageContext, job: ImageJob, bas
   const { status, reason, retryAfterS } = outcome
   const retry = retryAfterS === undefined ? base : { ...base, 'retry-after': String(retryAfterS) }
   return explain(request, status, reason, retry)
+}
+
+/** What an image is by its name; undefined where a transform made something else of it, which is then sent as it is. */
+function findFormat({ path, made }: ServedFile): ImageFormat | undefined {
+  const format = findImageFormat(path)
+  if (format === undefined || made?.mimeType === undefined) return format
+  return withoutParameters(made.mimeType) === mediaTypeOf(format) ? format : undefined
 }
 
 type ImageHeaders = HeaderFields & { readonly etag: string }

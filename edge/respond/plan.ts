@@ -31,6 +31,8 @@ export type PlanBody =
 export interface BlobBody {
   readonly kind: 'blob'
   readonly hash: BlobHash
+  /** What transforms made, and no blob of a release. One that is gone by now is forgotten and the request decided again. */
+  readonly isResult?: true
   readonly start: number
   readonly end: number
   readonly whole: boolean

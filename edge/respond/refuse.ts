@@ -28,6 +28,7 @@ const REASONS = {
   501: 'Not Implemented',
   503: 'Service Unavailable',
   505: 'HTTP Version Not Supported',
+  508: 'Loop Detected',
 } as const
 
 /** A plain error page of one line, with nothing of the request in it. */

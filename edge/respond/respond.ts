@@ -9,6 +9,7 @@ import {
   type SiteRelease,
   type SiteTable,
 } from '../site/index.ts'
+import type { Transforms } from '../transforms/index.ts'
 import { applyRules } from './apply-rules.ts'
 import { applyHeaderRules, noteDependence } from './edit-headers.ts'
 import type { Images } from './images.ts'
@@ -20,9 +21,11 @@ import { serveImage } from './plan-image.ts'
 import { findPreviewSite, isPreview } from './preview.ts'
 import { describeNode, refuse } from './refuse.ts'
 import { keepPrivate, requirePassword } from './require-password.ts'
+import { type AdmittedTarget, callFunction, respondByFunction } from './respond-by-function.ts'
 import { findRuled, type RuledRequest } from './ruled-request.ts'
 import { findHttpsRedirect, findStrictTransport } from './secure.ts'
 import { serveFile, serveWhole } from './serve-file.ts'
+import { findServed, type ServedFile, type ServedResolution } from './served-file.ts'
 import type { SiteRequest } from './site-request.ts'
 import type { Variants } from './variants.ts'
 
@@ -39,6 +42,10 @@ export interface RespondOptions {
   readonly variants?: Variants | undefined
   /** What images may be made into; undefined where none are. */
   readonly images?: Images | undefined
+  /** What transforms made of files; undefined where none are run, so that files are served as they are. */
+  readonly transforms?: Transforms | undefined
+  /** True: functions are run; whoever learns a need can call them. */
+  readonly functions?: boolean | undefined
   /** Where this node serves HTTPS; undefined where it does not, so that nobody is sent there. */
   readonly httpsPort?: number | undefined
 }
@@ -52,6 +59,8 @@ const KNOWN_METHODS = new Set(['POST', 'PUT', 'PATCH', 'DELETE', 'TRACE', 'CONNE
 /** RFC 9110 section 4.1 has 8,000 octets supported at least. */
 const MAX_TARGET_LENGTH = 8192
 const RETRY_AFTER_S = '5'
+/** Of content that no function takes; what a browser sends by mistake is small. */
+const MAX_UNWANTED_BYTES = 1024 * 1024
 
 type Headers = Record<string, string>
 type PathTarget = Extract<RequestTarget, { kind: 'path' }>
@@ -100,22 +109,27 @@ function respondFor(
   const ruled = findRuled(site, site.release, target)
   const gate = requirePassword(request, ruled, site, learnt, headers)
   if (!gate.isOpen) return gate.answer
-  const plan = respondTo(request, target, site, ruled, learnt, options, headers)
+  const isProtected = gate.isProtected
+  const plan = respondTo(request, { ...target, isProtected }, site, ruled, learnt, options, headers)
   return gate.isProtected && !('kind' in plan) ? keepPrivate(plan) : plan
 }
 
 /** The answer to who may see it. */
 function respondTo(
   request: SiteRequest,
-  target: PathTarget,
+  target: AdmittedTarget,
   site: Site,
   ruled: RuledRequest | undefined,
   learnt: Learnt,
   options: RespondOptions,
   headers: Headers,
 ): Plan | Need {
-  const called = findFunction(target, site.release)
-  if (called !== undefined) return refuseFunction(request, called.methods, headers)
+  if (site.release !== undefined) {
+    const context = { target, site, release: site.release, learnt, headers, areRun: options.functions === true }
+    const plan = respondByFunction(request, ruled, context)
+    if (plan !== undefined) return plan
+  }
+  if ((request.content?.lengthBytes ?? 0) > MAX_UNWANTED_BYTES) return refuse(request, 413, headers)
   if (request.method === 'OPTIONS') return describe(headers)
   if (request.method !== 'GET' && request.method !== 'HEAD') {
     return refuse(request, KNOWN_METHODS.has(request.method) ? 405 : 501, { ...headers, allow: ALLOW })
@@ -144,7 +158,7 @@ export function findSite(host: string, table: SiteTable, fallback: HostFallback 
 
 function respondFromSite(
   request: SiteRequest,
-  target: PathTarget,
+  target: AdmittedTarget,
   site: Site,
   release: SiteRelease,
   ruled: RuledRequest | undefined,
@@ -155,7 +169,7 @@ function respondFromSite(
   const decoded = decodePath(target.raw)
   if (decoded.kind === 'bad') return refuse(request, 400, headers)
   const resolution: Resolution =
-    decoded.kind === 'path'
+    decoded.kind === 'path' && release.functions?.isComponent(decoded.path.path) !== true
       ? resolvePath(release.manifest, decoded.path, site)
       : resolveUnknown(release.manifest, undefined, site)
   const asked = { request, query: target.query, site, release }
@@ -166,27 +180,47 @@ function respondFromSite(
   if (other != null && 'kind' in other) return other
   const rule = other == null ? first : applyRules(ruled, { ...asked, hasFile: true }, headers)
   if (rule.kind === 'redirect') return rule.plan
-  const context = { request, target, site, release, learnt, headers, options }
+  if (rule.kind === 'function') {
+    const areRun = options.functions === true
+    return callFunction(request, rule.asked, { target, site, release, learnt, headers, areRun }, rule.dependsOn)
+  }
+  const isOther = rule.kind !== 'page' && other != null
+  const meant: Resolution =
+    rule.kind === 'page' ? rule.resolution : isOther ? { kind: 'file', file: other.file } : resolution
+  const served = findServed(meant, release, learnt, options.transforms)
+  if ('kind' in served) return served
+  // What will be otherwise in a while must not be remembered, and has no date: with the date of the release it would stay.
+  if (!served.isSettled) request.client()
+  const lastModified = served.isSettled ? release.lastModified : undefined
+  const context = { request, target, site, learnt, headers, options, lastModified }
   const plan =
-    rule.kind === 'page'
-      ? serveResolution(rule.resolution, context, rule.status)
-      : other != null
-        ? serveFile(request, other.file, { ...headers, ...describeRelease(options, other.release) }, options.variants)
-        : serveResolution(resolution, context)
+    isOther && served.resolution.kind === 'file'
+      ? serveOther(request, { ...other, file: served.resolution.file }, headers, options)
+      : serveResolution(served.resolution, context, rule.kind === 'page' ? rule.status : undefined)
   if ('kind' in plan) return plan
   const edited = noteDependence(applyHeaderRules(plan, ruled), rule.dependsOn)
   // A moment later another node may have brought it: a rule for all chunks must not keep a page in its place for a year.
-  return other === null ? withLifetime(edited, 'no-store') : edited
+  if (other === null) return withLifetime(edited, 'no-store')
+  return served.isSettled ? edited : withLifetime(edited, 'no-cache')
+}
+
+function serveOther(
+  request: SiteRequest,
+  { file, release }: { readonly file: ServedFile; readonly release: OperationId },
+  headers: Headers,
+  options: RespondOptions,
+): Plan {
+  return serveFile(request, file, { ...headers, ...describeRelease(options, release) }, options.variants)
 }
 
 /** `status` is that of a rule: a page may be sent with 404, and what is not found with 410. */
 function serveResolution(
-  resolution: Resolution,
+  resolution: ServedResolution,
   {
     request,
     target,
     site,
-    release: { lastModified },
+    lastModified,
     learnt,
     headers,
     options: { variants, images },
@@ -194,7 +228,7 @@ function serveResolution(
     readonly request: SiteRequest
     readonly target: PathTarget
     readonly site: Site
-    readonly release: SiteRelease
+    readonly lastModified: string | undefined
     readonly learnt: Learnt
     readonly headers: Headers
     readonly options: RespondOptions
@@ -220,24 +254,6 @@ function serveResolution(
     default:
       return resolution satisfies never
   }
-}
-
-/** The function at a path; with or without a final slash. */
-function findFunction(
-  target: PathTarget,
-  release: SiteRelease | undefined,
-): { readonly methods: readonly string[] | undefined } | undefined {
-  if (release?.functions === undefined) return undefined
-  const decoded = decodePath(target.raw)
-  if (decoded.kind !== 'path' || !release.functions.has(decoded.path.path)) return undefined
-  return { methods: release.functions.get(decoded.path.path) }
-}
-
-/** This version carries functions and does not run them; a file of that path would be something else. */
-function refuseFunction(request: SiteRequest, methods: readonly string[] | undefined, headers: Headers): Plan {
-  if (methods !== undefined && !methods.includes(request.method))
-    return refuse(request, 405, { ...headers, allow: methods.join(', ') })
-  return refuse(request, 501, headers)
 }
 
 function describe(base: Headers): Plan {

@@ -1,28 +1,25 @@
-import type { ManifestFile } from '../../core/index.ts'
-import { evaluateConditions, mediaHeaders } from '../message/index.ts'
+import { evaluateConditions } from '../message/index.ts'
 import { chooseRepresentation, findKnownTag, type Representation } from './choose-encoding.ts'
 import type { HeaderFields, Plan } from './plan.ts'
 import { refuse } from './refuse.ts'
 import { describeRange, findRequestedRange, refuseRange } from './requested-range.ts'
+import { addMade, mediaOf, type ServedFile, sourceOf } from './served-file.ts'
 import type { SiteRequest } from './site-request.ts'
 import type { Variants } from './variants.ts'
 
 /** A file, or what the conditions and the range of the request leave of it. */
 export function serveFile(
   request: SiteRequest,
-  file: ManifestFile,
+  file: ServedFile,
   base: HeaderFields,
   variants?: Variants | undefined,
   lastModified?: string | undefined,
 ): Plan {
   const chosen = chooseRepresentation(request, file, base, variants)
   const { etag } = chosen
-  const headers: Record<string, string | string[]> = {
-    ...chosen.headers,
-    etag,
-    'cache-control': mediaHeaders(file.path).cacheControl,
-    'accept-ranges': 'bytes',
-  }
+  const media = mediaOf(file)
+  const tagged = { ...chosen.headers, etag, 'cache-control': media.cacheControl, 'accept-ranges': 'bytes' }
+  const headers: Record<string, string | string[]> = { ...addMade(tagged, file, true) }
   if (lastModified !== undefined) headers['last-modified'] = lastModified
   const conditions = evaluateConditions(
     (name) => request.field(name),
@@ -36,13 +33,13 @@ export function serveFile(
   if (range === undefined) return sendWhole(request, 200, file, chosen, headers)
   if (range === 'unsatisfiable') return refuseRange(request, chosen.sizeBytes, base)
   const { start, end } = range
-  headers['content-type'] = mediaHeaders(file.path).contentType
+  headers['content-type'] = media.contentType
   Object.assign(headers, chosen.contentHeaders, describeRange(range, chosen.sizeBytes))
   const whole = start === 0 && end === chosen.sizeBytes
   return {
     status: 206,
     headers,
-    body: { kind: 'blob', hash: file.hash, start, end, whole, variant: chosen.variant },
+    body: { kind: 'blob', ...sourceOf(file), start, end, whole, variant: chosen.variant },
   }
 }
 
@@ -50,25 +47,25 @@ export function serveFile(
 export function serveWhole(
   request: SiteRequest,
   status: number,
-  file: ManifestFile,
+  file: ServedFile,
   base: HeaderFields,
   variants?: Variants | undefined,
 ): Plan {
   const chosen = chooseRepresentation(request, file, base, variants)
-  return sendWhole(request, status, file, chosen, chosen.headers)
+  return sendWhole(request, status, file, chosen, addMade(chosen.headers, file, false))
 }
 
 function sendWhole(
   request: SiteRequest,
   status: number,
-  file: ManifestFile,
+  file: ServedFile,
   chosen: Representation,
   base: HeaderFields,
 ): Plan {
   const { sizeBytes, variant, contentHeaders } = chosen
   const headers = {
     ...base,
-    'content-type': mediaHeaders(file.path).contentType,
+    'content-type': mediaOf(file).contentType,
     ...contentHeaders,
     'content-length': String(sizeBytes),
   }
@@ -76,6 +73,6 @@ function sendWhole(
   return {
     status,
     headers,
-    body: { kind: 'blob', hash: file.hash, start: 0, end: sizeBytes, whole: true, variant },
+    body: { kind: 'blob', ...sourceOf(file), start: 0, end: sizeBytes, whole: true, variant },
   }
 }

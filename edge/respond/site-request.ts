@@ -1,3 +1,5 @@
+import type { RequestContent } from '../message/index.ts'
+
 /**
  * What of a request its answer may depend on. Fields and client are asked for, so that who remembers an answer can note
  * what it depended on.
@@ -18,15 +20,9 @@ export interface SiteRequest {
   field(name: string): string | undefined
   client(): Client
   /** All fields of the head as they came, names in lower case. */
-  fields?(): readonly (readonly [name: string, value: string])[]
-  /** Its content; undefined where it has none. */
-  readonly content?: RequestContent | undefined
-}
-
-/** Content that waits to be read; what nobody reads is dropped by the transport. */
-export interface RequestContent {
-  /** All of it, or why not: more than so many bytes, or the client left in the middle. To be called once; never rejects. */
-  read(maxBytes: number): Promise<Uint8Array | 'too-large' | 'gone'>
+  fields(): readonly (readonly [name: string, value: string])[]
+  /** Undefined where it has none. */
+  readonly content: RequestContent | undefined
 }
 
 /** Who asks. */

@@ -5,14 +5,14 @@ import { isRedirect, type PageStatus, type RedirectRule, type RedirectStatus } f
 import { RequestFacts, type RuleDependence, type RuleRequest } from './request-facts.ts'
 import { RuleIndex } from './rule-index.ts'
 import { matchSource, type RulePath } from './source.ts'
-import { renderLocation, renderPath } from './target.ts'
+import { renderLocation, renderPath, renderQuery } from './target.ts'
 import { renderTemplate } from './template.ts'
 
 /** What the first rule that matches makes of a request. */
 export type RuleMatch =
   | { readonly kind: 'redirect'; readonly status: RedirectStatus; readonly location: string }
-  /** `path` is served instead, with the status. */
-  | { readonly kind: 'page'; readonly status: PageStatus; readonly path: RulePath }
+  /** `path` is served instead, with the status. `query`: what the rule says of it, with its `?`; absent where that of the request stays. */
+  | { readonly kind: 'page'; readonly status: PageStatus; readonly path: RulePath; readonly query?: string }
 
 export interface RuleDecision {
   readonly match: RuleMatch | undefined
@@ -78,7 +78,7 @@ function buildMatch(rule: RedirectRule, request: RuleRequest, captures: Captures
   const { status, target, query } = rule
   const path = renderPath(target, captures)
   if (path === undefined) return undefined
-  if (!isRedirect(status)) return { kind: 'page', status, path }
+  if (!isRedirect(status)) return { kind: 'page', status, path, ...renderQuery(target, captures) }
   // A parameter that the rule asked for has done its work.
   const location = renderLocation(target, captures, query.length > 0 ? '' : request.query)
   if (location === undefined) return undefined

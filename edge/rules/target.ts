@@ -86,5 +86,10 @@ export function renderPath(target: Target, captures: Captures): RulePath | undef
   return { path, slash }
 }
 
+/** The query that a rewrite leads to, with its `?`; none where the target has none of its own. */
+export function renderQuery({ query }: Target, captures: Captures): { readonly query?: string } {
+  return query === undefined ? {} : { query: `?${renderTemplate(query, captures, encodePart)}` }
+}
+
 /** True where nothing of a request changes where it leads, the query aside. */
 export const isFixed = (target: Target): boolean => namesIn(target.path).length === 0

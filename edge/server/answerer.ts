@@ -17,13 +17,13 @@ export interface AnswererOptions extends RespondOptions {
   readonly table: () => SiteTable
   readonly runtime: Pick<Runtime, 'monotonic' | 'randomBytes'>
   /** Finds out what an answer depends on, passwords aside. A rejection is answered with 503; without it there is nothing to be found. */
-  readonly learn?: ((need: Need) => Promise<Learnt>) | undefined
+  readonly learn?: ((need: Need, request: SiteRequest) => Promise<Learnt>) | undefined
 }
 
-const NOTHING: Learnt = { asset: null, preview: null }
+const NOTHING: Learnt = { asset: null, preview: null, transform: { kind: 'failed' } }
 
-/** A request may need a preview, then a password, then an asset. */
-const MAX_NEEDS = 4
+/** A request may need a preview, then a password, an asset, what transforms make of it, and what becomes of that as an image. */
+const MAX_NEEDS = 6
 const RETRY_AFTER_S = '5'
 
 /**
@@ -53,7 +53,9 @@ export class Answerer {
     for (let i = 0; i < MAX_NEEDS; i++) {
       try {
         const more =
-          need.kind === 'password' ? { password: { verdict: await this.#passwords.check(need) } } : await learn(need)
+          need.kind === 'password'
+            ? { password: { verdict: await this.#passwords.check(need) } }
+            : await learn(need, request)
         learnt = { ...learnt, ...more }
       } catch {
         break

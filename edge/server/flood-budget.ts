@@ -3,6 +3,8 @@ export interface Traffic {
   readonly bytesRead: number
   readonly bytesWritten: number
   readonly requests: number
+  /** Of the bytes read, the content of requests that somebody wanted. */
+  readonly contentBytes: number
   /** Requests of which the whole answer was sent. */
   readonly answered: number
   /** Requests that ended before their answer, whoever ended them. */
@@ -14,6 +16,8 @@ const FREE_BYTES = 256 * 1024
 const FREE_BYTES_PER_S = 16 * 1024
 /** The largest head that is read at all; a request that was taken pays for as much. */
 const BYTES_PER_REQUEST = 16 * 1024
+/** Content comes in frames; those of a byte each are no way to send it. */
+const BYTES_PER_CONTENT_BYTE = 1 + 1 / 16
 /** A client tells that it took what was sent: 26 bytes for a frame of 16 KiB, less wherever it gathers them. */
 const WRITTEN_PER_BYTE = 64
 /** A browser that leaves a page drops what it had asked for, a hundred streams at most. */
@@ -31,7 +35,7 @@ const DROPS_PER_ANSWER = 0.5
 export class FloodBudget {
   #bytes = FREE_BYTES
   #drops = FREE_DROPS
-  #seen: Traffic = { bytesRead: 0, bytesWritten: 0, requests: 0, answered: 0, dropped: 0 }
+  #seen: Traffic = { bytesRead: 0, bytesWritten: 0, requests: 0, contentBytes: 0, answered: 0, dropped: 0 }
   #atMs: number
 
   constructor(nowMs: number) {
@@ -44,6 +48,7 @@ export class FloodBudget {
     const seen = this.#seen
     const paid =
       (traffic.requests - seen.requests) * BYTES_PER_REQUEST +
+      (traffic.contentBytes - seen.contentBytes) * BYTES_PER_CONTENT_BYTE +
       (traffic.bytesWritten - seen.bytesWritten) / WRITTEN_PER_BYTE +
       seconds * FREE_BYTES_PER_S
     this.#bytes = Math.min(FREE_BYTES, this.#bytes + paid) - (traffic.bytesRead - seen.bytesRead)

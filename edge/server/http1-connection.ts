@@ -3,7 +3,6 @@ import type { Socket } from 'node:net'
 import type { Runtime } from '../../core/index.ts'
 import { endGently } from '../transport/index.ts'
 import { formatRawRefusal, type RawRefusal } from './raw-refusal.ts'
-import { hasContent, MAX_DROPPED_BYTES } from './request-framing.ts'
 
 /** Of requests that came at once on one connection, so many are worked on. */
 const MAX_UNDER_WAY = 32
@@ -42,7 +41,6 @@ export class Http1Connection {
     // What comes behind the last answer is read and has none.
     if (this.#isEnding) return
     this.#last = request
-    if (hasContent(request)) this.#drop(request)
     if (this.#underWay < MAX_UNDER_WAY) this.#begin(request, response)
     else if (this.#waiting.length < MAX_WAITING) this.#waiting.push([request, response])
     else this.#socket.destroy()
@@ -89,14 +87,5 @@ export class Http1Connection {
     if (this.#isEnding) return
     this.#isEnding = true
     endGently(this.#socket, this.#ports.runtime)
-  }
-
-  /** Reads content that nobody wants, so that the next request is found behind it. */
-  #drop(request: IncomingMessage): void {
-    let seen = 0
-    request.on('data', (chunk: Uint8Array) => {
-      seen += chunk.length
-      if (seen > MAX_DROPPED_BYTES) this.#socket.destroy()
-    })
   }
 }

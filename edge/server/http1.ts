@@ -6,8 +6,9 @@ import type { ConnectionBudget } from './connection-budget.ts'
 import { Http1Connection } from './http1-connection.ts'
 import { type ByteFault, findRawRefusal } from './raw-refusal.ts'
 import { readRequest } from './read-request.ts'
-import { findFramingFault } from './request-framing.ts'
+import { findContent, findFramingFault } from './request-framing.ts'
 import type { RequestHandler } from './request-handler.ts'
+import { StreamedContent, type StreamedContentPorts } from './streamed-content.ts'
 
 export interface Http1Options {
   readonly handler: RequestHandler
@@ -160,11 +161,20 @@ export class Http1 {
     request.on('error', () => {})
     const fault = findFramingFault(request)
     const { expect, upgrade } = request.headers
-    // Who waits for leave to send its content may send it after all, or not: nobody can say what comes next. And node drops
-    // what came together with a request to upgrade that it does not follow.
-    if (this.#closing !== undefined || fault?.ends === true || expect !== undefined || upgrade !== undefined)
-      response.setHeader('connection', 'close')
-    const asked = readRequest(request, secure)
+    // Node drops what came together with a request to upgrade that it does not follow.
+    const isLast = this.#closing !== undefined || fault?.ends === true || upgrade !== undefined
+    // Who waits for leave to send its content may send it after all, or not: nobody can say what comes next, unless it has come.
+    if (isLast || expect !== undefined) response.setHeader('connection', 'close')
+    const asked = readRequest(
+      request,
+      secure,
+      findReadable(request, {
+        invite: expect === undefined ? undefined : () => response.writeContinue(),
+        complete: () => {
+          if (expect !== undefined && !isLast && !response.headersSent) response.removeHeader('connection')
+        },
+      }),
+    )
     handler.handle(asked, response, 'http/1.1', fault && handler.refuse(asked, fault.status))
   }
 
@@ -177,4 +187,12 @@ export class Http1 {
     this.#options.handler.counters.malformed++
     this.#connectionOf(socket).refuse(findRawRefusal(error))
   }
+}
+
+function findReadable(
+  request: IncomingMessage,
+  ports: Pick<StreamedContentPorts, 'invite' | 'complete'>,
+): StreamedContent | undefined {
+  const content = findContent(request)
+  return content && new StreamedContent(request, { ...content, ...ports, cut: () => request.socket.destroy() })
 }

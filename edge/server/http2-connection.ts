@@ -13,6 +13,7 @@ import { FloodBudget } from './flood-budget.ts'
 import { asAnswerStream } from './http2-answer.ts'
 import { type Http2Peer, isOversized, readHttp2Request } from './http2-request.ts'
 import type { RequestHandler } from './request-handler.ts'
+import { StreamedContent } from './streamed-content.ts'
 
 export interface Http2Ports {
   readonly handler: RequestHandler
@@ -28,7 +29,7 @@ const SESSION: ServerOptions = {
   settings: {
     // As nginx and Caddy have it within a factor; what is over is refused, and may be asked again (RFC 9113 section 5.1.2).
     maxConcurrentStreams: 128,
-    // Nobody's body is read yet, so nobody may send much of one.
+    // What comes before somebody reads is held; what nobody reads fills a window that is not opened again.
     initialWindowSize: 16 * 1024,
     // More than is answered with anything but 431, so that there is an answer at all.
     maxHeaderListSize: 64 * 1024,
@@ -51,6 +52,7 @@ export class Http2Connection {
   readonly #peer: Http2Peer
   readonly #flood: FloodBudget
   #requests = 0
+  #contentBytes = 0
   #answered = 0
   #dropped = 0
   #underWay = 0
@@ -69,7 +71,7 @@ export class Http2Connection {
       ports.handler.counters.malformed++
       socket.destroy()
     })
-    this.#session.on('stream', (stream, headers, _flags, rawHeaders) => this.#serve(stream, headers, rawHeaders))
+    this.#session.on('stream', (stream, headers, flags, rawHeaders) => this.#serve(stream, headers, flags, rawHeaders))
     ports.budget.rests(socket)
   }
 
@@ -81,6 +83,7 @@ export class Http2Connection {
     const traffic = {
       bytesRead,
       bytesWritten,
+      contentBytes: this.#contentBytes,
       requests: this.#requests,
       answered: this.#answered,
       dropped: this.#dropped,
@@ -106,7 +109,7 @@ export class Http2Connection {
     this.#session.destroy(undefined, code)
   }
 
-  #serve(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, rawHeaders: readonly string[]): void {
+  #serve(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, flags: number, rawHeaders: readonly string[]): void {
     const { handler, budget } = this.#ports
     this.#requests++
     if (this.#underWay++ === 0) budget.wakes(this.socket)
@@ -117,11 +120,25 @@ export class Http2Connection {
       this.#restsSinceMs = this.#ports.runtime.monotonic()
       budget.rests(this.socket)
     })
-    const request = readHttp2Request(headers, rawHeaders, this.#peer)
+    const endsStream = (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0
+    const content = endsStream ? undefined : contentOf(stream, headers, (bytes) => (this.#contentBytes += bytes))
+    const request = readHttp2Request(headers, rawHeaders, this.#peer, content)
     const decided = isOversized(rawHeaders) ? handler.refuse(request, 431) : undefined
-    // Bodies and trailers are not read: they fill a window that is never opened again.
     handler.handle(request, asAnswerStream(stream), 'h2', decided)
   }
+}
+
+function contentOf(
+  stream: ServerHttp2Stream,
+  headers: IncomingHttpHeaders,
+  took: (bytes: number) => void,
+): StreamedContent {
+  const { 'content-length': length, expect } = headers
+  return new StreamedContent(stream, {
+    lengthBytes: length === undefined ? undefined : Number(length),
+    invite: expect === '100-continue' ? () => stream.additionalHeaders({ ':status': 100 }) : undefined,
+    took,
+  })
 }
 
 /** Often enough that a flood of resets is seen before the next second. */

@@ -1,5 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http2'
+import type { RequestContent } from '../message/index.ts'
 import type { Client, SiteRequest } from '../respond/index.ts'
+import { pairFields } from './read-request.ts'
 
 /** What a connection says of all its requests. */
 export interface Http2Peer {
@@ -27,6 +29,7 @@ export function readHttp2Request(
   headers: IncomingHttpHeaders,
   rawHeaders: readonly string[],
   peer: Http2Peer,
+  content: RequestContent | undefined,
 ): SiteRequest {
   return {
     method: headers[':method'] ?? '',
@@ -39,6 +42,8 @@ export function readHttp2Request(
       return Array.isArray(value) ? value.join(', ') : value
     },
     client: peer.client,
+    fields: () => pairFields(rawHeaders),
+    content,
   }
 }
 

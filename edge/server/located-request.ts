@@ -10,6 +10,7 @@ export class LocatedRequest implements SiteRequest {
   readonly host: string | undefined
   readonly secure: boolean
   readonly covers: SiteRequest['covers']
+  readonly content: SiteRequest['content']
   readonly #request: SiteRequest
   readonly #countryOf: CountryOf
 
@@ -19,12 +20,17 @@ export class LocatedRequest implements SiteRequest {
     this.host = request.host
     this.secure = request.secure
     this.covers = request.covers
+    this.content = request.content
     this.#request = request
     this.#countryOf = countryOf
   }
 
   field(name: string): string | undefined {
     return this.#request.field(name)
+  }
+
+  fields(): ReturnType<SiteRequest['fields']> {
+    return this.#request.fields()
   }
 
   client(): Client {

@@ -10,6 +10,7 @@ import {
   type SiteRequest,
 } from '../respond/index.ts'
 import type { Site, SiteTable } from '../site/index.ts'
+import type { TransformResults } from '../transforms/index.ts'
 import type { VariantReader } from '../variants/index.ts'
 import { AccessLog, type AccessLogOptions, type AccessLogPorts, type Answered } from './access-log.ts'
 import { Answerer, type AnswererOptions } from './answerer.ts'
@@ -23,6 +24,8 @@ export interface HandlerOptions extends AnswererOptions {
   readonly blobs: BlobReader
   /** Encodings that lie ready, and their bytes; undefined where none are made. */
   readonly variants?: VariantReader | undefined
+  /** What transforms made of files; undefined where none are run. */
+  readonly transforms?: TransformResults | undefined
   readonly log: Log
   readonly runtime: Runtime
   /** Requests over it get 503 at once. */
@@ -76,7 +79,9 @@ export class RequestHandler {
 
   /** Of everything beside request and site that an answer is decided from: another number may mean another answer. */
   get epoch(): number {
-    return this.#options.variants?.epoch ?? 0
+    const { variants, transforms } = this.#options
+    // Both only grow, and so does their sum.
+    return (variants?.epoch ?? 0) + (transforms?.epoch ?? 0)
   }
 
   /** The next request would be turned away. */
@@ -142,10 +147,14 @@ export class RequestHandler {
 
   /** The blob of an answer could not be read as a whole. */
   failed(plan: Plan, error: unknown): void {
-    const { log, onBlobFailed } = this.#options
+    const { log, onBlobFailed, transforms } = this.#options
     this.counters.blobFailures++
     const fault = error instanceof MakiError ? error.code : error instanceof Error ? error.message : String(error)
-    if (plan.body.kind === 'blob') onBlobFailed?.(plan.body.hash)
+    if (plan.body.kind === 'blob') {
+      const { hash, isResult } = plan.body
+      if (isResult === true) transforms?.lost(hash)
+      else onBlobFailed?.(hash)
+    }
     log.warn('http.body-failed', { hash: plan.body.kind === 'blob' ? plan.body.hash : null, fault })
   }
 
@@ -191,6 +200,8 @@ export class RequestHandler {
     response.on('error', () => {})
     const send = (plan: Plan): void => {
       answer = plan
+      // So that the next request is found behind what nobody read, and a client that sends before it reads comes to an end.
+      request.content?.drop()
       this.#send(plan, response, {
         again: () => this.consider(request),
         begins: (begun) => {
@@ -215,8 +226,9 @@ export class RequestHandler {
   }
 
   #send(plan: Plan, response: AnswerStream, more: Pick<SendPorts, 'again' | 'begins'>): void {
-    const { blobs, variants, runtime } = this.#options
-    const ports = { blobs, variants, runtime, timeoutMs: this.timeoutMs, base: describeNode(this.#options), ...more }
+    const { blobs, variants, transforms: results, runtime } = this.#options
+    const base = describeNode(this.#options)
+    const ports = { blobs, variants, results, runtime, timeoutMs: this.timeoutMs, base, ...more }
     sendPlan(plan, response, ports).catch((error: unknown) => this.failed(plan, error))
   }
 }

@@ -3,6 +3,7 @@ import type { Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { MakiError, type Runtime } from '../../core/index.ts'
 import { type HeaderFields, type Plan, type PlanBody, refuse } from '../respond/index.ts'
+import type { TransformResults } from '../transforms/index.ts'
 import { exactly, wrongLength } from '../transport/index.ts'
 import { type BodySource, openBody, readBody, streamBody } from './body-source.ts'
 
@@ -26,7 +27,9 @@ export interface SendPorts extends BodySource {
   readonly timeoutMs: number
   /** For the answer that is given when the blob cannot be read. */
   readonly base: HeaderFields
-  /** Decides once more: the encoding that the answer named is gone, and was forgotten. */
+  /** Told of what transforms made and cannot be read; undefined where no answer names it. */
+  readonly results?: Pick<TransformResults, 'lost'> | undefined
+  /** Decides once more: the encoding or the result that the answer named is gone, and was forgotten. */
   readonly again: () => Plan | Promise<Plan>
   /** Told of each answer whose head is written, once: of the one that was decided, or of what is sent in its place. */
   readonly begins: (plan: Plan) => void
@@ -109,6 +112,11 @@ async function sendBlob(plan: Plan, body: BlobBody, response: AnswerStream, port
     const isUnsent = !response.headersSent && !response.destroyed
     // Each time one encoding fewer is known, so that this comes to an end.
     if (isUnsent && body.variant !== undefined) return await sendPlan(await ports.again(), response, ports)
+    if (isUnsent && body.isResult === true && ports.results !== undefined) {
+      // It is made again, and when that is lost too the file itself is sent.
+      ports.results.lost(body.hash)
+      return await sendPlan(await ports.again(), response, ports)
+    }
     if (isUnsent) {
       const sorry = refuse({ method: 'GET' }, 503, { ...ports.base, 'retry-after': RETRY_AFTER_S })
       await sendPlan(plan.of === undefined ? sorry : { ...sorry, of: plan.of }, response, ports)

@@ -42,6 +42,8 @@ export class TrustedProxies {
       // The certificate was shown to the proxy, for the host that it asked for.
       covers: host === undefined ? request.covers : undefined,
       field: (name) => request.field(name),
+      fields: () => request.fields(),
+      content: request.content,
       // The country of a proxy is not the client's.
       client: () => (address === undefined ? client : { address, country: undefined }),
     }

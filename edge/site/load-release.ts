@@ -1,11 +1,13 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { type BlobReader, type Hostname, hashBlob, MakiError, Manifest, type Release } from '../../core/index.ts'
+import { FunctionTable } from '../functions/index.ts'
 import { formatHttpDate } from '../message/index.ts'
+import { SiteTransforms } from '../transforms/index.ts'
 import { readRules } from './read-rules.ts'
 import type { SiteRelease } from './site-table.ts'
 
 /** What of a release an edge needs to serve it. */
-export type LoadableRelease = Pick<Release, 'id' | 'manifest' | 'functions' | 'publishedMs'>
+export type LoadableRelease = Pick<Release, 'id' | 'manifest' | 'functions' | 'transforms' | 'publishedMs'>
 
 /**
  * Reads what a release serves from its manifest and its rules, which have to be here. `nowMs` is the time of day. Rejects
@@ -27,16 +29,14 @@ export async function loadSiteRelease(
   // Published by a clock ahead of ours: no answer may say that it was modified after it was sent (RFC 9110 section 8.8.2.1).
   const dated = publishedMs === undefined ? {} : { lastModified: formatHttpDate(Math.min(publishedMs, nowMs)) }
   const ruled = await readRules(blobs, manifest)
-  const functions = release.functions ?? []
-  if (functions.length === 0) return { id: release.id, manifest, ...dated, ...ruled }
+  const { functions = [], transforms = [] } = release
+  const applied = { domain, id: release.id, manifest, manifestHash: release.manifest, transforms }
   return {
     id: release.id,
     manifest,
     ...dated,
     ...ruled,
-    functions: new Map(functions.map(({ path, methods }) => [routeOf(path), methods])),
+    ...(functions.length === 0 ? {} : { functions: new FunctionTable(functions) }),
+    ...(transforms.length === 0 ? {} : { transforms: new SiteTransforms(applied) }),
   }
 }
-
-/** `api/hello.wasm` answers at `/api/hello`. */
-const routeOf = (path: string): string => path.replace(/\.wasm$/, '')

@@ -1,5 +1,7 @@
 import type { Hostname, Manifest, OperationId } from '../../core/index.ts'
+import type { FunctionTable } from '../functions/index.ts'
 import type { SiteRules } from '../rules/index.ts'
+import type { SiteTransforms } from '../transforms/index.ts'
 import { HostMap } from './host-map.ts'
 import type { SecuredHosts } from './secured-hosts.ts'
 
@@ -28,8 +30,10 @@ export interface SiteRelease {
   readonly manifest: Manifest
   /** When it was published, as an HTTP date; undefined where nobody knows. */
   readonly lastModified?: string
-  /** Paths that functions answer (`api/hello`), with their methods; undefined for all methods. */
-  readonly functions?: ReadonlyMap<string, readonly string[] | undefined>
+  /** Undefined where it has none. */
+  readonly functions?: FunctionTable
+  /** What its files go through; undefined where it has no transforms. */
+  readonly transforms?: SiteTransforms
   /** What its `_redirects` and `_headers` say; undefined where it has neither. */
   readonly rules?: SiteRules
   /** Lines of these that are no rules, and do not count. */

@@ -76,7 +76,7 @@ export function buildTable(...sites: Site[]): SiteTable {
   return SiteTable.empty.with(new Map(sites.map((site) => [site.domain, site])))
 }
 
-export interface Asked extends Partial<Pick<SiteRequest, 'method' | 'target' | 'secure'>> {
+export interface Asked extends Partial<Pick<SiteRequest, 'method' | 'target' | 'secure' | 'content'>> {
   readonly host?: string | undefined
   /** Names in lower case. */
   readonly fields?: Readonly<Record<string, string>>
@@ -94,6 +94,8 @@ export function siteRequest(asked: Asked = {}): SiteRequest {
     secure: asked.secure ?? false,
     field: (name) => fields[name],
     client: () => ({ address, country }),
+    fields: () => Object.entries(fields),
+    content: asked.content,
   }
 }
 

@@ -12,6 +12,7 @@ export class RecordedRequest implements SiteRequest {
   readonly secure: boolean
   readonly covers?: (host: string) => boolean
   readonly isDirect = true
+  readonly content = undefined
   /** What was asked cannot be looked up in a head by number, or is no property of the request alone. */
   isSpecial = false
   absent = 0
@@ -40,6 +41,11 @@ export class RecordedRequest implements SiteRequest {
     if (value === undefined) this.absent |= 1 << number
     else if (!this.values.some(([known]) => known === number)) this.values.push([number, value])
     return value
+  }
+
+  fields(): ReturnType<SiteRequest['fields']> {
+    this.isSpecial = true
+    return this.#head.all()
   }
 
   client(): ReturnType<SiteRequest['client']> {

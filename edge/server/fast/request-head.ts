@@ -146,6 +146,16 @@ export class RequestHead {
     return found
   }
 
+  /** All fields, a line each, names in lower case. */
+  all(): (readonly [name: string, value: string])[] {
+    const lines = this.bytes.latin1Slice(this.#fieldsStart, this.#end).split('\r\n')
+    lines.pop()
+    return lines.map((line) => {
+      const colon = line.indexOf(':')
+      return [line.slice(0, colon).toLowerCase(), line.slice(colon + 1).replace(/^[ \t]+|[ \t]+$/g, '')]
+    })
+  }
+
   /** Where the fields begin, or STRANGE. */
   #readRequestLine(from: number): number {
     const { bytes } = this

@@ -35,7 +35,7 @@ export class StreamAnswerer {
       if (known !== undefined && this.#isCurrent(known, head) && this.#give(streams, stream, head, known)) return
     }
     const site = entry?.site
-    const request = new RecordedStream(head, this.#peer)
+    const request = new RecordedStream(head, this.#peer, stream.content)
     const captureBytes = entry === undefined ? 0 : MAX_PREPARED_BYTES
     const writer = new StreamWriter({ streams, stream, date, captureBytes, flush: this.#flush })
     const decided = head.isOversized ? handler.refuse(request, 431) : undefined

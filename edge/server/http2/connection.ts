@@ -1,25 +1,19 @@
 import { broken, hasLength, needs, paddingOf } from './faults.ts'
 import { FieldList, MAX_ANSWERED_BYTES } from './field-list.ts'
-import {
-  CODE,
-  ConnectionFault,
-  DEFAULT_WINDOW,
-  FLAG,
-  FRAME,
-  FRAME_HEAD_BYTES,
-  MAX_FRAME_BYTES,
-  MAX_WINDOW,
-  PREFACE,
-} from './frames.ts'
+import { CODE, ConnectionFault, FLAG, FRAME, FRAME_HEAD_BYTES, MAX_FRAME_BYTES, MAX_WINDOW, PREFACE } from './frames.ts'
 import { HpackDecoder } from './hpack-decode.ts'
 import { readPriority, readReset, readWindow } from './read-control.ts'
+import { ReceiveWindows } from './receive-windows.ts'
 import { parseSettings, putSettings } from './settings.ts'
 import type { Stream } from './stream.ts'
+import { contentOf } from './stream-content.ts'
 import { Streams, type StreamsPorts } from './streams.ts'
 
 export interface ConnectionPorts extends StreamsPorts {
   /** A request came. It may be answered at once. */
   readonly request: (stream: Stream, head: FieldList) => void
+  /** There is something to write, though nothing came. */
+  readonly flush: () => void
 }
 
 /** A block of fields that goes on in CONTINUATION. */
@@ -33,17 +27,16 @@ interface OpenBlock {
 
 /** Of one block; a browser's takes one or two. */
 const MAX_PARTS = 16
-/** Before the client hears that it may send as much again. */
-const GIVE_BACK_BYTES = DEFAULT_WINDOW >> 1
 /** From the payload of a frame. */
 const FLAGS_BACK = 5
 
 /**
  * The server's end of an HTTP/2 connection (RFC 9113), without socket, clock or log: bytes go in, frames to write come out
- * in `sender.output`, and requests are told. Content that clients send is counted and passed over.
+ * in `sender.output`, and requests are told, with their content to be read.
  */
 export class Connection {
   readonly streams: Streams
+  readonly windows: ReceiveWindows
   requests = 0
   /** Takes no further request. */
   isClosing = false
@@ -54,11 +47,11 @@ export class Connection {
   #prefaceBytes = 0
   #hasSettings = false
   #block: OpenBlock | undefined
-  #receiveWindow = DEFAULT_WINDOW
 
   constructor(ports: ConnectionPorts) {
     this.#ports = ports
     this.streams = new Streams(ports)
+    this.windows = new ReceiveWindows(() => this.streams.sender.output)
     putSettings(this.streams.sender.output)
   }
 
@@ -150,9 +143,15 @@ export class Connection {
   #readData(flags: number, id: number, bytes: Buffer, start: number, end: number): void {
     needs(id !== 0, 'DATA of the connection')
     const padding = paddingOf(flags, bytes, start, end)
-    this.#receiveWindow -= end - start
-    if (this.#receiveWindow < 0) throw new ConnectionFault(CODE.flowControl, 'more than the window')
-    this.#giveBack()
+    const from = start + ((flags & FLAG.padded) !== 0 ? 1 : 0)
+    const piece = bytes.subarray(from, from + end - start - padding)
+    this.windows.take(end - start)
+    this.#readContent(id, piece, end - start, (flags & FLAG.endStream) !== 0)
+    this.windows.giveBack()
+  }
+
+  /** `sizeBytes`: with padding. */
+  #readContent(id: number, piece: Buffer, sizeBytes: number, ends: boolean): void {
     const { streams } = this
     const stream = streams.find(id)
     if (stream === undefined) {
@@ -163,23 +162,18 @@ export class Connection {
       streams.reset(stream, CODE.streamClosed)
       return
     }
-    stream.receiveWindow -= end - start
+    stream.receiveWindow -= sizeBytes
     if (stream.receiveWindow < 0) {
       streams.reset(stream, CODE.flowControl)
       return
     }
-    if (stream.leftBytes !== undefined) stream.leftBytes -= end - start - padding
-    if ((flags & FLAG.endStream) !== 0) streams.endRemote(stream)
-    else if (stream.leftBytes !== undefined && stream.leftBytes < 0) streams.reset(stream, CODE.protocol)
-  }
-
-  /** Nobody keeps what came, so there is room for as much: but not on its stream, which gets what it began with. */
-  #giveBack(): void {
-    const bytes = DEFAULT_WINDOW - this.#receiveWindow
-    if (bytes < GIVE_BACK_BYTES) return
-    this.#receiveWindow += bytes
-    this.streams.sender.output.frameHead(4, FRAME.window, 0, 0)
-    this.streams.sender.output.uint32(bytes)
+    if (stream.leftBytes !== undefined) stream.leftBytes -= piece.length
+    if (stream.leftBytes !== undefined && stream.leftBytes < 0) {
+      streams.reset(stream, CODE.protocol)
+      return
+    }
+    stream.content?.push(piece, sizeBytes)
+    if (ends) streams.endRemote(stream)
   }
 
   #readHeaders(flags: number, id: number, bytes: Buffer, start: number, end: number): void {
@@ -261,7 +255,11 @@ export class Connection {
       return
     }
     this.requests++
-    streams.open(id, endsStream, length, (stream) => this.#ports.request(stream, list))
+    const { windows } = this
+    streams.open(id, endsStream, length, (stream) => {
+      if (!endsStream) stream.content = contentOf(stream, list, { streams, windows, flush: this.#ports.flush })
+      this.#ports.request(stream, list)
+    })
   }
 
   #readTrailers(stream: Stream, endsStream: boolean, list: FieldList): void {

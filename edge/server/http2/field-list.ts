@@ -65,6 +65,11 @@ export class FieldList {
     return !this.#isFaulty && !this.#hasPseudo && !this.isOversized
   }
 
+  /** A line each, pseudo-header fields aside. */
+  all(): (readonly [name: string, value: string])[] {
+    return this.#fields.map(({ name, value }) => [name, value])
+  }
+
   /** Of a numbered field; several lines are one value. Undefined where it is absent. */
   value(number: number): string | undefined {
     if ((this.present & (1 << number)) === 0) return undefined

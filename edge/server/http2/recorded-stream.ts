@@ -13,18 +13,20 @@ export class RecordedStream implements SiteRequest {
   readonly secure = true
   readonly covers: SiteRequest['covers']
   readonly isDirect: boolean
+  readonly content: SiteRequest['content']
   isSpecial = false
   absent = 0
   readonly values: [field: number, value: string][] = []
   readonly #head: FieldList
   readonly #peer: StreamPeer
 
-  constructor(head: FieldList, peer: StreamPeer) {
+  constructor(head: FieldList, peer: StreamPeer, content?: SiteRequest['content']) {
     this.method = head.method ?? ''
     this.target = head.path ?? ''
     this.host = head.host
     this.covers = peer.covers
     this.isDirect = peer.isDirect
+    this.content = content
     this.#head = head
     this.#peer = peer
   }
@@ -39,6 +41,11 @@ export class RecordedStream implements SiteRequest {
     if (value === undefined) this.absent |= 1 << number
     else if (!this.values.some(([known]) => known === number)) this.values.push([number, value])
     return value
+  }
+
+  fields(): ReturnType<SiteRequest['fields']> {
+    this.isSpecial = true
+    return this.#head.all()
   }
 
   client(): ReturnType<SiteRequest['client']> {

@@ -44,6 +44,7 @@ export class ServedConnection {
     const connection = new Connection({
       pool: context.pool,
       hasRoom: () => socket.writableLength + connection.streams.sender.output.length < MAX_HELD_BYTES,
+      flush: this.#flushSoon,
       request: (stream, head) => answerer.answer(connection.streams, stream, head),
       dropped: () => {
         if (connection.streams.dropped % CHECK_EVERY_DROPS === 0) this.check()
@@ -61,11 +62,18 @@ export class ServedConnection {
   /** To be called about every second: ends a connection that floods, takes nothing, or has asked for nothing for a minute. */
   check(): void {
     const { runtime, handler } = this.#context
-    const { streams, requests, isOver, isClosing } = this.#connection
+    const { streams, windows, requests, isOver, isClosing } = this.#connection
     if (isOver) return
     const nowMs = runtime.monotonic()
     const { bytesRead, bytesWritten, writableLength } = this.socket
-    const traffic = { bytesRead, bytesWritten, requests, answered: streams.answered, dropped: streams.dropped }
+    const traffic = {
+      bytesRead,
+      bytesWritten,
+      requests,
+      contentBytes: windows.readBytes,
+      answered: streams.answered,
+      dropped: streams.dropped,
+    }
     const takenBytes = bytesWritten - writableLength
     if (takenBytes !== this.#takenBytes || writableLength === 0) this.#movedMs = nowMs
     this.#takenBytes = takenBytes

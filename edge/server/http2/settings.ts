@@ -4,7 +4,7 @@ import type { Output } from './output.ts'
 
 /** As nginx and Caddy have it within a factor; what is over is refused, and may be asked again (RFC 9113 section 5.1.2). */
 export const MAX_STREAMS = 128
-/** Nobody's content is read yet, so nobody may send much of one. */
+/** Of a stream before somebody reads its content: what most forms and calls have. */
 export const RECEIVE_WINDOW = 16 * 1024
 
 const OURS: readonly (readonly [id: number, value: number])[] = [

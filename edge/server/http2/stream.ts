@@ -1,3 +1,5 @@
+import type { StreamContent } from './stream-content.ts'
+
 /** What a connection knows of one of its streams (RFC 9113 section 5.1) while it is not closed. */
 export class Stream {
   readonly id: number
@@ -10,6 +12,8 @@ export class Stream {
   isLocalOpen = true
   /** Octets of content that were said to come and did not; undefined where nothing was said. */
   leftBytes: number | undefined
+  /** Undefined where the request has none. */
+  content: StreamContent | undefined
   /** Called once when the stream is closed before its answer is over. */
   onCancel: (() => void) | undefined
   /** What is being sent, from where on, whether it is the last, and who waits for it. */

@@ -85,6 +85,7 @@ export class Streams {
   endRemote(stream: Stream): void {
     stream.isRemoteOpen = false
     if (stream.leftBytes !== undefined && stream.leftBytes !== 0) this.reset(stream, CODE.protocol)
+    else stream.content?.end()
   }
 
   /**
@@ -142,6 +143,7 @@ export class Streams {
     this.#open.delete(stream.id)
     this.#closed.add(stream.id, byUs)
     this.sender.forget(stream)
+    stream.content?.drop()
   }
 
   #count(): void {

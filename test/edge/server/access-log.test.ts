@@ -26,6 +26,8 @@ function requestOf(parts: {
     secure: false,
     field: (name) => parts.fields?.[name],
     client: () => ({ address: parts.address ?? '::ffff:192.0.2.7', country: 'NL' }),
+    fields: () => Object.entries(parts.fields ?? {}),
+    content: undefined,
   }
 }
 

@@ -7,7 +7,7 @@ const KIB = 1024
 /** Adds up what a connection does, second by second. */
 class Connection {
   readonly #budget = new FloodBudget(0)
-  readonly #total = { bytesRead: 0, bytesWritten: 0, requests: 0, answered: 0, dropped: 0 }
+  readonly #total = { bytesRead: 0, bytesWritten: 0, requests: 0, contentBytes: 0, answered: 0, dropped: 0 }
   #nowMs = 0
 
   /** True where it went too far. */

@@ -8,6 +8,8 @@ import {
   continuation,
   data,
   encodeInteger,
+  type Field,
+  FLAG,
   frame,
   headers,
   PREFACE,
@@ -16,26 +18,33 @@ import {
   request,
   reset,
   settings,
+  TYPE,
   windowUpdate,
 } from '../support/raw-http2.ts'
 
 const HEAD = encodeHead(200, { 'content-type': 'text/plain' }, 'Mon, 21 Oct 2013 20:13:21 GMT')
 /** What a hundred thousand bytes of nonsense may have us want to write, at most. */
 const MAX_OUTPUT_BYTES = 1024 * 1024
+const MAX_READ_BYTES = 600_000
 
-/** A connection that answers at once, by the path: `/held` not at all, `/long` more than a window. */
+/** A connection that answers at once, by the path: `/long` more than a window; `/held` not at all, `/dropped` and `/read`
+ * neither, and does so with what they are sent. */
 function serve() {
   const asked: string[] = []
+  const reading: (Promise<unknown> | undefined)[] = []
   const written: Buffer[] = []
   let waiting = 0
   const connection: Connection = new Connection({
     pool: new BufferPool(),
     hasRoom: () => true,
     dropped: () => {},
+    flush: () => {},
     request: (stream, { method, path, host }) => {
       asked.push(`${stream.id} ${method} ${path} ${host}`)
       const { sender } = connection.streams
-      if (path === '/held') return
+      if (path === '/dropped') stream.content?.drop()
+      if (path === '/read') reading.push(stream.content?.read(MAX_READ_BYTES))
+      if (path === '/held' || path === '/dropped' || path === '/read') return
       const bytes = Buffer.concat([HEAD.bytes, Buffer.alloc(path === '/long' ? 70_000 : 20, path)])
       const headBytes = HEAD.bytes.length
       if (sender.fits(stream, bytes.length - headBytes)) {
@@ -70,7 +79,7 @@ function serve() {
       return error.code
     }
   }
-  return { connection, asked, receive, output: () => Buffer.concat(written), waiting: () => waiting }
+  return { connection, asked, reading, receive, output: () => Buffer.concat(written), waiting: () => waiting }
 }
 
 /** Frames that a client might send, most of them in order. */
@@ -188,17 +197,71 @@ t.test('a client that keeps no table hears that none is used, once', async (t) =
   t.strictSame(firsts, [encodeInteger(0, 5, 0x20)[0], HEAD.bytes[0]])
 })
 
-t.test('content is taken within the windows, and given back for the connection alone', async (t) => {
+/** Window updates among what was written, summed by stream. */
+function updates(bytes: Buffer): Map<number, number> {
+  const given = new Map<number, number>()
+  for (let at = 0; at < bytes.length; at += 9 + bytes.readUIntBE(at, 3)) {
+    const stream = bytes.readUInt32BE(at + 5)
+    if (bytes[at + 3] === TYPE.window) given.set(stream, (given.get(stream) ?? 0) + bytes.readUInt32BE(at + 9))
+  }
+  return given
+}
+
+t.test('content that nobody wants is passed over, and makes room on the connection alone', async (t) => {
   const { receive, output, connection } = serve()
   receive([PREFACE, settings(), frame(4, 1, 0)])
   for (let id = 1; id < 21; id += 2)
-    receive([headers(id, request('/held', 'POST'), { end: false }), data(id, 'd'.repeat(16_384), false)])
+    receive([headers(id, request('/dropped', 'POST'), { end: false }), data(id, 'd'.repeat(16_384), false)])
   t.equal(connection.streams.size, 10)
   receive([data(1, 'd', false)])
   t.equal(connection.streams.size, 9, 'more than the window of a stream resets it')
-  const given: number[] = []
-  const bytes = output()
-  for (let at = 0; at < bytes.length; at += 9 + bytes.readUIntBE(at, 3))
-    if (bytes[at + 3] === 8) given.push(bytes.readUInt32BE(at + 5))
-  t.ok(given.length >= 4 && given.every((stream) => stream === 0))
+  const given = updates(output())
+  t.same([...given.keys()], [0])
+  t.ok((given.get(0) ?? 0) >= 4 * 32_768)
 })
+
+t.test('content that waits takes of the window of the connection, until its stream ends', async (t) => {
+  const { receive, output, connection } = serve()
+  receive([PREFACE, settings(), frame(4, 1, 0)])
+  for (let id = 1; id < 7; id += 2)
+    receive([headers(id, request('/held', 'POST'), { end: false }), data(id, 'd'.repeat(16_384), false)])
+  t.same([...updates(output())], [], 'nothing is given back')
+  receive([headers(7, request('/held', 'POST'), { end: false }), data(7, 'd'.repeat(16_384 - 1), false)])
+  t.same([...updates(output())], [])
+  receive([reset(1), reset(3), reset(5), reset(7)])
+  t.same([...updates(output())], [[0, 65_535]], 'all of it')
+  const over = serve()
+  over.receive([PREFACE, settings(), frame(4, 1, 0)])
+  for (let id = 1; id < 9; id += 2)
+    over.receive([headers(id, request('/held', 'POST'), { end: false }), data(id, 'd'.repeat(16_383), false)])
+  t.equal(over.receive([data(1, 'd', false), data(3, 'd', false), data(5, 'd', false)]), undefined)
+  t.equal(over.receive([data(7, 'd', false)]), 3, 'FLOW_CONTROL_ERROR, though there is room on the stream')
+  t.equal(connection.streams.size, 0)
+})
+
+for (const seed of seeds(20))
+  t.test(`content that is read comes whole, however it is cut and padded, seed ${seed}`, async (t) => {
+    const random = createRandom(seed)
+    const { receive, output, reading } = serve()
+    receive([PREFACE, settings(), frame(4, 1, 0)])
+    const bytes = Buffer.from(random.bytes(random.integer(MAX_READ_BYTES + 30_000)))
+    const length: Field[] = random.chance(0.5) ? [['content-length', String(bytes.length)]] : []
+    receive([headers(1, [...request('/read', 'POST'), ...length], { end: false })])
+    let sent = 0
+    for (let at = 0, isLast = false; !isLast && at <= MAX_READ_BYTES; ) {
+      const given = updates(output())
+      const room = Math.min(65_535 + (given.get(0) ?? 0), 16_384 + (given.get(1) ?? 0)) - sent
+      if (!t.ok(room > 0, 'the windows stay open')) return
+      const padding = room > 300 && random.chance(0.3) ? 1 + random.integer(200) : 0
+      const piece = bytes.subarray(at, at + Math.min(1 + random.integer(16_384), 16_384 - padding, room - padding))
+      at += piece.length
+      isLast = at === bytes.length
+      const pad = padding === 0 ? [] : [Buffer.from([padding - 1]), piece, Buffer.alloc(padding - 1)]
+      const flags = (isLast ? FLAG.endStream : 0) | (padding > 0 ? FLAG.padded : 0)
+      receive([frame(TYPE.data, flags, 1, padding > 0 ? Buffer.concat(pad) : piece)])
+      sent += piece.length + padding
+    }
+    const content = await reading[0]
+    if (bytes.length > MAX_READ_BYTES) t.equal(content, 'too-large')
+    else t.ok(Buffer.from(content as Uint8Array).equals(bytes))
+  })
