@@ -180,11 +180,12 @@ const isSame = (a: readonly DatedRelease[], b: readonly DatedRelease[]): boolean
   a.every(({ release, endedMs }, i) => release.id === b[i]?.release.id && endedMs === b[i].endedMs)
 
 function toEdgeRelease({ release, endedMs }: DatedRelease): EdgeRelease {
-  const { id, manifest, functions, publishedMs } = release
+  const { id, manifest, functions, transforms, publishedMs } = release
   return {
     id,
     manifest,
     ...(functions === undefined ? {} : { functions }),
+    ...(transforms === undefined ? {} : { transforms }),
     ...(publishedMs === undefined ? {} : { publishedMs }),
     ...(endedMs === undefined ? {} : { endedMs }),
   }

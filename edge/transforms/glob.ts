@@ -94,14 +94,14 @@ function matchStars<Wanted, Item>(
 }
 
 function parseAlternative(text: string, pattern: string): readonly Segment[] {
-  return splitNames(text).map((name) => {
+  // A slash in brackets would never match; the bracket is then not closed.
+  const segments = text.split('/').map((name): Segment => {
     if (name === '') throw refuse(pattern, 'it has an empty name between two slashes, or ends with one')
     return name === '**' ? undefined : parseName(name, pattern)
   })
+  // At the end it means the files in all those folders, and not what stands before it.
+  return segments.at(-1) === undefined ? [...segments, [{ kind: 'star' }]] : segments
 }
-
-/** At slashes; one in brackets would never match, and is refused there. */
-const splitNames = (text: string): string[] => text.split('/')
 
 function parseName(name: string, pattern: string): readonly Part[] {
   const parts: Part[] = []

@@ -37,3 +37,9 @@ export interface Transforms {
   /** Grows when what `find` said may have become untrue; what it had not said before is no reason. */
   readonly epoch: number
 }
+
+/** Results whose bytes are to be sent. */
+export interface TransformResults extends Transforms {
+  /** The bytes of a result turned out to be gone or wrong: `find` does not say them any more. */
+  lost(hash: BlobHash): void
+}

@@ -7,7 +7,7 @@ import { OutcomeTable } from './outcome-table.ts'
 import { runSteps, type StepCount, type StepsOutcome } from './run-steps.ts'
 import { newTransformCounters, type TransformCounters } from './transform-counters.ts'
 import { type Kept, TransformFolder } from './transform-folder.ts'
-import type { TransformedFile, TransformJob, TransformOutcome, Transforms } from './transform-job.ts'
+import type { TransformedFile, TransformJob, TransformOutcome, TransformResults } from './transform-job.ts'
 import { Troubles } from './troubles.ts'
 
 export interface TransformServiceOptions {
@@ -55,7 +55,7 @@ const USUAL: TransformLimits = {
 const TABLE_CHARS = 8 * 1024 * 1024
 
 /** Puts files through their transforms and keeps what came of it; equal jobs are done once in a node. */
-export class TransformService implements Transforms {
+export class TransformService implements TransformResults {
   readonly counters: TransformCounters = newTransformCounters()
   readonly #limits: TransformLimits
   readonly #ports: TransformPorts
