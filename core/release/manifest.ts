@@ -3,6 +3,7 @@ import { constants, zstdCompressSync, zstdDecompress, zstdDecompressSync } from 
 import { encodeCanonical } from '../encoding/index.ts'
 import { MakiError } from '../errors.ts'
 import { type BlobHash, hashBlob, ID_BYTES } from '../ids.ts'
+import { type FolderListing, isFolder, listFolder } from './folder-listing.ts'
 import { MANIFEST_FORMAT, MAX_FILES, type ManifestContent, malformed, readManifestContent } from './manifest-content.ts'
 import { checkPath } from './site-path.ts'
 import { frameRaw } from './zstd-frame.ts'
@@ -120,6 +121,16 @@ export class Manifest {
   find(path: string): ManifestFile | undefined {
     const i = this.#index.get(path)
     return i === undefined ? undefined : this.#file(i)
+  }
+
+  /** At most `most` names in a folder (`''` is the root), after one of them (see `listFolder`). None where it is no folder. */
+  list(folder: string, after: string | undefined, most: number): FolderListing {
+    return listFolder(this.#paths, folder, after, most)
+  }
+
+  /** True where a file lies below the path, and for `''`. */
+  hasFolder(path: string): boolean {
+    return isFolder(this.#paths, path)
   }
 
   /** Sorted by path. */

@@ -8,7 +8,7 @@ export type Ask =
   | { readonly ask: 'print'; readonly stream: 'stdout' | 'stderr' }
   /** What lies at a path of the site: `''` is its root, no `.`, `..` or empty segment. */
   | { readonly ask: 'stat'; readonly path: string }
-  /** Names in a folder, from the one after `after` on, sorted. */
+  /** Names in a folder, from the one after `after` on, in the order of the manifest; a name that is a file and a folder is a file. */
   | { readonly ask: 'list'; readonly path: string; readonly after?: string }
   /** At most `length` bytes of a file. */
   | { readonly ask: 'read'; readonly path: string; readonly offset: number; readonly length: number }
@@ -40,6 +40,7 @@ export interface OutgoingRequest {
   readonly authority: string
   /** With its query. */
   readonly path: string
+  /** Values here and in a response as text in Latin-1: a byte, a character. */
   readonly headers: readonly (readonly [name: string, value: string])[]
   /** Until the head of the response has come. */
   readonly timeoutMs?: number

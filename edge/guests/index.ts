@@ -14,3 +14,4 @@ export type {
   NodeContext,
   PreparedComponent,
 } from './guest.ts'
+export { createSiteServices, type NetworkAsk, type NetworkServices, type SiteServicesOptions } from './site-services.ts'

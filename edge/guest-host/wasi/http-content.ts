@@ -28,10 +28,6 @@ export class Content {
     this.#declaredBytes = declaredBytes
   }
 
-  get isSettled(): boolean {
-    return this.#settled !== undefined
-  }
-
   /** Calls once, when it is whole or never will be; at once where it is. */
   whenSettled(call: (settled: Settled) => void): void {
     if (this.#settled === undefined) this.#tell = call
