@@ -110,7 +110,7 @@ export function readMemory(reader: BinaryReader): Bounds {
   if ((flags & 0x04) !== 0) throw unsupported('memory of 64 bits (memory64)')
   if (flags > 0x01) throw unsupported('memories with pages of another size')
   const bounds = readBounds(reader, flags)
-  if (bounds.min > 65_536) throw reader.broken('a memory of it is larger than can be')
+  if (Math.max(bounds.min, bounds.max ?? 0) > 65_536) throw reader.broken('a memory of it is larger than can be')
   return bounds
 }
 
