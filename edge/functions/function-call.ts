@@ -23,6 +23,7 @@ export interface FunctionCall {
 export interface CallerRequest {
   readonly method: string
   readonly secure: boolean
+  field(name: string): string | undefined
   fields(): readonly (readonly [name: string, value: string])[]
   client(): { readonly address: string; readonly country: string | undefined }
   readonly content: RequestContent | undefined
