@@ -107,7 +107,8 @@ function readSection(id: number, section: BinaryReader, scope: Scope, tally: Tal
 
 /** Reads all definitions of a section, and counts them as work for each instance of their component. */
 function eachItem(section: BinaryReader, scope: Scope, read: () => void): void {
-  scope.weight.work += section.list(read).length
+  const items = section.list(read)
+  scope.weight.work += items.length
 }
 
 function readCoreInstance(reader: BinaryReader, scope: Scope): void {

@@ -103,6 +103,11 @@ export async function buildInjection(where: Injection, name = EVIL_NAMES[where])
   return await parse(text.replace('(component', () => `(component ${pair}`))
 }
 
+/** A component of any world, by its WIT: it has the types of that world and imports all of it, and traps when it is called. */
+export async function buildDummy(witSource: string, world: string): Promise<Uint8Array> {
+  return await componentNew(await componentEmbed({ dummy: true, witSource, world }))
+}
+
 /** A string of WAT with any character in it. */
 export function quoteWat(text: string): string {
   const write = (byte: number) => {
