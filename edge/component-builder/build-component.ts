@@ -1,4 +1,3 @@
-import { SourceTextModule } from 'node:vm'
 import type { ComponentFault, Inspection } from '../components/index.ts'
 import type { BuildOutcome } from './build-outcome.ts'
 import type { Generate } from './generator.ts'
@@ -7,6 +6,8 @@ import { GLUE_FILE, MODULE_FILE, type PreparedFiles } from './prepared-files.ts'
 export interface BuildTools {
   readonly inspect: (component: Uint8Array) => Inspection
   readonly generate: Generate
+  /** What a module imports; throws for text that is none. It is not run. See `listImports`. */
+  readonly listImports: (text: string) => readonly string[]
   /** Of all files together. */
   readonly maxOutputBytes: number
 }
@@ -18,7 +19,8 @@ const HARMLESS = /^[\x20\x21\x23-\x26\x28-\x5b\x5d-\x5f\x61-\x7e]{0,1024}$/
  * Makes a component ready: nothing of it is run, and no name of it reaches the generator before it was found harmless. What comes out
  * is looked at again, since it is the generator's word on a stranger's bytes.
  */
-export function buildComponent(component: Uint8Array, { inspect, generate, maxOutputBytes }: BuildTools): BuildOutcome {
+export function buildComponent(component: Uint8Array, tools: BuildTools): BuildOutcome {
+  const { inspect, generate } = tools
   const inspection = inspect(component)
   if (inspection.kind === 'unfit') return inspection
   let files: readonly (readonly [name: string, bytes: Uint8Array])[]
@@ -27,14 +29,14 @@ export function buildComponent(component: Uint8Array, { inspect, generate, maxOu
   } catch (error) {
     return unfit(refusedBy(error))
   }
-  const checked = checkFiles(files, maxOutputBytes)
+  const checked = checkFiles(files, tools)
   return 'code' in checked ? unfit(checked) : { kind: 'ready', report: inspection.report, files: checked }
 }
 
 /** The glue and its modules; a fault where anything about them is not as it has to be. */
 export function checkFiles(
   files: readonly (readonly [name: string, bytes: Uint8Array])[],
-  maxOutputBytes: number,
+  { maxOutputBytes, listImports }: Pick<BuildTools, 'maxOutputBytes' | 'listImports'>,
 ): PreparedFiles | ComponentFault {
   const modules = new Map<string, Buffer>()
   let glue: Buffer | undefined
@@ -52,7 +54,7 @@ export function checkFiles(
     const fault = checkModule(bytes)
     if (fault !== undefined) return fault
   }
-  return checkGlue(glue) ?? { glue, modules }
+  return checkGlue(glue, listImports) ?? { glue, modules }
 }
 
 /** As V8 reads it, which is the reader that counts, whatever ours made of the same bytes. */
@@ -75,11 +77,10 @@ function checkModule(bytes: Buffer): ComponentFault | undefined {
 }
 
 /** It is parsed and not run; it is one module alone. */
-function checkGlue(glue: Buffer): ComponentFault | undefined {
+function checkGlue(glue: Buffer, listImports: BuildTools['listImports']): ComponentFault | undefined {
   try {
     const text = new TextDecoder('utf-8', { fatal: true }).decode(glue)
-    const { moduleRequests } = new SourceTextModule(text, { identifier: GLUE_FILE })
-    if (moduleRequests.length === 0) return undefined
+    if (listImports(text).length === 0) return undefined
     return broken('the JavaScript that is generated from it imports something')
   } catch (error) {
     return broken(`the JavaScript that is generated from it is not valid: ${quote(error)}`)

@@ -8,6 +8,7 @@ import { confine, encodeHead, type Frame, FrameReader } from '../confined/index.
 import { buildComponent } from './build-component.ts'
 import { encodeOutcome } from './build-outcome.ts'
 import { loadGenerator } from './generator.ts'
+import { listImports } from './list-imports.ts'
 
 /** `kernel`: no io_uring here, so that a filter of system calls holds. */
 const [, , maxComponentBytes = '0', maxOutputBytes = '0', dataBytes = '0', possible = 'runtime'] = process.argv
@@ -27,6 +28,7 @@ function work({ body }: Frame): void {
   const outcome = buildComponent(body, {
     inspect: inspectComponent,
     generate,
+    listImports,
     maxOutputBytes: Number(maxOutputBytes),
   })
   const bytes = encodeOutcome(outcome)

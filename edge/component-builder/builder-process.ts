@@ -74,7 +74,7 @@ export function describeBuilder(
   return {
     main,
     arguments: [maxComponentBytes, maxOutputBytes, maxMemoryBytes].map(String),
-    readable: [HERE, join(HERE, '..'), generatorFolder()],
+    readable: [join(HERE, '..'), join(HERE, '..', '..', 'core'), generatorFolder()],
     nodeOptions: ['--experimental-vm-modules'],
     maxFrameBytes: maxOutputBytes + OVERHEAD_BYTES,
     maxMemoryBytes,

@@ -82,7 +82,8 @@ export class ComponentBuilder implements AsyncDisposable {
     try {
       const built = await this.#try(read)
       // Somebody else may have ended it: the component gets a second chance, unless it was the reason.
-      resolve(built.kind === 'ended' && built.why === 'died' ? await this.#try(read) : built)
+      const mayBeOthers = built.kind === 'ended' && (built.why === 'died' || built.why === 'not-started')
+      resolve(mayBeOthers ? await this.#try(read) : built)
     } catch (error) {
       reject(error)
     }
