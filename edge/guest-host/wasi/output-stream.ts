@@ -60,9 +60,9 @@ export class OutputStream extends Resource implements WasiOutputStream {
   }
 
   flush(): void {
-    this.#granted = 0
     this.#isFlushing = true
     this.checkWrite()
+    this.#granted = 0
   }
 
   blockingFlush(): void {

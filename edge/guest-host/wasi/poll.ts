@@ -63,8 +63,7 @@ function findReady(instance: Instance, looks: readonly Look[], blocks: boolean):
     const ready = new Set<number>()
     const positions: number[] = []
     const waiting: Waiting[] = []
-    let soonestNs: bigint | undefined
-    const nowNs = instance.monotonicNs()
+    const timers: (readonly [position: number, instantNs: bigint])[] = []
     for (const [i, look] of looks.entries()) {
       const readiness = look()
       switch (readiness.kind) {
@@ -72,8 +71,7 @@ function findReady(instance: Instance, looks: readonly Look[], blocks: boolean):
           ready.add(i)
           break
         case 'at':
-          if (readiness.instantNs <= nowNs) ready.add(i)
-          else if (soonestNs === undefined || readiness.instantNs < soonestNs) soonestNs = readiness.instantNs
+          timers.push([i, readiness.instantNs])
           break
         case 'owner':
           positions.push(i)
@@ -85,21 +83,30 @@ function findReady(instance: Instance, looks: readonly Look[], blocks: boolean):
           readiness satisfies never
       }
     }
+    addDue(instance.monotonicNs(), timers, ready)
     const isIdle = blocks && ready.size === 0
-    if (isIdle && waiting.length === 0 && soonestNs === undefined)
+    if (isIdle && waiting.length === 0 && timers.length === 0)
       throw new GuestTrap('it waits for what cannot happen before it goes on itself')
     if (isIdle || waiting.length > 0) {
-      const mostMs = isIdle ? waitMs(soonestNs, nowNs) : 0
-      for (const i of wait(instance, waiting, mostMs)) ready.add(positions[i] as number)
+      for (const i of wait(instance, waiting, isIdle ? waitMs(timers, instance.monotonicNs()) : 0))
+        ready.add(positions[i] as number)
+      addDue(instance.monotonicNs(), timers, ready)
     }
     if (ready.size > 0 || !blocks) return [...ready].sort((a, b) => a - b)
   }
 }
 
-function waitMs(soonestNs: bigint | undefined, nowNs: bigint): number {
-  if (soonestNs === undefined) return MAX_WAIT_MS
-  const ms = (soonestNs - nowNs + NS_PER_MS - 1n) / NS_PER_MS
-  return ms > BigInt(MAX_WAIT_MS) ? MAX_WAIT_MS : Number(ms)
+function addDue(nowNs: bigint, timers: readonly (readonly [number, bigint])[], ready: Set<number>): void {
+  for (const [i, instantNs] of timers) if (instantNs <= nowNs) ready.add(i)
+}
+
+function waitMs(timers: readonly (readonly [number, bigint])[], nowNs: bigint): number {
+  let mostMs = BigInt(MAX_WAIT_MS)
+  for (const [, instantNs] of timers) {
+    const ms = (instantNs - nowNs + NS_PER_MS - 1n) / NS_PER_MS
+    if (ms < mostMs) mostMs = ms
+  }
+  return Math.max(0, Number(mostMs))
 }
 
 function wait(instance: Instance, waiting: readonly Waiting[], mostMs: number): readonly number[] {
