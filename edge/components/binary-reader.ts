@@ -72,10 +72,20 @@ export class BinaryReader {
   count(): number {
     const count = this.u32()
     if (count > this.end - this.#at) throw this.broken('it has a list that is longer than itself')
+    this.#spend(count)
+    return count
+  }
+
+  /** The next section of a component or a core module: its number, and what is in it. Counted like an item of a list. */
+  section(): readonly [id: number, section: BinaryReader] {
+    this.#spend(1)
+    return [this.byte(), this.take(this.u32())]
+  }
+
+  #spend(count: number): void {
     this.#budget.items += count
     if (this.#budget.items > MOST.items)
       throw new Unfit('too-large', `The component lists more than ${MOST.items} names, types and other items.`)
-    return count
   }
 
   /** All items of a list, each read by `read`. */

@@ -31,8 +31,7 @@ function clamp(bytes: Uint8Array, { maxMemoryPages, maxTableElements }: ModuleLi
   const pieces: Uint8Array[] = [bytes.subarray(0, reader.at)]
   while (!reader.isAtEnd) {
     const start = reader.at
-    const id = reader.byte()
-    const section = reader.take(reader.u32())
+    const [id, section] = reader.section()
     if (id > SECTION.tag) throw section.broken(`a core module in it has an unknown section ${id}`)
     if (id === SECTION.memory) pieces.push(...rewrite(id, section, readMemory, maxMemoryPages, refuseMemory))
     else if (id === SECTION.table) pieces.push(...rewrite(id, section, readDefinedTable, maxTableElements, refuseTable))

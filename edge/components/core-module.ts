@@ -37,15 +37,14 @@ export function readCoreModule(reader: BinaryReader): CoreModule {
   const tableElements: number[] = []
   let memories = 0
   while (!reader.isAtEnd) {
-    const id = reader.byte()
-    const section = reader.take(reader.u32())
+    const [id, section] = reader.section()
     if (id === SECTION.type) section.list(() => readFunctionType(section))
     else if (id === SECTION.import)
       section.list(() => {
         if (readImport(section) === 'memory') memories += 1
       })
-    else if (id === SECTION.table) tableElements.push(...section.list(() => readDefinedTable(section).min))
-    else if (id === SECTION.memory) memoryPages.push(...section.list(() => readMemory(section).min))
+    else if (id === SECTION.table) section.list(() => tableElements.push(readDefinedTable(section).min))
+    else if (id === SECTION.memory) section.list(() => memoryPages.push(readMemory(section).min))
     else if (id === SECTION.export) section.list(() => readExport(section))
     else if (id === SECTION.tag) throw unsupported('exceptions (a tag)')
     else if (id > SECTION.tag) throw section.broken(`a core module in it has an unknown section ${id}`)

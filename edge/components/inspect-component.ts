@@ -4,7 +4,7 @@ import { type ComponentLimits, DEFAULT_LIMITS, PAGE_BYTES } from './limits.ts'
 import { checkImport } from './offered.ts'
 import { readComponent } from './read-component.ts'
 import { Unfit } from './unfit.ts'
-import { judgeExports } from './world.ts'
+import { judgeExports, WORLDS } from './world.ts'
 
 /**
  * Whether a component can be run here, and why not: that it is one, of a size that is let in, with no name that could become
@@ -42,7 +42,7 @@ function readReport(bytes: Uint8Array, limits: ComponentLimits): ComponentReport
     world,
     sizeBytes: bytes.length,
     imports: [...imports.keys()].sort(),
-    otherExports: [...exports.keys()].filter((name) => !name.startsWith('makiatto:')).sort(),
+    otherExports: [...exports.keys()].filter((name) => name !== WORLDS[world].interface).sort(),
     coreModules: tally.coreModules,
     coreInstances: weight.coreInstances,
     initialMemoryBytes,

@@ -52,8 +52,8 @@ export function readComponent(
     if (reader.byte() !== byte) throw reader.broken('a component in it does not begin as one')
   const scope = buildScope(parent)
   while (!reader.isAtEnd) {
-    const id = reader.byte()
-    readSection(id, reader.take(reader.u32()), scope, tally, depth)
+    const [id, section] = reader.section()
+    readSection(id, section, scope, tally, depth)
   }
   checkWeight(scope.weight)
   return { imports: scope.imports, exports: scope.exports, weight: scope.weight }
