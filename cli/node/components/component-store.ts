@@ -100,7 +100,7 @@ export class ComponentStore {
     const meta = buildMeta(component, report, files)
     const temporary = join(directory, INCOMING, String(this.#temporaries++))
     try {
-      await mkdir(temporary, { mode: 0o750 })
+      await mkdir(temporary, { recursive: true, mode: 0o750 })
       await writeDurably(join(temporary, GLUE_FILE), files.glue)
       for (const [name, bytes] of files.modules) await writeDurably(join(temporary, name), bytes)
       await writeDurably(join(temporary, META_FILE), Buffer.from(encodeMeta(meta)))
