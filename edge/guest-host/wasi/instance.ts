@@ -136,7 +136,9 @@ export function buildConstructor(
   make: (...given: never[]) => object,
   statics: object = {},
 ): object {
-  const construct = (...given: never[]): object => make(...given)
+  function construct(...given: never[]): object {
+    return make(...given)
+  }
   construct.prototype = prototype
   return Object.assign(construct, statics)
 }

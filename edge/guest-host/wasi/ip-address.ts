@@ -54,7 +54,7 @@ function findIpv4(text: string): Ipv4Address | undefined {
 
 function findIpv6(text: string): Ipv6Address | undefined {
   const halves = text.split('::')
-  const [head, tail] = halves.map(findGroups)
+  const [head, tail] = halves.map((half, i) => findGroups(half, i === halves.length - 1))
   if (halves.length > 2 || head === undefined) return undefined
   if (halves.length === 1) return head.length === GROUPS ? (head as Ipv6Address) : undefined
   if (tail === undefined || head.length + tail.length >= GROUPS) return undefined
@@ -62,13 +62,13 @@ function findIpv6(text: string): Ipv6Address | undefined {
   return [...head, ...between, ...tail] as Ipv6Address
 }
 
-/** Groups between colons, of which the last two may be written as an IPv4 address (RFC 4291, section 2.2). */
-function findGroups(text: string): number[] | undefined {
+/** Groups between colons; the last two of an address may be written as one of IPv4 (RFC 4291, section 2.2). */
+function findGroups(text: string, isEnd: boolean): number[] | undefined {
   if (text === '') return []
   const groups: number[] = []
   const pieces = text.split(':')
   for (const [i, piece] of pieces.entries()) {
-    const ipv4 = i === pieces.length - 1 ? findIpv4(piece) : undefined
+    const ipv4 = isEnd && i === pieces.length - 1 ? findIpv4(piece) : undefined
     if (ipv4 !== undefined) groups.push(ipv4[0] * 256 + ipv4[1], ipv4[2] * 256 + ipv4[3])
     else if (/^[0-9a-f]{1,4}$/i.test(piece)) groups.push(Number.parseInt(piece, 16))
     else return undefined
