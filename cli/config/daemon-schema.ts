@@ -131,6 +131,8 @@ export const daemonSchema = v.object({
     max_memory_mb: v.optional(whole(1), 512),
     /** What components that were made ready may take on the disk; those of releases that are served stay also above it. */
     components_cache_mb: v.optional(whole(0), 1024),
+    /** What results of transforms may take on the disk. */
+    transforms_cache_mb: v.optional(whole(1), 200),
   }),
   acme: section({
     enabled: v.optional(v.boolean(), true),

@@ -11,6 +11,7 @@ import { buildImageOptions } from './image-options.ts'
 import { LineWriter } from './line-writer.ts'
 import type { NodeFolders } from './node-folders.ts'
 import type { Parts } from './parts.ts'
+import { buildTransformOptions } from './transform-options.ts'
 
 export interface CreateEdgeOptions {
   readonly config: DaemonConfig
@@ -34,6 +35,7 @@ export function createEdge(options: CreateEdgeOptions): Edge {
     dns: parts.dns ? buildDnsOptions(config, workers, runtime) : undefined,
     http: parts.http ? buildHttpOptions(config, workers) : undefined,
     images: parts.http ? buildImageOptions(config, folders.images, workers) : undefined,
+    transforms: parts.http ? buildTransformOptions(config, folders.transformed, workers) : undefined,
     reusePort: false,
   }
   if (workers === 0) {

@@ -8,6 +8,8 @@ import type {
   ImageCounters,
   ImageServiceOptions,
   RequestCounts,
+  TransformCounters,
+  TransformServiceOptions,
 } from '../../edge/index.ts'
 import type { LearnerCounts } from './edge-learner.ts'
 import type { EdgeAnswer, EdgeQuestion, EdgeRelease } from './edge-questions.ts'
@@ -24,6 +26,8 @@ export interface EdgeOptions {
   readonly http: HttpOptions | undefined
   /** How images are made; undefined where they are not. */
   readonly images?: ImageServiceOptions | undefined
+  /** How files are transformed; undefined where they are not. */
+  readonly transforms?: TransformServiceOptions | undefined
   /** SO_REUSEPORT: several workers own the same ports. */
   readonly reusePort: boolean
 }
@@ -68,6 +72,8 @@ export interface EdgeCounters {
   readonly requests: RequestCounts | undefined
   /** Undefined where no images are made. */
   readonly images?: Readonly<ImageCounters> | undefined
+  /** Undefined where no files are transformed. */
+  readonly transforms?: Readonly<TransformCounters> | undefined
   /** Of files of other releases; undefined where no HTTP runs. */
   readonly assets?: Readonly<LearnerCounts> | undefined
   /** Lines of the access log that were wanted and are not there. */

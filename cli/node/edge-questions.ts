@@ -18,6 +18,8 @@ export type EdgeQuestion =
   | { readonly kind: 'release'; readonly domain: Hostname; readonly id: OperationId }
   /** A component of a release, made ready to be run; waits until it is. */
   | { readonly kind: 'component'; readonly component: BlobHash }
+  /** Tells, and asks nothing: what transforms made lies ready, and encodings of it would be of use. */
+  | { readonly kind: 'transformed'; readonly hash: BlobHash; readonly sizeBytes: number }
   /** The environment of a component at a path of a domain's site, opened. */
   | {
       readonly kind: 'environment'

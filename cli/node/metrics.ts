@@ -7,6 +7,7 @@ import type { EdgeCounters } from './edge-messages.ts'
 import { writeImageMetrics } from './image-metrics.ts'
 import { MetricsText, type Sample } from './metrics-text.ts'
 import { writeServerMetrics } from './server-metrics.ts'
+import { writeTransformMetrics } from './transform-metrics.ts'
 import type { VariantCounts } from './variants/index.ts'
 
 export interface NodeCounts extends EdgeCounters {
@@ -100,6 +101,7 @@ export function formatMetrics(counts: NodeCounts): string {
     metric('blob_failures_total', 'counter', 'Blobs that were missing, short or too slow.', [[{}, http.blobFailures]])
   }
   writeImageMetrics(metric, counts.images)
+  writeTransformMetrics(text, counts.transforms)
   writeAssetMetrics(text, counts.assets, counts.sought)
   metric('workers', 'gauge', 'Edge workers that run; 0 where one process does all.', [[{}, counts.workers.running]])
   metric('workers_died_total', 'counter', 'Edge workers that ended unasked.', [[{}, counts.workers.died]])

@@ -31,6 +31,8 @@ export interface NodeFolders {
   readonly images: string
   /** Components that were made ready to be run, which can be made again. */
   readonly components: string
+  /** What transforms made of files, which can be made again. */
+  readonly transformed: string
   /** Process ids of edge workers. */
   readonly workers: string
 }
@@ -54,6 +56,7 @@ export async function makeNodeFolders(data: string): Promise<NodeFolders> {
     variants: join(data, 'variants'),
     images: join(data, 'images'),
     components: join(data, 'components'),
+    transformed: join(data, 'transformed'),
     workers: join(data, 'workers'),
   }
 }

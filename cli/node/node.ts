@@ -49,7 +49,7 @@ import { Presence } from './presence.ts'
 import { ReleaseFollower } from './release-follower.ts'
 import { readSeed } from './seed.ts'
 import { TroubleWatch } from './trouble-watch.ts'
-import { startVariants } from './variants/index.ts'
+import { startVariants, type VariantMaker } from './variants/index.ts'
 
 export interface NodeOptions {
   readonly config: DaemonConfig
@@ -77,8 +77,13 @@ export async function startNode(options: NodeOptions): Promise<Node> {
   let care: BlobCare | undefined
   let seeker: AssetSeeker | undefined
   let components: NodeComponents | undefined
-  const asked: AskControl = async (question) =>
-    (isComponentQuestion(question) ? await components?.answer(question) : await seeker?.answer(question)) ?? null
+  let variants: VariantMaker | undefined
+  const asked: AskControl = async (question) => {
+    if (isComponentQuestion(question)) return (await components?.answer(question)) ?? null
+    if (question.kind !== 'transformed') return (await seeker?.answer(question)) ?? null
+    variants?.results.add(question.hash, question.sizeBytes)
+    return null
+  }
   // First, so that its processes load while the store is read.
   const edge = starting.use(createEdge({ ...options, folders, onBlobFailed: (hash) => care?.suspect(hash), asked }))
 
@@ -218,8 +223,8 @@ export async function startNode(options: NodeOptions): Promise<Node> {
   const budgetMb = options.parts.http ? config.web.variants_cache_mb : 0
   const announce = (records: Uint8Array) => edge.setVariants(records)
   const onDamaged = (hash: BlobHash) => care.suspect(hash)
-  const made = { directory: folders.variants, budgetMb, blobs, activation, announce, onDamaged, runtime, log }
-  const variants = starting.use(startVariants(made))
+  const of = { blobs, results: folders.transformed, activation, onDamaged }
+  variants = starting.use(startVariants({ directory: folders.variants, budgetMb, ...of, announce, runtime, log }))
   const backend = new NodeBackend({
     shared,
     blobs,

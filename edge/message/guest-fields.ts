@@ -15,9 +15,6 @@ const OURS: ReadonlySet<string> = new Set([
   'date',
   'http2-settings',
   'keep-alive',
-  'proxy-authenticate',
-  'proxy-authentication-info',
-  'proxy-connection',
   'te',
   'trailer',
   'transfer-encoding',
@@ -51,7 +48,11 @@ export function findGuestFields(given: Fields, answer: 'whole' | 'file'): Fields
     const value = givenValue.replace(/^[\t ]+|[\t ]+$/g, '')
     chars += name.length + value.length
     if (!TOKEN.test(name) || !VALUE.test(value) || chars > MAX_CHARS) return undefined
-    const isOurs = OURS.has(name) || name.startsWith('makiatto-') || (answer === 'file' && OF_A_FILE.has(name))
+    const isOurs =
+      OURS.has(name) ||
+      name.startsWith('makiatto-') ||
+      name.startsWith('proxy-') ||
+      (answer === 'file' && OF_A_FILE.has(name))
     if (!isOurs) fields.push([name, value])
   }
   return fields

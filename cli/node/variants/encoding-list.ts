@@ -19,7 +19,7 @@ export function listFiles(manifest: Manifest): EncodingList {
   const tiers: { readonly first: ManifestFile[]; readonly rest: ManifestFile[] } = { first: [], rest: [] }
   for (const file of manifest.files()) if (mayBeEncoded(file) && WAITED_FOR.test(file.path)) take(file, tiers.first)
   for (const file of manifest.files()) if (mayBeEncoded(file)) take(file, tiers.rest)
-  return { first: pack(tiers.first), rest: pack(tiers.rest) }
+  return { first: packFiles(tiers.first), rest: packFiles(tiers.rest) }
 
   function take(file: ManifestFile, into: ManifestFile[]): void {
     if (seen.has(file.hash)) return
@@ -28,7 +28,8 @@ export function listFiles(manifest: Manifest): EncodingList {
   }
 }
 
-function pack(files: readonly ManifestFile[]): Uint8Array {
+/** Packs files as a list has them. */
+export function packFiles(files: readonly Pick<ManifestFile, 'hash' | 'sizeBytes'>[]): Uint8Array {
   const bytes = Buffer.alloc(files.length * LISTED_BYTES)
   for (const [i, { hash, sizeBytes }] of files.entries()) {
     const at = i * LISTED_BYTES

@@ -1,2 +1,3 @@
 export { startVariants } from './start-variants.ts'
-export { type VariantCounts, VariantMaker, type VariantMakerOptions } from './variant-maker.ts'
+export type { VariantCounts } from './variant-counts.ts'
+export { VariantMaker, type VariantMakerOptions } from './variant-maker.ts'

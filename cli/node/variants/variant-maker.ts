@@ -15,9 +15,11 @@ import { type EncodingStep, planEncodings, type VariantRecord } from '../../../e
 import type { Activation, BlobStore } from '../../../replication/index.ts'
 import type { Encoded } from './encoder-messages.ts'
 import { EncoderProcess } from './encoder-process.ts'
-import { listFiles } from './encoding-list.ts'
+import { type EncodingList, listFiles } from './encoding-list.ts'
 import { type EncodingJob, EncodingQueue } from './encoding-queue.ts'
 import { Pauses } from './pauses.ts'
+import { ResultList } from './result-list.ts'
+import type { VariantCounts } from './variant-counts.ts'
 import { VariantNews } from './variant-news.ts'
 import { VariantRoom } from './variant-room.ts'
 import { VariantScrub } from './variant-scrub.ts'
@@ -40,22 +42,6 @@ export interface VariantMakerOptions {
   readonly log: Log
 }
 
-/** Since the start; `ready`, `bytes` and `waiting` are of now. */
-export interface VariantCounts {
-  readonly ready: number
-  readonly bytes: number
-  readonly waiting: number
-  readonly made: number
-  /** Tried, and it saved too little. */
-  readonly useless: number
-  readonly evicted: number
-  /** Found gone or wrong on the disk. */
-  readonly damaged: number
-  readonly failed: number
-  /** Left as they are because the budget or the disk is full. */
-  readonly noRoom: number
-}
-
 /** Files looked at between two turns of the event loop: about 2 ms. */
 const LOOKS_PER_TURN = 500
 /** Twice as many want to compute as can: we wait, but not for ever, since some machines are never at rest. */
@@ -67,6 +53,8 @@ const SHORT_PAUSE_MS = 60_000
 const SMALL_MANIFEST_BYTES = 64 * 1024
 const TRIES = 2
 const RETRY_MS = 1000
+/** They are of no domain in the list. */
+const RESULTS = '' as Hostname
 /** Blobs that are remembered for trouble. */
 const MAX_TROUBLED = 10_000
 
@@ -76,6 +64,8 @@ const MAX_TROUBLED = 10_000
  */
 export class VariantMaker implements AsyncDisposable {
   readonly #options: VariantMakerOptions
+  /** What transforms made is encoded too. */
+  readonly results: ResultList = new ResultList(() => this.#pauses.wake())
   readonly #queue = new EncodingQueue()
   readonly #encoder: EncoderProcess
   readonly #pauses: Pauses
@@ -157,6 +147,8 @@ export class VariantMaker implements AsyncDisposable {
       this.#switched.delete(switched[0])
       return await this.#list(...switched)
     }
+    const results = this.results.takeNew()
+    if (results !== undefined) this.#take(RESULTS, results)
     const job = this.#queue.next((hash, sizeBytes) => this.#stepsFor(store, hash, sizeBytes).length > 0, LOOKS_PER_TURN)
     if (job === undefined) return await this.#pauses.untilWoken()
     if (job === 'later') return void (await nextTurn())
@@ -174,14 +166,17 @@ export class VariantMaker implements AsyncDisposable {
 
   async #list(domain: Hostname, release: Release | null): Promise<void> {
     const { log } = this.#options
-    this.#room?.changed()
-    if (release === null) return this.#queue.replace(domain, undefined)
     try {
-      this.#queue.replace(domain, await this.#readList(release.manifest))
+      this.#take(domain, release === null ? undefined : await this.#readList(release.manifest))
     } catch (error) {
       this.#counts.failed += 1
       if (!this.#pauses.isClosed) log.warn('variants.list-failed', { domain, error: asMakiError(error) })
     }
+  }
+
+  #take(domain: Hostname, list: EncodingList | undefined): void {
+    this.#room?.changed()
+    this.#queue.replace(domain, list)
   }
 
   async #readList(hash: BlobHash) {

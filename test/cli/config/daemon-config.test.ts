@@ -59,6 +59,8 @@ t.test('a name is enough; everything else has the documented default', async (t)
       max_timeout_ms: 30000,
       default_max_memory_mb: 64,
       max_memory_mb: 512,
+      components_cache_mb: 1024,
+      transforms_cache_mb: 200,
     },
     acme: {
       enabled: true,
