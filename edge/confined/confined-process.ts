@@ -17,6 +17,8 @@ export interface ConfinedOptions {
   readonly nodeOptions?: readonly string[]
   /** Of the body of one frame. */
   readonly maxFrameBytes: number
+  /** Of its header; 4 KiB where nothing is said. */
+  readonly maxHeaderBytes?: number
   /** A process that holds more memory is killed. */
   readonly maxMemoryBytes: number
 }
@@ -42,16 +44,16 @@ export class ConfinedProcess {
   /** Resolves when the process has ended. */
   readonly ended: Promise<void>
   readonly #child: ChildProcess
-  readonly #options: ConfinedOptions
   readonly #runtime: Pick<Runtime, 'after'>
   readonly #frames: Frame[] = []
+  #maxMemoryBytes: number
   #settle: ((frame: Frame | undefined) => void) | undefined
   #why: EndReason | undefined
   #hasEnded = false
 
   constructor(options: ConfinedOptions, runtime: Pick<Runtime, 'after'>) {
-    this.#options = options
     this.#runtime = runtime
+    this.#maxMemoryBytes = options.maxMemoryBytes
     const child = spawn(process.execPath, confinedArguments(options), {
       env: {},
       cwd: '/',
@@ -60,7 +62,7 @@ export class ConfinedProcess {
     this.#child = child
     this.pid = child.pid ?? -1
     lower(this.pid)
-    const reader = new FrameReader(options.maxFrameBytes)
+    const reader = new FrameReader(options.maxFrameBytes, options.maxHeaderBytes)
     child.stdin!.on('error', () => {})
     child.stdout!.on('data', (piece: Buffer) => {
       try {
@@ -91,8 +93,15 @@ export class ConfinedProcess {
   }
 
   send(header: unknown, body?: Uint8Array): void {
-    this.#child.stdin!.write(encodeHead(header, body?.length ?? 0))
-    if (body !== undefined && body.length > 0) this.#child.stdin!.write(body)
+    const head = encodeHead(header, body?.length ?? 0)
+    const stdin = this.#child.stdin!
+    if (body === undefined || body.length === 0) stdin.write(head)
+    // One call of the system, and one time to wake up for who waits.
+    else if (body.length <= TOGETHER_BYTES) stdin.write(Buffer.concat([head, body]))
+    else {
+      stdin.write(head)
+      stdin.write(body)
+    }
   }
 
   /**
@@ -113,6 +122,16 @@ export class ConfinedProcess {
       cancelTimeout()
       cancelWatch()
     }
+  }
+
+  /** A process that holds more from now on is killed. */
+  limitMemory(maxMemoryBytes: number): void {
+    this.#maxMemoryBytes = maxMemoryBytes
+  }
+
+  /** What it holds; undefined where nobody can say. */
+  memoryBytes(): Promise<number | undefined> {
+    return readMemory(this.pid)
   }
 
   /** The first reason counts. */
@@ -146,7 +165,7 @@ export class ConfinedProcess {
     const look = async (): Promise<void> => {
       const bytes = await readMemory(this.pid)
       if (stopped || bytes === undefined) return
-      if (bytes > this.#options.maxMemoryBytes) this.kill('memory')
+      if (bytes > this.#maxMemoryBytes) this.kill('memory')
       else cancel = this.#runtime.after(WATCH_MS, look)
     }
     cancel = this.#runtime.after(WATCH_MS, look)
@@ -158,6 +177,7 @@ export class ConfinedProcess {
 }
 
 const MAX_UNASKED = 64
+const TOGETHER_BYTES = 64 * 1024
 
 /** The members of a frame's header; none where it is no table. */
 export function readHeader(frame: Frame | undefined): Record<string, unknown> {

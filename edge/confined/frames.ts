@@ -22,12 +22,14 @@ export function encodeHead(header: unknown, bodyBytes: number): Buffer {
 /** Takes bytes in any pieces and gives whole frames. Holds no more than one frame of `maxBodyBytes`. */
 export class FrameReader {
   readonly #maxBodyBytes: number
+  readonly #maxHeaderBytes: number
   #pieces: Buffer[] = []
   #length = 0
   #wanted = PREFIX_BYTES
 
-  constructor(maxBodyBytes: number) {
+  constructor(maxBodyBytes: number, maxHeaderBytes: number = MAX_HEADER_BYTES) {
     this.#maxBodyBytes = maxBodyBytes
+    this.#maxHeaderBytes = maxHeaderBytes
   }
 
   /** Throws a RangeError or a SyntaxError for what is no frame; nothing more may be pushed then. */
@@ -39,7 +41,7 @@ export class FrameReader {
       this.#pieces = [bytes]
       const headerBytes = bytes.readUInt32BE(0)
       const bodyBytes = bytes.readUInt32BE(4)
-      if (headerBytes > MAX_HEADER_BYTES || bodyBytes > this.#maxBodyBytes)
+      if (headerBytes > this.#maxHeaderBytes || bodyBytes > this.#maxBodyBytes)
         throw new RangeError(`a frame of ${headerBytes} and ${bodyBytes} bytes is too long`)
       const start = PREFIX_BYTES + headerBytes
       this.#wanted = start + bodyBytes
