@@ -111,6 +111,7 @@ t.test('release list, show and diff tell of every release', async (t) => {
     from: first,
     to: second,
     changes: expected,
+    components: [],
   })
   t.match(await cluster.maki('release', 'diff', 'example.com', second, first), {
     code: 0,

@@ -5,7 +5,7 @@ import { formatTable } from '../../output/table.ts'
 import { count, formatBytes, plainLine } from '../../output/text.ts'
 import { domainArg } from '../../program/arguments.ts'
 import { MakiCommand } from '../../program/base.ts'
-import { diffManifests, type PathChange } from '../../release/diff.ts'
+import { type ComponentChange, diffComponents, diffManifests, type PathChange } from '../../release/diff.ts'
 import { readManifest } from '../../release/manifests.ts'
 import { openDomain } from '../../release/open-domain.ts'
 import { describeChoice, requireRelease } from '../../release/published.ts'
@@ -16,10 +16,12 @@ interface DiffResult {
   readonly from: OperationId | null
   readonly to: OperationId
   readonly changes: readonly PathChange[]
+  readonly components: readonly ComponentChange[]
 }
 
 export default class ReleaseDiff extends MakiCommand<DiffResult> {
-  static override summary = 'Show which files differ between two published versions of a site.'
+  static override summary =
+    'Show which files differ between two published versions of a site.'
   static override description =
     'With one release: what it changed, from the one before it to it. Without any: of the served one.'
   static override examples = [
@@ -50,12 +52,19 @@ export default class ReleaseDiff extends MakiCommand<DiffResult> {
       from === undefined ? Manifest.of([]) : await readManifest(client, from),
       await readManifest(client, to),
     )
-    return { domain: domain.apex, from: from?.operation.id ?? null, to: to.operation.id, changes }
+    const components = diffComponents(from?.change ?? {}, to.change)
+    return { domain: domain.apex, from: from?.operation.id ?? null, to: to.operation.id, changes, components }
   }
 
-  protected format({ from, to, changes }: DiffResult, style: Style): string {
+  protected format({ from, to, changes, components }: DiffResult, style: Style): string {
     const head = `${from === null ? 'nothing' : shortId(from)} → ${shortId(to)}`
-    if (changes.length === 0) return `${head}: the same files.`
+    const told = components.map(({ kind, role, path, parts }) => {
+      const paint = PAINT[kind]
+      const what = parts.length === 0 ? '' : `: ${parts.join(', ')}`
+      return `${style[paint.style](`${paint.sign} ${role} ${plainLine(path)}`)}${what}`
+    })
+    const tail = told.length === 0 ? '' : `\n\n${told.join('\n')}`
+    if (changes.length === 0) return `${head}: the same files.${tail}`
     const rows = changes.map(({ kind, path, wasBytes, isBytes }) => {
       const paint = PAINT[kind]
       return [style[paint.style](`${paint.sign} ${plainLine(path)}`), formatSizes(wasBytes, isBytes)]
@@ -63,7 +72,7 @@ export default class ReleaseDiff extends MakiCommand<DiffResult> {
     const counts = (['added', 'changed', 'removed'] as const).map(
       (kind) => `${changes.filter((change) => change.kind === kind).length} ${kind}`,
     )
-    return `${head}: ${count(changes.length, 'path')}: ${counts.join(', ')}\n\n${formatTable(rows)}`
+    return `${head}: ${count(changes.length, 'path')}: ${counts.join(', ')}\n\n${formatTable(rows)}${tail}`
   }
 }
 
