@@ -1,8 +1,11 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { globSync, mkdirSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { join } from 'node:path'
 import t from 'tap'
 import { Child } from '../support/child.ts'
+import { eventually } from '../support/eventually.ts'
+import { buildWatGuest } from '../support/guests/build-wat.ts'
 import { ROOT, Scene } from './support/scene.ts'
 
 /** What `npm pack` makes, installed elsewhere: compiled JavaScript, without the checkout beside it. */
@@ -62,11 +65,20 @@ t.test('both programs run', async (t) => {
 t.test('a cluster runs from it, in processes of its own', async (t) => {
   mkdirSync(join(elsewhere, 'site'))
   writeFileSync(join(elsewhere, 'site', 'index.html'), 'from the package')
-  writeFileSync(join(elsewhere, 'makiatto.toml'), '[[domain]]\nname = "pack.test"\npath = "site"\n')
+  mkdirSync(join(elsewhere, 'site', 'api'))
+  const component = await buildWatGuest('http-echo')
+  writeFileSync(join(elsewhere, 'site', 'api', 'echo.wasm'), component)
+  const functions = '[[domain.functions]]\npath = "api/echo.wasm"\n'
+  writeFileSync(join(elsewhere, 'makiatto.toml'), `[[domain]]\nname = "pack.test"\npath = "site"\n${functions}`)
   const ports = ['--http-port', String(scene.httpPort), '--dns-port', String(scene.dnsPort)]
   await using dev = new Child(bin('maki'), ['dev', '--json', ...ports], { cwd: elsewhere, env: scene.env })
   await dev.waitForLine((line) => line.includes('"event":"ready"'))
   for (const i of [0, 1, 2]) t.equal(await get(scene.httpPort + i), '200 from the package')
+  const hash = createHash('sha256').update(component).digest('hex')
+  await eventually('every node to have made the component ready', () => {
+    const made = globSync(`.makiatto/*/data/components/${hash}-*/glue.js`, { cwd: elsewhere })
+    return made.length === 3 ? true : undefined
+  })
   const profile = join(elsewhere, '.makiatto', 'profile.toml')
   const status = await scene.run(bin('maki'), ['--profile', profile, 'status', '--json'], { cwd: elsewhere })
   t.match(status, { code: 0, stdout: /"type": ?"country ipvAll"/ }, 'it knows where clients are')

@@ -4,6 +4,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import t from 'tap'
 import {
   type BlobHash,
+  type Change,
   type Hostname,
   keys,
   Manifest,
@@ -65,7 +66,12 @@ for (const seed of seeds(2)) {
       if (roll < 0.6) {
         const site = randomSite(random)
         await putSite(store, site)
-        const operation = await replica.commit(cluster.operator, [publishChange(name, site)])
+        const component = createBlob(Buffer.from(`component ${random.integer(30)}`))
+        const functions = random.chance(0.5) ? [{ path: 'api.wasm', component: component.hash }] : []
+        if (functions.length > 0) await store.put(component.hash, chunksOf(component.bytes))
+        const operation = await replica.commit(cluster.operator, [
+          { ...publishChange(name, site), functions } as Change,
+        ])
         if (releases[0] !== undefined) endedMs.set(releases[0].id, operation.stamp.wallMs)
         releases.unshift(releaseOf(operation, name))
       } else if (roll < 0.65 && releases[0] !== undefined) {
@@ -93,6 +99,7 @@ for (const seed of seeds(2)) {
     for (const list of standing.values()) {
       for (const { manifest } of list.slice(0, 50)) needed.add(manifest)
       for (const { manifest } of list.slice(0, 10)) for (const hash of await filesOf(store, manifest)) needed.add(hash)
+      for (const { functions = [] } of list.slice(0, 10)) for (const { component } of functions) needed.add(component)
     }
     t.same(await listBlobs(store), needed, 'and nothing else is left')
     t.same(await readdir(join(directory, 'incoming')), [])
