@@ -12,6 +12,10 @@ export type Confinement = 'kernel' | 'runtime'
 const PR_SET_NO_NEW_PRIVS = 38n
 const SECCOMP_SET_MODE_FILTER = 1n
 const SECCOMP_FILTER_FLAG_TSYNC = 1n
+const F_GETFL = 3n
+const F_SETFL = 4n
+/** The same on the architectures that a table is written for. */
+const O_NONBLOCK = 0o4000n
 const RLIMIT_FSIZE = 1n
 const RLIMIT_DATA = 2n
 const RLIMIT_CORE = 4n
@@ -19,6 +23,14 @@ const RLIMIT_CORE = 4n
 /** Keeps io_uring from this process and from the program that it starts next. False where that cannot be done. */
 export async function refuseRings(): Promise<boolean> {
   return await apply(async (machine, call) => setFilter(machine, call, buildRingFilter(machine)))
+}
+
+/** Lets who reads from a descriptor, or writes to it, wait in the kernel. False where that cannot be done. */
+export async function makeBlocking(fd: number): Promise<boolean> {
+  return await apply(async (machine, call) => {
+    const flags = call(machine.fcntl, BigInt(fd), F_GETFL)
+    call(machine.fcntl, BigInt(fd), F_SETFL, flags & ~O_NONBLOCK)
+  })
 }
 
 /**

@@ -1,4 +1,4 @@
-export { type Confinement, confine } from './confine.ts'
+export { type Confinement, confine, makeBlocking } from './confine.ts'
 export {
   type ConfinedOptions,
   ConfinedProcess,

@@ -5,6 +5,7 @@ export interface Machine {
   readonly allowed: readonly number[]
   readonly clone: number
   readonly clone3: number
+  readonly fcntl: number
   readonly prctl: number
   readonly prlimit64: number
   readonly tgkill: number
@@ -45,6 +46,7 @@ const MACHINES: Readonly<Record<string, Machine>> = {
     allowed: X64,
     clone: 56,
     clone3: 435,
+    fcntl: 72,
     prctl: 157,
     prlimit64: 302,
     tgkill: 234,
@@ -55,6 +57,7 @@ const MACHINES: Readonly<Record<string, Machine>> = {
     allowed: ARM64,
     clone: 220,
     clone3: 435,
+    fcntl: 25,
     prctl: 167,
     prlimit64: 261,
     tgkill: 131,

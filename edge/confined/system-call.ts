@@ -1,5 +1,5 @@
-/** Makes a system call; values that are not given are 0. Throws where the system refuses it. */
-export type SystemCall = (number: number, ...values: bigint[]) => void
+/** Makes a system call and gives what it returned; values that are not given are 0. Throws where the system refuses it. */
+export type SystemCall = (number: number, ...values: bigint[]) => bigint
 
 /** System calls by their numbers, through the C library; rejects where this Node or this system cannot. */
 export async function openSystemCalls(): Promise<SystemCall> {
@@ -10,7 +10,9 @@ export async function openSystemCalls(): Promise<SystemCall> {
   return (number, ...values) => {
     // All five that a call may look at: some refuse what they do not know in those that they do not need.
     const [a = 0n, b = 0n, c = 0n, d = 0n, e = 0n] = values
-    if (functions.syscall(BigInt(number), a, b, c, d, e) !== 0n) throw new Error(`system call ${number} was refused`)
+    const returned: bigint = functions.syscall(BigInt(number), a, b, c, d, e)
+    if (returned < 0n) throw new Error(`system call ${number} was refused`)
+    return returned
   }
 }
 

@@ -94,7 +94,7 @@ export class HostChannel implements GuestChannel {
 }
 
 function readSome(into: Buffer, at: number, most: number): number {
-  const count = readSync(0, into, at, most, null)
+  const count = patiently(() => readSync(0, into, at, most, null))
   if (count === 0) process.exit(0)
   return count
 }
@@ -109,5 +109,24 @@ function writeFrame(header: unknown, body: Uint8Array = new Uint8Array(0)): void
 }
 
 function writeAll(bytes: Uint8Array): void {
-  for (let at = 0; at < bytes.length; ) at += writeSync(1, bytes, at, bytes.length - at)
+  let at = 0
+  while (at < bytes.length) {
+    const from = at
+    at += patiently(() => writeSync(1, bytes, from, bytes.length - from))
+  }
+}
+
+const { wait } = Atomics
+const never = new Int32Array(new SharedArrayBuffer(4))
+
+/** Where the kernel does not let a process wait (see `makeBlocking`), it looks again and again. */
+function patiently(act: () => number): number {
+  for (;;) {
+    try {
+      return act()
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error
+      wait(never, 0, 0, 1)
+    }
+  }
 }

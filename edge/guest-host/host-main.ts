@@ -3,13 +3,15 @@
  * and programs before the first byte of a component; it ends when its owner does.
  */
 import process from 'node:process'
-import { confine } from '../confined/index.ts'
+import { confine, makeBlocking } from '../confined/index.ts'
 import { hostRuntime } from './host-runtime.ts'
 import { serveGuest } from './serve.ts'
 
 /** `kernel`: no io_uring here, so that a filter of system calls holds. */
 const [, , dataBytes = '0', possible = 'runtime'] = process.argv
 
+await makeBlocking(0)
+await makeBlocking(1)
 const confinement = possible === 'kernel' ? await confine(Number(dataBytes)) : 'runtime'
 const cpuMicros = (): number => {
   const { user, system } = process.cpuUsage()

@@ -12,7 +12,7 @@ import { type Instance, Resource } from './instance.ts'
 /** RFC 9110, section 9.1. */
 const METHOD = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,64}$/
 /** RFC 3986, sections 3.3 and 3.4: what stands in a request, percent-encoded where it must be. */
-const PATH = /^[/?][!-~]*$/
+const PATH = /^[/?][!-"$-~]*$/
 const MAX_PATH_CHARS = 8192
 /** A name, an IPv4 address or an IPv6 address in brackets, and a port. No user. */
 const AUTHORITY = /^(?:[0-9A-Za-z._~!$&'()*+,;=%-]{1,255}|\[[0-9A-Fa-f:.]{2,64}\])(?::\d{1,5})?$/
