@@ -15,7 +15,7 @@ const ENTRY_CHARS = 400
 export class OutcomeTable {
   readonly #maxChars: number
   readonly #entries = new Map<string, Entry>()
-  readonly #keys = new Map<BlobHash, Set<string>>()
+  readonly #results = new Map<BlobHash, { readonly sizeBytes: number; readonly keys: Set<string> }>()
   #chars = 0
 
   constructor(maxChars: number) {
@@ -30,9 +30,9 @@ export class OutcomeTable {
     return entry.outcome
   }
 
-  /** The result of some job has these bytes. */
-  has(hash: BlobHash): boolean {
-    return this.#keys.has(hash)
+  /** How many bytes this result of some job has; undefined where it is none. */
+  sizeOf(hash: BlobHash): number | undefined {
+    return this.#results.get(hash)?.sizeBytes
   }
 
   keep(key: string, outcome: Known): void {
@@ -41,8 +41,10 @@ export class OutcomeTable {
     this.#entries.set(key, { outcome, chars })
     this.#chars += chars
     if (outcome.kind === 'done') {
-      const keys = this.#keys.get(outcome.result.hash) ?? new Set()
-      this.#keys.set(outcome.result.hash, keys.add(key))
+      const { hash, sizeBytes } = outcome.result
+      const known = this.#results.get(hash) ?? { sizeBytes, keys: new Set() }
+      known.keys.add(key)
+      this.#results.set(hash, known)
     }
     for (const oldest of this.#entries.keys()) {
       if (this.#chars <= this.#maxChars) return
@@ -57,21 +59,21 @@ export class OutcomeTable {
     this.#chars -= entry.chars
     if (entry.outcome.kind !== 'done') return
     const { hash } = entry.outcome.result
-    const keys = this.#keys.get(hash)
+    const keys = this.#results.get(hash)?.keys
     keys?.delete(key)
-    if (keys?.size === 0) this.#keys.delete(hash)
+    if (keys?.size === 0) this.#results.delete(hash)
   }
 
   /** Forgets all jobs that came to these bytes. Gives their keys. */
   forgetResult(hash: BlobHash): readonly string[] {
-    const keys = [...(this.#keys.get(hash) ?? [])]
+    const keys = [...(this.#results.get(hash)?.keys ?? [])]
     for (const key of keys) this.forget(key)
     return keys
   }
 
   clear(): void {
     this.#entries.clear()
-    this.#keys.clear()
+    this.#results.clear()
     this.#chars = 0
   }
 }

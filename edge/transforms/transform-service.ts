@@ -115,9 +115,9 @@ export class TransformService implements TransformResults {
     }
   }
 
-  /** The bytes under this hash are those of a result that `find` knows of. */
-  has(hash: BlobHash): boolean {
-    return this.#table.has(hash)
+  /** How many bytes the result has that `find` says; undefined for what is none. */
+  sizeOf(hash: BlobHash): number | undefined {
+    return this.#table.sizeOf(hash)
   }
 
   /** Where the bytes of a result lie; see `BlobReader.path`. */
