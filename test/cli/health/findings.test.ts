@@ -119,6 +119,10 @@ t.test('each fault is named', async (t) => {
     [{ nodes: [nodeOf({}, { trouble: troubleOf({ workersDied: 1 }) })] }, /^note berlin 1 edge worker ended unasked/],
     [{ nodes: [nodeOf({}, { trouble: troubleOf({ workersDied: 3 }) })] }, /^wrong berlin 3 edge workers ended unasked/],
     [{ nodes: [nodeOf({}, { trouble: troubleOf({ certificates: 1 }) })] }, /^wrong berlin 1 certificate cannot be/],
+    [
+      { nodes: [nodeOf({}, { trouble: troubleOf({ components: ['a.test api/x.wasm: it is broken'] }) })] },
+      /^wrong berlin it cannot run a\.test api\/x\.wasm: it is broken/,
+    ],
     [{ nodes: [nodeOf({}, { damagedBlobs: 2 })] }, /^wrong berlin 2 damaged files/],
     [
       { nodes: [nodeOf({}, { health: [{ ...verdict, standing: 'down', reason: 'z', votes: { up: 1, down: 2 } }] })] },

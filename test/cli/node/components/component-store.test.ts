@@ -98,19 +98,36 @@ for (const seed of seeds(60)) {
   })
 }
 
-/** Lets the nth call that changes the disk fail, and all after it: as if the power went. Gives how many there were. */
+type Act = (...args: unknown[]) => Promise<unknown>
+
+/**
+ * Lets the nth call that changes the disk fail, and all after it, as on a disk that is full: of a write, half is done by then.
+ * Gives how many calls there were.
+ */
 async function failAt(nth: number, work: () => Promise<unknown>): Promise<number> {
-  const names = ['mkdir', 'open', 'rename', 'rm'] as const
   const original = { ...fs.promises }
   let calls = 0
-  const change = <Args extends unknown[], Result>(act: (...args: Args) => Promise<Result>) => {
-    return async (...args: Args): Promise<Result> => {
-      if (++calls > nth) throw Object.assign(new Error('no space left'), { code: 'ENOSPC' })
+  const full = () => Object.assign(new Error('no space left'), { code: 'ENOSPC' })
+  const change = (act: Act): Act => {
+    return async (...args) => {
+      if (++calls > nth) throw full()
       return await act(...args)
     }
   }
+  const open: Act = async (...args) => {
+    const file = await original.open(...(args as Parameters<typeof original.open>))
+    const write = file.writeFile.bind(file)
+    const half: Act = async (bytes) => {
+      if (++calls <= nth) return await write(bytes as Uint8Array)
+      await write((bytes as Uint8Array).subarray(0, (bytes as Uint8Array).length / 2))
+      throw full()
+    }
+    return Object.assign(file, { writeFile: half, sync: change(file.sync.bind(file) as Act) })
+  }
+  const names = ['mkdir', 'rename', 'rm'] as const
   try {
-    for (const name of names) Object.assign(fs.promises, { [name]: change(original[name] as () => Promise<unknown>) })
+    for (const name of names) Object.assign(fs.promises, { [name]: change(original[name] as Act) })
+    Object.assign(fs.promises, { open: change(open) })
     syncBuiltinESMExports()
     await work().catch(() => {})
   } finally {
@@ -121,13 +138,14 @@ async function failAt(nth: number, work: () => Promise<unknown>): Promise<number
 }
 
 t.test('after a fault at any step there is the whole of it or nothing, and it can be made again', async (t) => {
-  for (let nth = 0, calls = 1; nth < calls; nth++) {
+  let steps = 1
+  for (let nth = 0; nth < steps; nth++) {
     const directory = fs.mkdtempSync(join(t.testdirName, '..', 'components-'))
     t.teardown(() => fs.rmSync(directory, { recursive: true, force: true }))
     const before = await openStore(directory)
     await before.keep(B, REPORT, filesOf('b'))
     await before.keep(A, REPORT, filesOf('old a'))
-    calls = await failAt(nth, () => before.keep(A, REPORT, filesOf('a')))
+    steps = await failAt(nth, () => before.keep(A, REPORT, filesOf('a')))
     // The same process, which goes on; and the next one.
     const known = await readGlue(before, A)
     t.ok([undefined, '// a', '// old a'].includes(known), `step ${nth}: ${known}`)
@@ -139,6 +157,7 @@ t.test('after a fault at any step there is the whole of it or nothing, and it ca
     await store.keep(A, REPORT, filesOf('a'))
     t.equal(await readGlue(store, A), '// a')
   }
+  t.ok(steps > 15, `${steps} steps`)
 })
 
 t.test('what cannot be read at the moment is not taken for damaged', async (t) => {
