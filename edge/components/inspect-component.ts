@@ -31,7 +31,7 @@ function readReport(bytes: Uint8Array, limits: ComponentLimits): ComponentReport
   const tally = { coreModules: 0, components: 0 }
   const { imports, exports, weight } = readComponent(new BinaryReader(bytes, { items: 0 }), tally)
   const world = judgeExports(exports)
-  for (const [name, { sort }] of imports) checkImport(name, sort)
+  for (const [name, extern] of imports) checkImport(name, extern)
   const initialMemoryBytes = weight.memoryPages * PAGE_BYTES
   if (initialMemoryBytes > limits.maxInitialMemoryBytes)
     throw new Unfit(

@@ -1,5 +1,5 @@
 import { gzipSync } from 'node:zlib'
-import { parse } from '@bytecodealliance/jco-transpile/wasm-tools'
+import { parse, print } from '@bytecodealliance/jco-transpile/wasm-tools'
 import t from 'tap'
 import { type ComponentFaultCode, inspectComponent, OFFERED } from '../../../edge/components/index.ts'
 import { buildComponent, buildWatGuest, GUESTS, readGuestText } from '../../support/guests/build-wat.ts'
@@ -138,42 +138,54 @@ t.test('what is multiplied is counted and not made', async (t) => {
     t.match(await inspectWat(wat), { kind: 'unfit', fault: { code, message } }, String(message))
 })
 
-/** The world, with an interface of a package imported into it. */
-const importing = (name: string, version: string) => {
-  const [namespace, path] = name.split(':') as [string, string]
-  const [packageName, interfaceName] = path.split('/') as [string, string]
-  return {
-    imports: `import ${name}@${version};`,
-    packages: `package ${namespace}:${packageName}@${version} { interface ${interfaceName} { poke: func(); } }`,
-  }
+/** A component of the http world that also imports an instance with all that `exports` (WAT) says. */
+async function importing(name: string, exports: string): Promise<Uint8Array> {
+  // Last, since what the other part has is referred to by numbers.
+  return await parse((await blank).trimEnd().replace(/\)$/, () => `(import "${name}" (instance ${exports})))`))
 }
+const blank = buildWatGuest('http-blank').then(print)
+const RESOURCE = '(export "pollable" (type $p (sub resource)))'
+const POLL = `${RESOURCE} (type $list (list (own $p)))`
 
 t.test('every interface that is offered can be imported, at any version of 0.2', async (t) => {
-  const wat = (name: string) =>
-    readGuestText('http-blank').replace('(module', () => `(module (import "${name}" "poke" (func))`)
-  for (const name of OFFERED) {
-    const component = await buildComponent(wat(`${name}@0.2.6`), 'http', importing(name, '0.2.6'))
+  for (const [name, functions] of OFFERED) {
+    const plain = [...functions].filter((name) => !name.startsWith('['))
+    const component = await importing(`${name}@0.2.6`, plain.map((name) => `(export "${name}" (func))`).join(''))
     t.match(inspectComponent(component), { kind: 'fit', report: { imports: [`${name}@0.2.6`] } }, name)
   }
-  const refused: [name: string, version: string, words: RegExp, hint: RegExp][] = [
-    ['wasi:cli/environment', '0.3.0', /0\.2\.0 and later of 0\.2 only/, /wasip2/],
-    ['wasi:cli/environment', '0.1.0', /0\.2\.0 and later of 0\.2 only/, /wasip2/],
-    ['wasi:cli/environment', '0.2.0-rc-2023-12-05', /0\.2\.0 and later of 0\.2 only/, /wasip2/],
-    ['wasi:keyvalue/store', '0.2.0', /"wasi:keyvalue\/store@0\.2\.0", which is not offered/, /wasi:cli, wasi:clocks/],
-    ['wasi:cli/run', '0.2.0', /is not offered here/, /wasi:cli\/environment, wasi:cli\/exit/],
-    ['wasi:http/incoming-handler', '0.2.0', /answered by another component/, /\S/],
-    ['acme:goods/thing', '1.0.0', /not offered here/, /packages/],
+  const method = `${POLL} (export "[method]pollable.block" (func (param "self" (borrow $p))))`
+  t.match(inspectComponent(await importing('wasi:io/poll@0.2.0', method)), { kind: 'fit' })
+})
+
+t.test('what is not offered is named, with what is', async (t) => {
+  const refused: [name: string, exports: string, words: RegExp, hint: RegExp][] = [
+    ['wasi:cli/environment@0.3.0', '', /0\.2\.0 and later of 0\.2 only/, /wasip2/],
+    ['wasi:cli/environment@0.1.0', '', /0\.2\.0 and later of 0\.2 only/, /wasip2/],
+    ['wasi:cli/environment@0.2.0-rc-2023-12-05', '', /0\.2\.0 and later of 0\.2 only/, /wasip2/],
+    ['wasi:cli/environment', '', /0\.2\.0 and later of 0\.2 only/, /wasip2/],
+    ['wasi:keyvalue/store@0.2.0', '', /"wasi:keyvalue\/store@0\.2\.0", which is not offered/, /wasi:cli, wasi:clocks/],
+    ['wasi:cli/run@0.2.0', '', /is not offered here/, /wasi:cli\/environment, wasi:cli\/exit/],
+    ['wasi:http/incoming-handler@0.2.0', '', /answered by another component/, /\S/],
+    ['acme:goods/thing@1.0.0', '', /not offered here/, /packages/],
+    ['wasi:io/poll@0.2.0', '(export "poll-all" (func))', /"poll-all" of wasi:io\/poll@0\.2\.0/, /\S/],
+    [
+      'wasi:io/poll@0.2.0',
+      `${POLL} (export "[method]pollable.end" (func (param "self" (borrow $p))))`,
+      /"\[method\]pollable\.end" of wasi:io\/poll@0\.2\.0/,
+      /\S/,
+    ],
+    ['wasi:io/poll@0.2.0', '(export "inner" (instance))', /"inner" of wasi:io\/poll/, /\S/],
   ]
-  for (const [name, version, message, hint] of refused) {
-    const component = await buildComponent(wat(`${name}@${version}`), 'http', importing(name, version))
-    t.match(inspectComponent(component), { fault: { code: 'unknown-import', message, hint } }, `${name}@${version}`)
-  }
-  const component = await buildComponent(
+  for (const [name, exports, message, hint] of refused)
+    t.match(
+      inspectComponent(await importing(name, exports)),
+      { fault: { code: 'unknown-import', message, hint } },
+      name,
+    )
+  const own = await buildComponent(
     readGuestText('http-blank').replace('(module', '(module (import "$root" "poke" (func))'),
     'http',
     { imports: 'import poke: func();', packages: '' },
   )
-  t.match(inspectComponent(component), {
-    fault: { code: 'unknown-import', message: /"poke", a function of its own world/ },
-  })
+  t.match(inspectComponent(own), { fault: { code: 'unknown-import', message: /"poke", a function of its own world/ } })
 })

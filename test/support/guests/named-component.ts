@@ -13,7 +13,7 @@ export const PLAIN_NAMES = {
   enumType: 'colour',
   flags: 'style',
   resource: 'pen',
-  importedFunction: 'draw',
+  importedFunction: 'get-environment',
   importedInterface: 'wasi:cli/environment@0.2.3',
   coreModule: 'outside',
   coreImport: 'draw',
