@@ -81,7 +81,9 @@ function planOutcome(request: SiteRequest, outcome: FunctionOutcome, base: Heade
       return planAnswer(request, outcome, base)
     case 'failed': {
       const { status, trace, retryAfterS } = outcome
-      const headers = { ...base, 'makiatto-trace': trace }
+      // Behind content that came too slowly no request can be found (RFC 9110 section 15.5.9).
+      const ends = status === 408 ? { connection: 'close' } : {}
+      const headers = { ...base, ...ends, 'makiatto-trace': trace }
       const retry = retryAfterS === undefined ? headers : { ...headers, 'retry-after': String(retryAfterS) }
       return explain(request, status, `${status} ${FAILURES[status]} (trace ${trace})`, retry)
     }

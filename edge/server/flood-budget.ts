@@ -48,10 +48,12 @@ export class FloodBudget {
     const seen = this.#seen
     const paid =
       (traffic.requests - seen.requests) * BYTES_PER_REQUEST +
-      (traffic.contentBytes - seen.contentBytes) * BYTES_PER_CONTENT_BYTE +
       (traffic.bytesWritten - seen.bytesWritten) / WRITTEN_PER_BYTE +
       seconds * FREE_BYTES_PER_S
-    this.#bytes = Math.min(FREE_BYTES, this.#bytes + paid) - (traffic.bytesRead - seen.bytesRead)
+    // Below zero where somebody takes what came earlier.
+    const free =
+      traffic.bytesRead - seen.bytesRead - (traffic.contentBytes - seen.contentBytes) * BYTES_PER_CONTENT_BYTE
+    this.#bytes = Math.min(FREE_BYTES, Math.min(FREE_BYTES, this.#bytes + paid) - free)
     const forgiven = (traffic.answered - seen.answered) * DROPS_PER_ANSWER + seconds * FREE_DROPS_PER_S
     this.#drops = Math.min(FREE_DROPS, this.#drops + forgiven) - (traffic.dropped - seen.dropped)
     this.#seen = traffic

@@ -11,6 +11,8 @@ const MAX_WAITING = 256
 
 interface Ports {
   readonly answer: (request: IncomingMessage, response: ServerResponse) => void
+  /** The rest of its content will not be read: bytes came that are none of it, or none came any more. */
+  readonly lost: (request: IncomingMessage) => void
   /** All that was asked is answered. */
   readonly rests: () => void
   readonly runtime: Pick<Runtime, 'after' | 'now'>
@@ -50,6 +52,7 @@ export class Http1Connection {
   refuse(refusal: RawRefusal): void {
     if (this.#refusal !== undefined || this.#isEnding) return
     this.#refusal = refusal
+    if (this.#last?.complete === false) this.#ports.lost(this.#last)
     if (this.#underWay === 0) this.#sayLast(refusal)
   }
 

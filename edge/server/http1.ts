@@ -51,6 +51,7 @@ export class Http1 {
   readonly #options: Http1Options
   readonly #open = new Set<Socket>()
   readonly #connections = new WeakMap<Socket, Http1Connection>()
+  readonly #contents = new WeakMap<IncomingMessage, StreamedContent>()
   #closing: Promise<void> | undefined
   #isLingering = true
   #drained = () => {}
@@ -145,6 +146,7 @@ export class Http1 {
     const { budget, runtime } = this.#options
     const connection = new Http1Connection(socket, {
       answer: (request, response) => this.#answer(request, response),
+      lost: (request) => this.#contents.get(request)?.drop(),
       rests: () => budget.rests(socket),
       runtime,
     })
@@ -165,16 +167,14 @@ export class Http1 {
     const isLast = this.#closing !== undefined || fault?.ends === true || upgrade !== undefined
     // Who waits for leave to send its content may send it after all, or not: nobody can say what comes next, unless it has come.
     if (isLast || expect !== undefined) response.setHeader('connection', 'close')
-    const asked = readRequest(
-      request,
-      secure,
-      findReadable(request, {
-        invite: expect === undefined ? undefined : () => response.writeContinue(),
-        complete: () => {
-          if (expect !== undefined && !isLast && !response.headersSent) response.removeHeader('connection')
-        },
-      }),
-    )
+    const content = openContent(request, {
+      invite: expect === undefined ? undefined : () => response.writeContinue(),
+      complete: () => {
+        if (expect !== undefined && !isLast && !response.headersSent) response.removeHeader('connection')
+      },
+    })
+    if (content !== undefined) this.#contents.set(request, content)
+    const asked = readRequest(request, secure, content)
     handler.handle(asked, response, 'http/1.1', fault && handler.refuse(asked, fault.status))
   }
 
@@ -189,10 +189,13 @@ export class Http1 {
   }
 }
 
-function findReadable(
+function openContent(
   request: IncomingMessage,
   ports: Pick<StreamedContentPorts, 'invite' | 'complete'>,
 ): StreamedContent | undefined {
   const content = findContent(request)
-  return content && new StreamedContent(request, { ...content, ...ports, cut: () => request.socket.destroy() })
+  return (
+    content &&
+    new StreamedContent(request, { ...content, ...ports, isFollowed: true, cut: () => request.socket.destroy() })
+  )
 }

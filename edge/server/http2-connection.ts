@@ -138,6 +138,8 @@ function contentOf(
     lengthBytes: length === undefined ? undefined : Number(length),
     invite: expect === '100-continue' ? () => stream.additionalHeaders({ ':status': 100 }) : undefined,
     took,
+    cut: () => stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM),
+    isFollowed: false,
   })
 }
 

@@ -9,13 +9,12 @@ export interface StreamedContentPorts {
   readonly invite?: (() => void) | undefined
   /** All of it has come: the next request can be found behind it. */
   readonly complete?: (() => void) | undefined
-  /** So much was read by whoever wants it. */
+  /** So much was read because somebody wants it, or did until it was too much. */
   readonly took?: ((bytes: number) => void) | undefined
-  /**
-   * Called where nobody wants it, and it is more than is read and dropped. Absent: what nobody wants is not read at all, since
-   * nothing waits behind it.
-   */
-  readonly cut?: (() => void) | undefined
+  /** Called where nobody wants it, and it is more than is read and dropped. */
+  readonly cut: () => void
+  /** Other requests come behind it on its connection, so that what nobody wants is read all the same. */
+  readonly isFollowed: boolean
 }
 
 /** Content that node reads, of HTTP/1.1 or HTTP/2. Nothing is taken from the stream before somebody reads or drops it. */
@@ -47,15 +46,10 @@ export class StreamedContent implements RequestContent {
     this.#settle = settle
     const stream = this.#stream
     stream.on('data', (piece: Uint8Array) => {
-      if (this.#settle === undefined) {
-        this.#pass(piece)
-        return
-      }
       this.#ports.took?.(piece.length)
-      const failure = collected.add(piece)
-      if (failure === undefined) return
-      settle(failure)
-      if (this.#ports.cut === undefined) stream.pause()
+      const failure = this.#settle === undefined ? undefined : collected.add(piece)
+      if (failure !== undefined) settle(failure)
+      if (this.#settle === undefined) this.#pass(piece)
     })
     stream.once('end', () => {
       this.#ports.complete?.()
@@ -70,11 +64,11 @@ export class StreamedContent implements RequestContent {
     if (this.#isDropped) return
     this.#isDropped = true
     if (this.#isTaken) this.#settle?.('gone')
-    else if (this.#ports.cut !== undefined) this.#stream.on('data', (piece: Uint8Array) => this.#pass(piece))
+    else if (this.#ports.isFollowed) this.#stream.on('data', (piece: Uint8Array) => this.#pass(piece))
   }
 
   #pass(piece: Uint8Array): void {
     this.#droppedBytes += piece.length
-    if (this.#droppedBytes > MAX_DROPPED_BYTES) this.#ports.cut?.()
+    if (this.#droppedBytes > MAX_DROPPED_BYTES) this.#ports.cut()
   }
 }
