@@ -8,6 +8,7 @@ import {
   type Runtime,
   type StateDelta,
   StateTable,
+  scopeKind,
 } from '../../core/index.ts'
 import {
   type AliasAddresses,
@@ -19,11 +20,13 @@ import {
 } from '../../dns/index.ts'
 import {
   findLocalDomain,
+  type GuestRunner,
   type HostCertificate,
   type HttpServer,
   ImageService,
   type Learnt,
   type Need,
+  type NodeContext,
   SiteProjection,
   startHttpServer,
   VariantFolder,
@@ -34,6 +37,8 @@ import { connectionLimit } from './connection-limit.ts'
 import { EdgeLearner } from './edge-learner.ts'
 import type { Edge, EdgeAddresses, EdgeCounters, EdgeOptions, Standings } from './edge-messages.ts'
 import type { AskControl, EdgeRelease } from './edge-questions.ts'
+import { EdgeTransforms } from './edge-transforms.ts'
+import { buildNodeContext } from './node-context.ts'
 import { TlsKeeper } from './tls-keeper.ts'
 
 /** A blob that is mended is mended by then; one that is not is told of again. */
@@ -47,6 +52,8 @@ export interface EdgePorts {
   readonly ask?: AskControl
   /** Takes lines of the access log; see `AccessLogPorts`. */
   readonly writeLine?: (line: string) => boolean
+  /** Runs components; without it none are run. */
+  readonly runner?: GuestRunner
 }
 
 /** The tables and sockets of one worker: a mirror of the state, the two projections, and what answers from them. */
@@ -60,6 +67,10 @@ export class EdgeWorker implements Edge {
   readonly #tls: TlsKeeper
   /** Undefined where no images are made. */
   readonly #images: ImageService | undefined
+  /** Undefined where no files are transformed. */
+  readonly #transforms: EdgeTransforms | undefined
+  /** What components are told of this node. */
+  #context: NodeContext
   readonly #owned = new AsyncDisposableStack()
   #dnsServer: DnsServer | undefined
   #httpServer: HttpServer | undefined
@@ -79,16 +90,22 @@ export class EdgeWorker implements Edge {
     this.#names = options.dns && new NameService({ ...options.dns, ...this.#ports, readRules: readPlaceRules })
     const { variantsDirectory } = options
     this.#variants = variantsDirectory === undefined ? undefined : new VariantFolder(variantsDirectory)
-    const blobs = openBlobReader(options.blobsDirectory)
-    this.#sites = new SiteProjection({ ...this.#ports, blobs })
+    this.#context = { name: options.node, latitude: 0, longitude: 0 }
+    const { runner, ask = async () => null } = ports
+    const stored = openBlobReader(options.blobsDirectory)
+    const onBlobFailed = (hash: BlobHash) => this.#tell(hash)
+    const context = () => this.#context
+    this.#transforms =
+      options.transforms &&
+      runner &&
+      new EdgeTransforms(options.transforms, { ...this.#ports, blobs: stored, runner, context, ask, onBlobFailed })
+    const blobs = this.#transforms?.blobs ?? stored
+    this.#sites = new SiteProjection({ ...this.#ports, blobs: stored })
     const secured = (names: ReadonlySet<string>) => this.#sites.setSecured(names)
     this.#tls = this.#owned.use(new TlsKeeper({ ...this.#ports, secured }))
     this.#images =
-      options.images &&
-      this.#owned.use(
-        new ImageService(options.images, { ...this.#ports, blobs, onBlobFailed: (hash) => this.#tell(hash) }),
-      )
-    this.#learner = new EdgeLearner({ blobs, ask: ports.ask ?? (async () => null), runtime: ports.runtime })
+      options.images && this.#owned.use(new ImageService(options.images, { ...this.#ports, blobs, onBlobFailed }))
+    this.#learner = new EdgeLearner({ blobs: stored, ask, runtime: ports.runtime })
   }
 
   /** `at` replaces the ports that the worker was made for. */
@@ -102,10 +119,11 @@ export class EdgeWorker implements Edge {
       }
       if (http !== undefined) {
         await this.#images?.start()
+        await this.#transforms?.service.start()
         const { localHosts, access, https, ...limits } = http
         const write = this.#writeLine
         const fallback = localHosts ? findLocalDomain : undefined
-        const blobs = openBlobReader(blobsDirectory)
+        const blobs = this.#transforms?.blobs ?? openBlobReader(blobsDirectory)
         const table = () => this.#sites.table
         this.#httpServer = this.#owned.use(
           await startHttpServer({
@@ -119,6 +137,7 @@ export class EdgeWorker implements Edge {
             tls: https && this.#tls.options(https),
             fallback,
             images: this.#images,
+            transforms: this.#transforms?.service,
             countryOf: service && ((address) => service.countryOf(address)),
             learn: (need) => this.#learn(need),
             onBlobFailed: (hash) => this.#tell(hash),
@@ -145,6 +164,8 @@ export class EdgeWorker implements Edge {
       delta.entries.map(([key]) => key),
     )
     this.#sites.refresh(this.#state, scopes)
+    if ([...scopes].some((scope) => scopeKind(scope) === 'node'))
+      this.#context = buildNodeContext(this.#state, this.#options.node)
   }
 
   activate(domain: Hostname, release: Release | null): Promise<void> {
@@ -159,6 +180,7 @@ export class EdgeWorker implements Edge {
       dns: this.#dnsServer?.counters,
       http,
       images,
+      transforms: this.#transforms && structuredClone(this.#transforms.service.counters),
       assets: http && { ...this.#learner.counts },
       requests,
       accessLinesDropped,
@@ -205,6 +227,9 @@ export class EdgeWorker implements Edge {
         return this.#learner.findPreview(need)
       case 'image':
         return this.#render(need)
+      case 'transform':
+        if (this.#transforms !== undefined) return this.#transforms.learn(need)
+        throw new MakiError('MAKI_UNSUPPORTED', 'no files are transformed here')
       default:
         throw new MakiError('MAKI_UNSUPPORTED', `nothing here finds out about a ${need.kind}`)
     }
@@ -221,6 +246,11 @@ export class EdgeWorker implements Edge {
 
   /** Once in a while for each blob, however many visitors ask for it. */
   #tell(hash: BlobHash): void {
+    // What transforms made is no blob of a release: it is made again here.
+    if (this.#transforms?.service.sizeOf(hash) !== undefined) {
+      this.#transforms.service.lost(hash)
+      return
+    }
     if (this.#told.has(hash)) return
     if (this.#told.size === 0) this.#forget = this.#ports.runtime.after(TELL_AGAIN_MS, () => this.#told.clear())
     this.#told.add(hash)
