@@ -2,7 +2,7 @@ import t from 'tap'
 import { OFFERED_FUNCTIONS } from '../../../../edge/components/offered-functions.ts'
 import { buildWasi, GuestExit, GuestTrap } from '../../../../edge/guest-host/wasi/index.ts'
 import { type FakeAnswer, FakeOwner } from '../../../support/fake-owner.ts'
-import { buildEverything, loadGuest } from './guests/build.ts'
+import { buildEverything, buildFetch, loadGuest } from './guests/build.ts'
 
 const FILES = { 'a.txt': 'hello', 'sub/b': 'B' }
 
@@ -130,4 +130,41 @@ t.test('a guest in JavaScript that tries everything', async (t) => {
   t.throws(() => run(buildWasi(owner.ports), '/random'), GuestTrap)
   t.throws(() => run(buildWasi(owner.ports), '/print'), GuestTrap, 'a write that nothing was granted for')
   t.equal(run(buildWasi(owner.ports), '/rest').status, 200, 'and the next run is as if nothing had been')
+})
+
+t.test('a guest that sends a request', async (t) => {
+  const run = await loadGuest(await buildFetch())
+  const answering = (refuses: boolean) =>
+    new FakeOwner({}, (ask) => {
+      switch (ask.ask) {
+        case 'http-send':
+          return { id: 5 }
+        case 'http-head':
+          return refuses ? { error: 'destination-ip-prohibited' } : { status: 418, headers: [] }
+        case 'http-read':
+          return { ended: true, bytes: Buffer.from('short and stout') }
+        case 'wait':
+          return { ready: [0] }
+        default:
+          return undefined
+      }
+    })
+  const owner = answering(false)
+  const { status, body } = run(buildWasi(owner.ports), '/')
+  t.equal(status, 418)
+  t.equal(Buffer.from(body ?? []).toString(), 'short and stout')
+  t.strictSame(owner.asks, [
+    {
+      ask: 'http-send',
+      request: { method: 'POST', scheme: 'http', authority: 'example.org', path: '/x', headers: [['x-a', 'text']] },
+    },
+    { ask: 'wait', for: [{ id: 5, until: 'read' }], mostMs: 60_000 },
+    { ask: 'http-head', id: 5 },
+    { ask: 'http-read', id: 5, length: 65_536 },
+    { ask: 'close', id: 5 },
+  ])
+  t.equal(Buffer.from(owner.bodies[0] ?? []).toString(), 'ping')
+  const refused = run(buildWasi(answering(true).ports), '/')
+  t.equal(refused.status, 599)
+  t.strictSame([...(refused.body ?? [])], [4], 'the fifth of the codes: destination-IP-prohibited')
 })

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { $init, generate } from '@bytecodealliance/jco-transpile/component'
 import { componentize } from 'componentize-qjs'
+import { buildComponent } from '../../../../support/guests/build-wat.ts'
 
 const read = (path: string) => readFile(new URL(path, import.meta.url), 'utf8')
 
@@ -26,6 +27,14 @@ export async function buildEverything(): Promise<Uint8Array> {
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
+}
+
+/** `fetch.wat` as a component: it sends a request. */
+export async function buildFetch(): Promise<Uint8Array> {
+  const prelude = await read('../../../../support/guests/wat/prelude.wat')
+  const text = (await read('fetch.wat')).replace(';;; prelude', () => prelude)
+  const imports = ['types', 'outgoing-handler'].map((name) => `import wasi:http/${name}@0.2.12;`).join('\n')
+  return await buildComponent(text, 'http', { imports, packages: await readWasiPackages() })
 }
 
 /** A response of a guest, as the glue gives it. */
