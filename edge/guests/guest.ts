@@ -88,6 +88,8 @@ export interface GuestRun {
   readonly input: Omit<GuestInput & { world: 'http' }, 'context'> | Omit<GuestInput & { world: 'transform' }, 'context'>
   /** Stands in the log with all that it prints, and with how it failed. */
   readonly trace: string
+  /** The time that all its files bear, milliseconds since the epoch; 0 where nothing is said. */
+  readonly siteTimeMs?: number
 }
 
 /** Runs guests: finds their code and environment, waits for a place, gives them files, network and a log, and ends them. */

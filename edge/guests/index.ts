@@ -14,4 +14,6 @@ export type {
   NodeContext,
   PreparedComponent,
 } from './guest.ts'
+export type { GuestCounts, PoolLimits } from './guest-pool.ts'
+export { type GuestLimits, Guests, type GuestsOptions, type GuestsPorts } from './guests.ts'
 export { createSiteServices, type NetworkAsk, type NetworkServices, type SiteServicesOptions } from './site-services.ts'
