@@ -105,6 +105,7 @@ class ComponentReader {
       const component = await this.#readComponent(table, each, path)
       if (component === undefined) continue
       checkEnv(component, path)
+      await this.#checkPattern(each.files, [...path, 'files'])
       transforms.push({ ...component, files: each.files, maxFileSizeKb: each.max_file_size_kb })
     }
     return { functions, transforms }
@@ -181,6 +182,17 @@ class ComponentReader {
       const words = code === 'MAKI_CONFIG' ? message : `${file} cannot be read: ${message}`
       this.#findings.fault(at, words, { hint })
       return {}
+    }
+  }
+
+  async #checkPattern(files: string, at: ConfigPath): Promise<void> {
+    // Loaded by who has transforms alone.
+    const { parseGlob } = await import('../../edge/index.ts')
+    try {
+      parseGlob(files)
+    } catch (thrown) {
+      const { message, hint } = asMakiError(thrown)
+      this.#findings.fault(at, message, { hint })
     }
   }
 

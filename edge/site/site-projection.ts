@@ -99,6 +99,8 @@ export class SiteProjection {
     if (site === undefined || site.release === release) return
     this.#table = this.#table.with(new Map([[domain, { ...site, release }]]))
     this.#log.info('site.switched', { domain, release: release?.id ?? null })
+    if (release?.transforms?.faults)
+      this.#log.warn('site.transforms-ignored', { domain, transforms: release.transforms.faults })
     if (release?.ruleFaults) this.#log.warn('site.rules-ignored', { domain, lines: release.ruleFaults })
   }
 

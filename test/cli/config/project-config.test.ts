@@ -339,6 +339,11 @@ t.test('functions and transforms are read, with their env', async (t) => {
     [functions.replace('"secrets.env"', '"/dev/zero"'), files, /\/dev\/zero cannot be read: that is not a file/],
     [functions, { ...files, 'secrets.env': `A=${'tiger'.repeat(210_000)}` }, /it has 1050002 bytes/],
     [`${base}[[domain.transforms]]\npath = "t.wasm"\n`, files, /transforms\[0\]\.files: it is missing/],
+    [
+      `${base}[[domain.transforms]]\npath = "t.wasm"\nfiles = "**/*.{html"\n`,
+      files,
+      /transforms\[0\]\.files: .* is no pattern for files: a brace is not closed/,
+    ],
   ]
   for (const [text, present, words] of faults) {
     const error = await faultOf(t, text, {}, present)
