@@ -1,4 +1,4 @@
-import type { Log, Runtime } from '../../core/index.ts'
+import type { BlobHash, Log, Runtime } from '../../core/index.ts'
 import type { ComponentFault } from '../components/index.ts'
 import { type BuilderLimits, BuilderProcess, type Built } from './builder-process.ts'
 
@@ -18,17 +18,19 @@ export interface BuilderCounts {
 
 /** A component that is to be made ready; `read` is called when its turn has come. */
 export interface BuildJob {
+  readonly component: BlobHash
   readonly sizeBytes: number
   readonly read: () => Promise<Uint8Array>
 }
 
 interface Waiting {
+  readonly component: BlobHash
   readonly read: () => Promise<Uint8Array>
   readonly resolve: (built: Built) => void
   readonly reject: (error: unknown) => void
 }
 
-/** Makes components ready in processes of their own, few at a time, in the order in which they came. */
+/** Makes components ready in processes of their own, few at a time, in the order in which they came, unless somebody is in a hurry. */
 export class ComponentBuilder implements AsyncDisposable {
   readonly counts: BuilderCounts = { started: 0, seconds: 0 }
   readonly #options: ComponentBuilderOptions
@@ -49,15 +51,21 @@ export class ComponentBuilder implements AsyncDisposable {
   }
 
   /** Resolves with what became of it, and rejects only with what `read` throws. */
-  build({ sizeBytes, read }: BuildJob): Promise<Built> {
+  build({ component, sizeBytes, read }: BuildJob): Promise<Built> {
     const { maxComponentBytes } = this.#options.limits
     // Never read into memory.
     if (sizeBytes > maxComponentBytes) return Promise.resolve({ kind: 'unfit', fault: tooLarge(maxComponentBytes) })
     if (this.#isClosed) return Promise.resolve({ kind: 'ended', why: 'closed' })
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ read, resolve, reject })
+      this.#waiting.push({ component, read, resolve, reject })
       this.#next()
     })
+  }
+
+  /** Somebody waits for this one: it comes before all others that wait. */
+  hurry(component: BlobHash): void {
+    const at = this.#waiting.findIndex((job) => job.component === component)
+    if (at > 0) this.#waiting.unshift(...this.#waiting.splice(at, 1))
   }
 
   /** Ends all processes; what waits ends with them. */

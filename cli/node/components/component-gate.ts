@@ -5,7 +5,7 @@ import { listComponents } from './list-components.ts'
 
 export interface ComponentGateOptions {
   readonly edge: Pick<Edge, 'activate'>
-  readonly keeper: Pick<ComponentKeeper, 'isSettled' | 'want'>
+  readonly keeper: Pick<ComponentKeeper, 'isSettled' | 'want' | 'hurry'>
   readonly runtime: Pick<Runtime, 'after' | 'monotonic'>
   readonly log: Log
 }
@@ -39,7 +39,10 @@ export class ComponentGate implements Pick<Edge, 'activate'>, Disposable {
     const components = release === null ? [] : listComponents(release)
     const ready = keeper.want(domain, components)
     const mustWait = this.#served.has(domain) && !components.every((component) => keeper.isSettled(component))
-    if (mustWait && release !== null) return this.#activateLater(domain, release, turn, components, ready)
+    if (mustWait && release !== null) {
+      for (const component of components) keeper.hurry(component)
+      return this.#activateLater(domain, release, turn, components, ready)
+    }
     if (release === null) this.#served.delete(domain)
     else this.#served.add(domain)
     return edge.activate(domain, release)

@@ -32,7 +32,7 @@ export interface ComponentKeeperOptions {
   /** Of this program: what one version found wrong is looked at again by the next. */
   readonly version: string
   /** It is ended with the keeper. */
-  readonly builder: Pick<ComponentBuilder, 'build' | 'counts'> & AsyncDisposable
+  readonly builder: Pick<ComponentBuilder, 'build' | 'hurry' | 'counts'> & AsyncDisposable
   readonly blobs: Pick<BlobStore, 'read' | 'size' | 'missing' | 'isShort' | 'events'>
   /** Releases that are served, or are to be. */
   readonly wanted: () => Iterable<Release>
@@ -71,6 +71,8 @@ export class ComponentKeeper implements AsyncDisposable {
   readonly #faults: FaultFile
   readonly #preparing = new Map<BlobHash, Promise<Preparation>>()
   readonly #settled = new Set<BlobHash>()
+  /** Of those that are being prepared: somebody waits for them. */
+  readonly #hurried = new Set<BlobHash>()
   /** What each domain is to run. */
   readonly #wanted = new Map<Hostname, readonly BlobHash[]>()
   readonly #retries = new Map<BlobHash, Cancel>()
@@ -122,8 +124,21 @@ export class ComponentKeeper implements AsyncDisposable {
     await Promise.all(components.map((component) => this.#settle(component)))
   }
 
-  /** Makes it ready where it is not. Looks at the disk each time. Never rejects. */
+  /** Makes it ready where it is not, before what nobody asks for yet. Looks at the disk each time. Never rejects. */
   prepare(component: BlobHash): Promise<Preparation> {
+    const preparation = this.#begin(component)
+    this.hurry(component)
+    return preparation
+  }
+
+  /** Somebody waits for it: it is made ready, where that is still to be done, before what nobody waits for. */
+  hurry(component: BlobHash): void {
+    if (!this.#preparing.has(component)) return
+    this.#hurried.add(component)
+    this.#options.builder.hurry(component)
+  }
+
+  #begin(component: BlobHash): Promise<Preparation> {
     const preparing = this.#preparing.get(component) ?? this.#prepare(component)
     this.#preparing.set(component, preparing)
     return preparing
@@ -140,7 +155,7 @@ export class ComponentKeeper implements AsyncDisposable {
 
   async #settle(component: BlobHash, retryMs = FIRST_RETRY_MS): Promise<void> {
     if (this.#settled.has(component) || this.#isClosed) return
-    const preparation = await this.prepare(component)
+    const preparation = await this.#begin(component)
     if (preparation !== null || this.#isClosed || this.#retries.has(component) || !this.#isWanted(component)) return
     const cancel = this.#options.runtime.after(retryMs, () => {
       this.#retries.delete(component)
@@ -168,6 +183,7 @@ export class ComponentKeeper implements AsyncDisposable {
       return null
     } finally {
       this.#preparing.delete(component)
+      this.#hurried.delete(component)
     }
   }
 
@@ -184,7 +200,9 @@ export class ComponentKeeper implements AsyncDisposable {
     if (sizeBytes === undefined) return null
     await this.#makeRoom(component)
     const startedMs = runtime.monotonic()
-    const built = await builder.build({ sizeBytes, read: () => this.#read(component) })
+    const building = builder.build({ component, sizeBytes, read: () => this.#read(component) })
+    if (this.#hurried.has(component)) builder.hurry(component)
+    const built = await building
     const ms = Math.round(runtime.monotonic() - startedMs)
     return await this.#take(component, built, ms)
   }

@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process'
+import { registerHooks } from 'node:module'
 import { join } from 'node:path'
 import t from 'tap'
 import { parseBlobHash } from '../../../core/index.ts'
@@ -27,7 +28,17 @@ const MODULE = Buffer.from([0, 97, 115, 109, 1, 0, 0, 0])
 const GLUE = Buffer.from('export const a = 1')
 
 t.test('names that the inspection let through are found in what comes out', async (t) => {
+  const loaded: string[] = []
+  const hooks = registerHooks({
+    load(url, context, next) {
+      loaded.push(url)
+      return next(url, context)
+    },
+  })
   const generate = await loadGenerator()
+  hooks.deregister()
+  t.match(loaded.join(' '), /js-component-bindgen-component\.js/)
+  t.notMatch(loaded.join(' '), /binaryen|oxc|preview[23]-shim/, 'and nothing else of that package')
   const blind = {
     inspect: () => ({ kind: 'fit', report: REPORT }) as const,
     generate,

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { systemRuntime } from '../../../cli/system.ts'
-import { silentLog } from '../../../core/index.ts'
+import { hashBlob, silentLog } from '../../../core/index.ts'
 import { BuilderProcess, type Built } from '../../../edge/component-builder/builder-process.ts'
 import { ComponentBuilder, type ComponentBuilderOptions } from '../../../edge/component-builder/index.ts'
 import { inspectComponent } from '../../../edge/components/index.ts'
@@ -16,11 +16,13 @@ const LIMITS = { maxComponentBytes: 8 * MIB, maxOutputBytes: 32 * MIB, timeoutMs
 const PORTS = { runtime: systemRuntime, log: silentLog }
 const MISBEHAVING = join(import.meta.dirname, 'misbehaving-main.ts')
 
+const ANY = hashBlob(Buffer.from('any'))
+
 const startBuilder = (options: Partial<ComponentBuilderOptions> = {}) =>
   new ComponentBuilder({ limits: LIMITS, processes: 2, ...options }, PORTS)
 
 const buildBytes = (builder: ComponentBuilder, bytes: Uint8Array): Promise<Built> =>
-  builder.build({ sizeBytes: bytes.length, read: async () => bytes })
+  builder.build({ component: hashBlob(bytes), sizeBytes: bytes.length, read: async () => bytes })
 
 t.test('a component becomes glue and core modules, the same ones every time', async (t) => {
   await using builder = startBuilder()
@@ -69,7 +71,7 @@ t.test('code that traps or spins as soon as it starts is made ready: nothing of 
 t.test('a component that is too large is never read', async (t) => {
   await using builder = startBuilder()
   const read = () => Promise.reject(new Error('it was read'))
-  const built = await builder.build({ sizeBytes: LIMITS.maxComponentBytes + 1, read })
+  const built = await builder.build({ component: ANY, sizeBytes: LIMITS.maxComponentBytes + 1, read })
   t.match(built, { kind: 'unfit', fault: { code: 'too-large', message: /8 MiB/ } })
   t.equal(builder.counts.started, 0)
 })
@@ -126,10 +128,31 @@ t.test('who is killed by somebody else is begun again', async (t) => {
 
 t.test('what cannot be read is told to who asked, and the next is served', async (t) => {
   await using builder = startBuilder({ processes: 1 })
-  const failing = builder.build({ sizeBytes: 1, read: () => Promise.reject(new Error('a bad disk')) })
+  const failing = builder.build({ component: ANY, sizeBytes: 1, read: () => Promise.reject(new Error('a bad disk')) })
   const next = buildBytes(builder, await buildWatGuest('http-echo'))
   await t.rejects(failing, { message: 'a bad disk' })
   t.match(await next, { kind: 'ready' })
+})
+
+t.test('who is waited for comes before who only may be', async (t) => {
+  await using builder = startBuilder({ main: MISBEHAVING, processes: 1 })
+  const order: string[] = []
+  const jobs = ['1', '2', '3', '4'].map((name) => ({ component: hashBlob(Buffer.from(name)), name }))
+  const building = jobs.map(({ component, name }) =>
+    builder.build({
+      component,
+      sizeBytes: 1,
+      read: async () => {
+        order.push(name)
+        return Buffer.from('no-frame')
+      },
+    }),
+  )
+  builder.hurry(jobs[3]!.component)
+  builder.hurry(jobs[0]!.component)
+  builder.hurry(ANY)
+  await Promise.all(building)
+  t.strictSame(order, ['1', '4', '2', '3'])
 })
 
 t.test('closing ends what is under way and what waits', async (t) => {

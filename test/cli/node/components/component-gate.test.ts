@@ -23,12 +23,14 @@ const releaseOf = (id: string, ...components: string[]) =>
 /** A keeper and an edge that the test moves. */
 class World {
   readonly settled = new Set<BlobHash>()
+  readonly hurried = new Set<BlobHash>()
   readonly served: (string | null)[] = []
   readonly waits: { readonly components: readonly BlobHash[]; readonly resolve: () => void }[] = []
   readonly #timers = new Set<() => void>()
   readonly gate = new ComponentGate({
     keeper: {
       isSettled: (component) => this.settled.has(component),
+      hurry: (component) => void this.hurried.add(component),
       want: (_domain, components) =>
         components.every((component) => this.settled.has(component))
           ? Promise.resolve()
@@ -87,6 +89,7 @@ t.test('the release before goes on until the components are ready', async (t) =>
   const { gate, served, settle } = bind(world)
   await gate.activate(DOMAIN, releaseOf('1'))
   const switching = gate.activate(DOMAIN, releaseOf('2', 'a', 'b'))
+  t.strictSame([...world.hurried], [hashOf('a'), hashOf('b')], 'they come before what nobody waits for')
   settle('a')
   await Promise.resolve()
   t.strictSame(served, ['1'])
@@ -123,7 +126,7 @@ t.test('who is overtaken does nothing, and neither does who is closed', async (t
 t.test('an edge that cannot is told to who asked', async (t) => {
   const world = new World()
   const failing = new ComponentGate({
-    keeper: { isSettled: () => true, want: async () => {} },
+    keeper: { isSettled: () => true, want: async () => {}, hurry: () => {} },
     edge: { activate: () => Promise.reject(new Error('no manifest')) },
     runtime: { monotonic: () => 0, after: () => () => {} },
     log: silentLog,

@@ -84,6 +84,17 @@ t.test('a component that many ask for is made ready once, and not again after a 
   t.match(await keeper.prepare(a), { prepared: { component: a } }, 'who deletes the folder does no harm')
 })
 
+t.test('who is asked for is in a hurry, who only may be is not', async (t) => {
+  const { blobs, builder, start } = make(t.testdir())
+  const [a, b] = [blobs.put('a'), blobs.put('b')]
+  await using keeper = await start()
+  await keeper.want(DOMAIN, [a])
+  t.strictSame(builder.hurried, [])
+  await Promise.all([keeper.want(DOMAIN, [a, b]), keeper.prepare(b)])
+  t.ok(builder.hurried.length > 0)
+  t.ok(builder.hurried.every((component) => component === b))
+})
+
 t.test('what lies damaged on the disk is made again', async (t) => {
   const { blobs, builder, start } = make(t.testdir())
   const a = blobs.put('a')

@@ -58,6 +58,12 @@ export class FakeBuilder implements AsyncDisposable {
   readonly built: string[] = []
   how: (text: string) => Promise<Built> = async (text) => ({ kind: 'ready', report: REPORT, files: filesOf(text) })
 
+  readonly hurried: BlobHash[] = []
+
+  hurry(component: BlobHash): void {
+    this.hurried.push(component)
+  }
+
   async build({ read }: BuildJob): Promise<Built> {
     const text = Buffer.from(await read()).toString()
     this.built.push(text)
