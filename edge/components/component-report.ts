@@ -18,20 +18,24 @@ export interface ComponentReport {
   readonly largestMemoryBytes: number
 }
 
-export type ComponentFaultCode =
-  | 'not-wasm'
-  | 'core-module'
-  | 'too-large'
-  | 'broken'
-  | 'unsafe-name'
-  | 'wrong-world'
-  | 'missing-export'
-  | 'wrong-type'
-  | 'unknown-import'
-  | 'unsupported-feature'
-  | 'too-much-memory'
+/** All that can be wrong with a component. */
+export const COMPONENT_FAULT_CODES = [
+  'not-wasm',
+  'core-module',
+  'too-large',
+  'broken',
+  'unsafe-name',
+  'wrong-world',
+  'missing-export',
+  'wrong-type',
+  'unknown-import',
+  'unsupported-feature',
+  'too-much-memory',
   /** Making it ready took too long or too much, or ended the process that did it. */
-  | 'too-costly'
+  'too-costly',
+] as const
+
+export type ComponentFaultCode = (typeof COMPONENT_FAULT_CODES)[number]
 
 /** Why a component cannot be run here, in words for whoever built it. */
 export interface ComponentFault {

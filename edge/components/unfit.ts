@@ -10,7 +10,7 @@ const HINTS: Readonly<Record<ComponentFaultCode, string>> = {
   'wrong-world': 'Get the WIT with `maki wasm fetch`, and build for the world `http` or `transform`.',
   'missing-export': 'Get the WIT with `maki wasm fetch`, and export all that its world exports.',
   'wrong-type': 'Get the WIT with `maki wasm fetch`, generate the bindings again and build again.',
-  'unknown-import': 'Remove the import from your WIT world; `maki wasm check` lists what is offered.',
+  'unknown-import': 'Remove the import from your WIT world, and what uses it from your code.',
   'unsupported-feature': 'Switch it off in your compiler, and build again.',
   'too-much-memory': 'Build it with a smaller memory at the start, or raise max_memory_mb.',
   'too-costly': 'Build it smaller: for release, with optimisation for size, and without what is for debugging.',

@@ -1,3 +1,5 @@
+import { fileURLToPath } from 'node:url'
+import { componentize } from 'componentize-qjs'
 import t from 'tap'
 import { clampModule, inspectComponent } from '../../../edge/components/index.ts'
 import { buildWatGuest } from '../../support/guests/build-wat.ts'
@@ -5,13 +7,16 @@ import { buildNamedComponent } from '../../support/guests/named-component.ts'
 import { createRandom, type Random, seeds } from '../../support/seeds.ts'
 import { findLoose, generateGlue } from './glue.ts'
 
-const components = await Promise.all([
-  buildWatGuest('http-echo'),
-  buildWatGuest('transform-append'),
-  buildNamedComponent(),
-])
+const small = await Promise.all([buildWatGuest('http-echo'), buildWatGuest('transform-append'), buildNamedComponent()])
 
-/** Names that these components have, and JavaScript that must stay where it is. */
+/** A whole engine of JavaScript, in eight modules: what people will bring. */
+const { component: engine } = await componentize({
+  witPath: fileURLToPath(new URL('../../../edge/components/wit/http.wit', import.meta.url)),
+  jsSource: 'export const handler = { handleRequest: () => ({ status: 200, headers: [], body: undefined }) }',
+  sync: true,
+})
+
+/** In all text that is written over names, and would be part of a program. */
 const MARKER = 'zq9'
 
 /** Never throws: what throws here fails the test. */
@@ -26,7 +31,7 @@ function isFit(bytes: Uint8Array): boolean {
 }
 
 t.test('a component that ends at any byte is unfit, but for between sections when it has all', async (t) => {
-  for (const component of components) {
+  for (const component of small) {
     const ends = findSectionEnds(component)
     const fit: number[] = []
     for (let end = 0; end < component.length; end += 1) if (isFit(component.subarray(0, end))) fit.push(end)
@@ -60,7 +65,7 @@ for (const seed of seeds(400)) {
     `a damaged component is judged; what is fit becomes a program without strange text, or none (seed ${seed})`,
     async (t) => {
       const random = createRandom(seed)
-      const component = damage(random, Uint8Array.from(random.pick(components)))
+      const component = damage(random, Uint8Array.from(random.pick(small)))
       if (!isFit(component) || seed % 4 !== 0) {
         t.pass()
         return
@@ -77,6 +82,18 @@ for (const seed of seeds(400)) {
       t.strictSame(findLoose(glue, MARKER), [])
     },
   )
+}
+
+t.test('a component with an engine in it is fit', async (t) => {
+  t.match(inspectComponent(engine), { kind: 'fit', report: { world: 'http', otherExports: ['init'], coreModules: 8 } })
+  t.strictSame(findLoose(generateGlue(engine), MARKER), [])
+})
+
+for (const seed of seeds(80)) {
+  t.test(`a damaged component with an engine in it is judged (seed ${seed})`, async (t) => {
+    isFit(damage(createRandom(seed), engine))
+    t.pass()
+  })
 }
 
 /** Flips bits, overwrites with text that would be a program, repeats or removes a piece, or swaps two. */

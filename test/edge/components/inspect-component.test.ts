@@ -1,7 +1,13 @@
+import { readFileSync } from 'node:fs'
 import { gzipSync } from 'node:zlib'
 import { parse, print } from '@bytecodealliance/jco-transpile/wasm-tools'
 import t from 'tap'
-import { type ComponentFaultCode, inspectComponent, OFFERED } from '../../../edge/components/index.ts'
+import {
+  COMPONENT_FAULT_CODES,
+  type ComponentFaultCode,
+  inspectComponent,
+  OFFERED,
+} from '../../../edge/components/index.ts'
 import { buildComponent, buildWatGuest, GUESTS, readGuestText } from '../../support/guests/build-wat.ts'
 
 const inspectWat = async (wat: string) => inspectComponent(await parse(wat))
@@ -188,4 +194,11 @@ t.test('what is not offered is named, with what is', async (t) => {
     { imports: 'import poke: func();', packages: '' },
   )
   t.match(inspectComponent(own), { fault: { code: 'unknown-import', message: /"poke", a function of its own world/ } })
+})
+
+t.test('the page about components has every code and every interface', async (t) => {
+  const page = readFileSync(new URL('../../../docs/components.md', import.meta.url), 'utf8')
+  const codes = [...page.matchAll(/^\| `([a-z-]+)` \|/gm)].map(([, code]) => code)
+  t.strictSame(codes, [...COMPONENT_FAULT_CODES])
+  for (const path of OFFERED.keys()) t.match(page, `\`${path.split('/')[0]}\``, path)
 })
