@@ -108,20 +108,27 @@ function planAnswer(
   { status, headers, body, lengthBytes, trace }: Extract<FunctionOutcome, { kind: 'answered' }>,
   base: HeaderFields,
 ): Plan {
-  const fields: Record<string, string | string[]> = { ...base, 'cache-control': 'no-store', 'makiatto-trace': trace }
-  const given = new Set<string>()
+  // A map: a name may be one that objects have already, like __proto__.
+  const fields = new Map<string, string | string[]>(Object.entries(base))
+  fields.set('cache-control', 'no-store').set('makiatto-trace', trace)
+  // That search engines pass a preview by is not a function's to take back.
+  const given = new Set(fields.has('x-robots-tag') ? ['x-robots-tag'] : [])
   for (const [name, value] of headers) {
-    const present = given.has(name) ? fields[name] : undefined
+    const present = given.has(name) ? fields.get(name) : undefined
     // A line each: of cookies no two can be one.
-    fields[name] = present === undefined ? value : [present, value].flat()
+    fields.set(name, present === undefined ? value : [present, value].flat())
     given.add(name)
   }
   const isRead = request.method === 'GET' || request.method === 'HEAD'
-  if (isRead && status === 200 && isUnchanged(request, fields.etag))
+  if (isRead && status === 200 && isUnchanged(request, fields.get('etag')))
     return { status: 304, headers: withoutContent(fields), body: { kind: 'none' } }
-  if (lengthBytes !== undefined && !WITHOUT_LENGTH.has(status)) fields['content-length'] = String(lengthBytes)
+  if (lengthBytes !== undefined && !WITHOUT_LENGTH.has(status)) fields.set('content-length', String(lengthBytes))
   const isEmpty = body.length === 0 || request.method === 'HEAD' || WITHOUT_LENGTH.has(status)
-  return { status, headers: fields, body: isEmpty ? { kind: 'none' } : { kind: 'bytes', bytes: body } }
+  return {
+    status,
+    headers: Object.fromEntries(fields),
+    body: isEmpty ? { kind: 'none' } : { kind: 'bytes', bytes: body },
+  }
 }
 
 /** A function that gives an entity tag need not compare it itself. */
@@ -132,8 +139,6 @@ function isUnchanged(request: SiteRequest, etag: string | string[] | undefined):
 }
 
 /** Of an answer without content, what is said of content is left out (RFC 9110 section 15.4.5). */
-function withoutContent(fields: Readonly<Record<string, string | string[]>>): HeaderFields {
-  return Object.fromEntries(
-    Object.entries(fields).filter(([name]) => !name.startsWith('content-') || name === 'content-location'),
-  )
+function withoutContent(fields: ReadonlyMap<string, string | string[]>): HeaderFields {
+  return Object.fromEntries([...fields].filter(([name]) => !name.startsWith('content-') || name === 'content-location'))
 }

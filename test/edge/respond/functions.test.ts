@@ -168,6 +168,21 @@ t.test('an answer is as the function gave it', async (t) => {
   t.equal(cached.headers['cache-control'], 'public, max-age=5')
   const preview = answer(answered({ headers: [['cache-control', 'public, max-age=5']] }), 'GET', { preview: true })
   t.match(preview.headers, { 'cache-control': 'no-store', 'x-robots-tag': 'noindex' })
+  const strange = answer(
+    answered({
+      headers: [
+        ['__proto__', 'a'],
+        ['__proto__', 'b'],
+      ],
+    }),
+  )
+  t.same(
+    Object.entries(strange.headers).find(([name]) => name === '__proto__'),
+    ['__proto__', ['a', 'b']],
+  )
+  t.equal(Object.getPrototypeOf(strange.headers), Object.prototype)
+  const found = answer(answered({ headers: [['x-robots-tag', 'all']] }), 'GET', { preview: true })
+  t.same(found.headers['x-robots-tag'], ['noindex', 'all'])
   t.match(answer(answered(), 'HEAD'), { headers: { 'content-length': '5' }, body: { kind: 'none' } })
   for (const status of [204, 304]) {
     const empty = answer(answered({ status }))
