@@ -5,7 +5,7 @@ import type { SiteFunction } from './site-functions.ts'
 interface Branch {
   readonly exact: Map<string, Branch>
   /** Of `[name]`: any one segment. */
-  any: Branch | undefined
+  one: Branch | undefined
   at: SiteFunction | undefined
   /** Of `[...name]`: one segment or more; of `[[...name]]`: none, too. */
   below: SiteFunction | undefined
@@ -69,13 +69,13 @@ export class FunctionTable {
 }
 
 function newBranch(): Branch {
-  return { exact: new Map(), any: undefined, at: undefined, below: undefined, atOrBelow: undefined }
+  return { exact: new Map(), one: undefined, at: undefined, below: undefined, atOrBelow: undefined }
 }
 
 function branchFor(from: Branch, segment: string): Branch {
   if (ONE.test(segment)) {
-    from.any ??= newBranch()
-    return from.any
+    from.one ??= newBranch()
+    return from.one
   }
   const known = from.exact.get(segment)
   if (known !== undefined) return known
@@ -90,6 +90,6 @@ function findBelow(branch: Branch, segments: readonly string[], from: number): S
   const exact = branch.exact.get(segment)
   const found = exact === undefined ? undefined : findBelow(exact, segments, from + 1)
   if (found !== undefined) return found
-  const one = branch.any === undefined ? undefined : findBelow(branch.any, segments, from + 1)
+  const one = branch.one === undefined ? undefined : findBelow(branch.one, segments, from + 1)
   return one ?? branch.below ?? branch.atOrBelow
 }
