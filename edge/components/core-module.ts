@@ -12,16 +12,6 @@ export interface CoreModule {
 
 /** The sections of a core module that are read, by their numbers; 13 is the last. */
 export const SECTION = { type: 1, import: 2, table: 4, memory: 5, export: 7, tag: 13 }
-  custom: 0,
-  type: 1,
-  import: 2,
-  table: 4,
-  memory: 5,
-  export: 7,
-  data: 11,
-  dataCount: 12,
-  tag: 13,
-}
 
 /** Value types of WebAssembly 2.0: the four numbers, vectors, and references to functions and to what is outside. */
 const VALUE_TYPES = new Set([0x7f, 0x7e, 0x7d, 0x7c, 0x7b, 0x70, 0x6f])
