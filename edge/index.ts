@@ -11,6 +11,7 @@ export {
   type ImageServiceOptions,
 } from './images/index.ts'
 export { CODINGS, type Coding, checkOf, checkOfPieces, isFingerprinted, mayBeFingerprinted } from './message/index.ts'
+export { type Outgoing, type OutgoingCounters, openOutgoing } from './outgoing/index.ts'
 export {
   type Client,
   type HostFallback,

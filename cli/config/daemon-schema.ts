@@ -129,6 +129,8 @@ export const daemonSchema = v.object({
     max_timeout_ms: v.optional(whole(1), 30_000),
     default_max_memory_mb: v.optional(whole(1), 64),
     max_memory_mb: v.optional(whole(1), 512),
+    /** Processes that run components, all workers together; by the memory of the machine where nothing is said. */
+    max_processes: v.optional(whole(1, 1000)),
     /** What components that were made ready may take on the disk; those of releases that are served stay also above it. */
     components_cache_mb: v.optional(whole(0), 1024),
     /** What results of transforms may take on the disk. */

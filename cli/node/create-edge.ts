@@ -6,6 +6,7 @@ import type { Edge, EdgeOptions } from './edge-messages.ts'
 import { EdgePool } from './edge-pool.ts'
 import type { AskControl } from './edge-questions.ts'
 import { EdgeWorker } from './edge-worker.ts'
+import { buildGuestOptions } from './guest-options.ts'
 import { buildHttpOptions } from './http-options.ts'
 import { buildImageOptions } from './image-options.ts'
 import { LineWriter } from './line-writer.ts'
@@ -35,6 +36,7 @@ export function createEdge(options: CreateEdgeOptions): Edge {
     dns: parts.dns ? buildDnsOptions(config, workers, runtime) : undefined,
     http: parts.http ? buildHttpOptions(config, workers) : undefined,
     images: parts.http ? buildImageOptions(config, folders.images, workers) : undefined,
+    guests: parts.http ? buildGuestOptions(config, workers) : undefined,
     transforms: parts.http ? buildTransformOptions(config, folders.transformed, workers) : undefined,
     reusePort: false,
   }

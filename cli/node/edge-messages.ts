@@ -11,8 +11,10 @@ import type {
   TransformCounters,
   TransformServiceOptions,
 } from '../../edge/index.ts'
+import type { EdgeGuestCounts } from './edge-guests.ts'
 import type { LearnerCounts } from './edge-learner.ts'
 import type { EdgeAnswer, EdgeQuestion, EdgeRelease } from './edge-questions.ts'
+import type { EdgeGuestOptions } from './guest-options.ts'
 
 /** What an edge worker is started with; crosses a process boundary, so plain data only. */
 export interface EdgeOptions {
@@ -26,6 +28,8 @@ export interface EdgeOptions {
   readonly http: HttpOptions | undefined
   /** How images are made; undefined where they are not. */
   readonly images?: ImageServiceOptions | undefined
+  /** How components are run; undefined where they are not. */
+  readonly guests?: EdgeGuestOptions | undefined
   /** How files are transformed; undefined where they are not. */
   readonly transforms?: TransformServiceOptions | undefined
   /** SO_REUSEPORT: several workers own the same ports. */
@@ -72,6 +76,8 @@ export interface EdgeCounters {
   readonly requests: RequestCounts | undefined
   /** Undefined where no images are made. */
   readonly images?: Readonly<ImageCounters> | undefined
+  /** Undefined where no components are run. */
+  readonly guests?: EdgeGuestCounts | undefined
   /** Undefined where no files are transformed. */
   readonly transforms?: Readonly<TransformCounters> | undefined
   /** Of files of other releases; undefined where no HTTP runs. */

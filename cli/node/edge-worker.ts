@@ -28,17 +28,19 @@ import {
   type Need,
   type NodeContext,
   SiteProjection,
+  type SiteRequest,
   startHttpServer,
   VariantFolder,
 } from '../../edge/index.ts'
 import { openBlobReader } from '../../replication/index.ts'
 import { readPlaceRules } from '../config/index.ts'
 import { connectionLimit } from './connection-limit.ts'
+import { EdgeGuests } from './edge-guests.ts'
 import { EdgeLearner } from './edge-learner.ts'
 import type { Edge, EdgeAddresses, EdgeCounters, EdgeOptions, Standings } from './edge-messages.ts'
 import type { AskControl, EdgeRelease } from './edge-questions.ts'
 import { EdgeTransforms } from './edge-transforms.ts'
-import { buildNodeContext } from './node-context.ts'
+import { buildNodeContext, listNodeAddresses } from './node-context.ts'
 import { TlsKeeper } from './tls-keeper.ts'
 
 /** A blob that is mended is mended by then; one that is not is told of again. */
@@ -67,6 +69,8 @@ export class EdgeWorker implements Edge {
   readonly #tls: TlsKeeper
   /** Undefined where no images are made. */
   readonly #images: ImageService | undefined
+  /** Undefined where no components are run. */
+  readonly #guests: EdgeGuests | undefined
   /** Undefined where no files are transformed. */
   readonly #transforms: EdgeTransforms | undefined
   /** What components are told of this node. */
@@ -91,10 +95,15 @@ export class EdgeWorker implements Edge {
     const { variantsDirectory } = options
     this.#variants = variantsDirectory === undefined ? undefined : new VariantFolder(variantsDirectory)
     this.#context = { name: options.node, latitude: 0, longitude: 0 }
-    const { runner, ask = async () => null } = ports
+    const { ask = async () => null } = ports
     const stored = openBlobReader(options.blobsDirectory)
     const onBlobFailed = (hash: BlobHash) => this.#tell(hash)
     const context = () => this.#context
+    const ownAddresses = () => listNodeAddresses(this.#state, options.node)
+    this.#guests =
+      options.guests &&
+      this.#owned.use(new EdgeGuests(options.guests, { ...this.#ports, blobs: stored, context, ask, ownAddresses }))
+    const runner = ports.runner ?? this.#guests?.runner
     this.#transforms =
       options.transforms &&
       runner &&
@@ -138,8 +147,9 @@ export class EdgeWorker implements Edge {
             fallback,
             images: this.#images,
             transforms: this.#transforms?.service,
+            functions: this.#guests !== undefined,
             countryOf: service && ((address) => service.countryOf(address)),
-            learn: (need) => this.#learn(need),
+            learn: (need, request) => this.#learn(need, request),
             onBlobFailed: (hash) => this.#tell(hash),
             revalidate: localHosts,
             access: access && write && { ...access, write },
@@ -169,6 +179,7 @@ export class EdgeWorker implements Edge {
   }
 
   activate(domain: Hostname, release: Release | null): Promise<void> {
+    this.#guests?.foresee(domain, release)
     return this.#sites.activate(domain, release)
   }
 
@@ -180,6 +191,7 @@ export class EdgeWorker implements Edge {
       dns: this.#dnsServer?.counters,
       http,
       images,
+      guests: this.#guests?.counts,
       transforms: this.#transforms && structuredClone(this.#transforms.service.counters),
       assets: http && { ...this.#learner.counts },
       requests,
@@ -219,8 +231,11 @@ export class EdgeWorker implements Edge {
     this.#learner.setReleases(domain, releases)
   }
 
-  #learn(need: Need): Promise<Learnt> {
+  #learn(need: Need, request: SiteRequest): Promise<Learnt> {
     switch (need.kind) {
+      case 'function':
+        if (this.#guests !== undefined) return this.#guests.call(need, request)
+        throw new MakiError('MAKI_UNSUPPORTED', 'no components are run here')
       case 'asset':
         return this.#learner.findAsset(need)
       case 'preview':

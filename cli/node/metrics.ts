@@ -4,6 +4,7 @@ import type { SeekerCounts } from './asset-seeker.ts'
 import { writeComponentMetrics } from './component-metrics.ts'
 import type { ComponentCounts } from './components/index.ts'
 import type { EdgeCounters } from './edge-messages.ts'
+import { writeGuestMetrics } from './guest-metrics.ts'
 import { writeImageMetrics } from './image-metrics.ts'
 import { MetricsText, type Sample } from './metrics-text.ts'
 import { writeServerMetrics } from './server-metrics.ts'
@@ -101,6 +102,7 @@ export function formatMetrics(counts: NodeCounts): string {
     metric('blob_failures_total', 'counter', 'Blobs that were missing, short or too slow.', [[{}, http.blobFailures]])
   }
   writeImageMetrics(metric, counts.images)
+  writeGuestMetrics(text, counts.guests)
   writeTransformMetrics(text, counts.transforms)
   writeAssetMetrics(text, counts.assets, counts.sought)
   metric('workers', 'gauge', 'Edge workers that run; 0 where one process does all.', [[{}, counts.workers.running]])
