@@ -1,0 +1,1 @@
+export { BUILT, buildBindings, buildProject, LANGUAGES, type Language, type ProjectRequest } from './build-project.ts'

@@ -1,0 +1,6 @@
+/** Never answers. */
+export const handler = {
+  handleRequest() {
+    for (;;);
+  },
+}
