@@ -31,8 +31,9 @@ export const MAX_READ_ANSWER_BYTES = 256 * 1024
 const MAX_LISTED = 256
 const MAX_LISTED_BYTES = 24 * 1024
 /** A function that reads a whole site of some size does not come to these; one that reads for the sake of it does. */
-const MAX_ASKS = 50_000
-const MAX_BYTES = 512 * 1024 * 1024
+export const MAX_ASKS = 50_000
+/** Of files, in one run. */
+export const MAX_BYTES = 512 * 1024 * 1024
 const MAX_WAIT_MS = 60_000
 
 type Answering = { readonly header: Answer; readonly body?: Uint8Array }
