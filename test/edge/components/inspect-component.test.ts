@@ -60,10 +60,10 @@ t.test('what is no component says what it is', async (t) => {
 t.test('what is too large, and how large it may be', async (t) => {
   const component = await buildWatGuest('http-blank')
   const limits = { maxSizeBytes: component.length }
-  t.match(inspectComponent(component, limits), { kind: 'fit' })
+  t.match(inspectComponent(component, limits), { kind: /^fit$/ })
   const larger = Buffer.concat([component, Buffer.of(0, 2, 1, 0x61)])
   t.match(inspectComponent(larger, limits), { fault: { code: 'too-large', message: /MiB are the most/ } })
-  t.match(inspectComponent(larger), { kind: 'fit' })
+  t.match(inspectComponent(larger), { kind: /^fit$/ })
   const memory = { maxInitialMemoryBytes: 65_536 }
   t.match(inspectComponent(component, memory), { fault: { code: 'too-much-memory', message: /0\.2 MiB .* 0\.1 MiB/ } })
 })
@@ -157,10 +157,10 @@ t.test('every interface that is offered can be imported, at any version of 0.2',
   for (const [name, functions] of OFFERED) {
     const plain = [...functions].filter((name) => !name.startsWith('['))
     const component = await importing(`${name}@0.2.6`, plain.map((name) => `(export "${name}" (func))`).join(''))
-    t.match(inspectComponent(component), { kind: 'fit', report: { imports: [`${name}@0.2.6`] } }, name)
+    t.match(inspectComponent(component), { kind: /^fit$/, report: { imports: [`${name}@0.2.6`] } }, name)
   }
   const method = `${POLL} (export "[method]pollable.block" (func (param "self" (borrow $p))))`
-  t.match(inspectComponent(await importing('wasi:io/poll@0.2.0', method)), { kind: 'fit' })
+  t.match(inspectComponent(await importing('wasi:io/poll@0.2.0', method)), { kind: /^fit$/ })
 })
 
 t.test('what is not offered is named, with what is', async (t) => {

@@ -13,7 +13,7 @@ async function inspectChanged(world: World, from: string | RegExp, to: string) {
 for (const world of ['http', 'transform'] as const) {
   t.test(`what is built with the WIT of ${world} is fit`, async (t) => {
     const inspection = inspectComponent(await buildDummy(readWit(world), world))
-    t.match(inspection, { kind: 'fit', report: { world, imports: [], otherExports: [] } })
+    t.match(inspection, { kind: /^fit$/, report: { world, imports: [], otherExports: [] } })
   })
 }
 
@@ -57,7 +57,7 @@ t.test('each difference from the WIT is found, and said where', async (t) => {
 
 t.test('names of types do not count, only what they are made of', async (t) => {
   const renamed = readWit('http').replaceAll('node-context', 'place').replaceAll('response', 'reply')
-  t.match(inspectComponent(await buildDummy(renamed, 'http')), { kind: 'fit' })
+  t.match(inspectComponent(await buildDummy(renamed, 'http')), { kind: /^fit$/ })
 })
 
 t.test('other worlds are told apart', async (t) => {
@@ -108,5 +108,5 @@ t.test('other worlds are told apart', async (t) => {
 
 t.test('what is exported beside the world is let in and named', async (t) => {
   const wit = readWit('http').replace('export handler;', 'export handler; export init: func();')
-  t.match(inspectComponent(await buildDummy(wit, 'http')), { kind: 'fit', report: { otherExports: ['init'] } })
+  t.match(inspectComponent(await buildDummy(wit, 'http')), { kind: /^fit$/, report: { otherExports: ['init'] } })
 })
