@@ -68,25 +68,29 @@ export const REFUSED_IPV6: readonly RefusedNetwork[] = [
 /** What is no address, or one with a zone (`fe80::1%eth0`), which is of a single link. */
 const NO_ADDRESS = row('', 'no address', 'RFC 4007')
 
-const lists4 = REFUSED_IPV4.map((row) => [row, listOf('ipv4', row)] as const)
-const lists6 = REFUSED_IPV6.map((row) => [row, listOf('ipv6', row)] as const)
+const all4 = listOf('ipv4', REFUSED_IPV4)
+const all6 = listOf('ipv6', REFUSED_IPV6)
+const each4 = REFUSED_IPV4.map((row) => [row, listOf('ipv4', [row])] as const)
+const each6 = REFUSED_IPV6.map((row) => [row, listOf('ipv6', [row])] as const)
 
 /** Why no guest may reach an address; undefined for a public one. Whatever is no IPv4 or IPv6 address as such is refused. */
 export function findRefusedNetwork(address: string): RefusedNetwork | undefined {
   switch (isIP(address)) {
     case 4:
-      return lists4.find(([, list]) => list.check(address, 'ipv4'))?.[0]
+      return all4.check(address, 'ipv4') ? each4.find(([, list]) => list.check(address, 'ipv4'))?.[0] : undefined
     case 6:
       if (address.includes('%')) return NO_ADDRESS
-      return lists6.find(([, list]) => list.check(address, 'ipv6'))?.[0]
+      return all6.check(address, 'ipv6') ? each6.find(([, list]) => list.check(address, 'ipv6'))?.[0] : undefined
     default:
       return NO_ADDRESS
   }
 }
 
-function listOf(family: 'ipv4' | 'ipv6', { network }: RefusedNetwork): BlockList {
+function listOf(family: 'ipv4' | 'ipv6', rows: readonly RefusedNetwork[]): BlockList {
   const list = new BlockList()
-  const [address = '', bits = ''] = network.split('/')
-  list.addSubnet(address, Number(bits), family)
+  for (const { network } of rows) {
+    const [address = '', bits = ''] = network.split('/')
+    list.addSubnet(address, Number(bits), family)
+  }
   return list
 }
