@@ -1,7 +1,7 @@
 import { readSync, writeSync } from 'node:fs'
 import process from 'node:process'
 import { encodeHead } from '../confined/index.ts'
-import type { Answer } from '../guests/index.ts'
+import type { Answer } from '../guest-contract/index.ts'
 import type { Said, Told } from './host-messages.ts'
 import type { Answered, GuestChannel, Told as Print } from './wasi-ports.ts'
 

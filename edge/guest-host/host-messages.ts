@@ -1,9 +1,9 @@
 import type { ModuleLimits } from '../components/index.ts'
-import type { GuestMethod, NodeContext } from '../guests/index.ts'
+import type { GuestMethod, NodeContext } from '../guest-contract/index.ts'
 
 /**
  * What the owner tells a guest's process, as headers of frames. It is bound once, and runs one request after the other; each
- * is answered by one `Said`, with asks (see `guests/asks.ts`) in between.
+ * is answered by one `Said`, with asks (see `guest-contract/asks.ts`) in between.
  */
 export type Told =
   /** The body: the environment as JSON, the glue, the modules, one after the other. */

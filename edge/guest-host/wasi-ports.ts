@@ -1,5 +1,5 @@
 import type { Runtime } from '../../core/index.ts'
-import type { Answer, Ask } from '../guests/index.ts'
+import type { Answer, Ask } from '../guest-contract/index.ts'
 
 /** What is told and not answered. */
 export type Told = Extract<Ask, { ask: 'print' }>

@@ -1,7 +1,7 @@
 import type { Log, Runtime } from '../../core/index.ts'
 import type { PreparedFiles } from '../component-builder/index.ts'
+import type { GuestOutcome, GuestSpec } from '../guest-contract/index.ts'
 import { FairQueue } from './fair-queue.ts'
-import type { GuestOutcome, GuestSpec } from './guest.ts'
 import { GuestProcess, type ProcessRun } from './guest-process.ts'
 
 export interface GuestPoolOptions {

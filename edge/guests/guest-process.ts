@@ -3,9 +3,8 @@ import { extname, join } from 'node:path'
 import type { Cancel, Log, Runtime } from '../../core/index.ts'
 import type { PreparedFiles } from '../component-builder/index.ts'
 import { type ConfinedOptions, ConfinedProcess, type Frame, readHeader } from '../confined/index.ts'
+import type { Ask, GuestInput, GuestOutcome, GuestServices, GuestSpec } from '../guest-contract/index.ts'
 import { type BindHead, MOST_GIVEN, type RunHead } from '../guest-host/index.ts'
-import type { Ask, GuestServices } from './asks.ts'
-import type { GuestInput, GuestOutcome, GuestSpec } from './guest.ts'
 import { findOutcome } from './read-said.ts'
 
 export interface GuestProcessPorts {

@@ -12,11 +12,19 @@ import {
 } from '../../core/index.ts'
 import { type PreparedFiles, readPreparedFiles } from '../component-builder/index.ts'
 import type { ComponentFault } from '../components/index.ts'
-import type { GuestServices } from './asks.ts'
-import type { GuestOutcome, GuestRun, GuestRunner, GuestSpec, NodeContext, PreparedComponent } from './guest.ts'
+import type {
+  GuestOutcome,
+  GuestRun,
+  GuestRunner,
+  GuestServices,
+  GuestSpec,
+  NetworkServices,
+  NodeContext,
+  PreparedComponent,
+} from '../guest-contract/index.ts'
 import { type GuestCounts, GuestPool, type GuestPoolOptions } from './guest-pool.ts'
 import { GuestPrinter } from './guest-printer.ts'
-import { createSiteServices, type NetworkServices } from './site-services.ts'
+import { createSiteServices } from './site-services.ts'
 
 /** What guests of a node may have where their release says nothing, and at most. */
 export interface GuestLimits {

@@ -1,7 +1,7 @@
 import * as v from 'valibot'
 import type { Frame } from '../confined/index.ts'
+import type { GuestOutcome } from '../guest-contract/index.ts'
 import { MOST_GIVEN } from '../guest-host/index.ts'
-import type { GuestOutcome } from './guest.ts'
 
 const text = (most: number) => v.pipe(v.string(), v.maxLength(most))
 const headers = v.pipe(

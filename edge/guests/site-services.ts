@@ -1,15 +1,6 @@
 import type { BlobReader, Cancel, Log, Manifest, Runtime } from '../../core/index.ts'
+import type { Answer, Ask, GuestServices, NetworkServices } from '../guest-contract/index.ts'
 import { isRuleFile } from '../rules/index.ts'
-import type { Answer, Ask, GuestServices } from './asks.ts'
-
-/** What is asked of the network. */
-export type NetworkAsk = Exclude<Ask, { ask: 'print' | 'stat' | 'list' | 'read' }>
-
-/** Connections of one run: see `GuestServices`. */
-export interface NetworkServices {
-  answer(ask: NetworkAsk, body: Uint8Array): Promise<{ readonly header: Answer; readonly body?: Uint8Array }>
-  close(): void
-}
 
 export interface SiteServicesOptions {
   /** Of the release: what a guest sees as its files. */

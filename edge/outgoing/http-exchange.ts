@@ -1,6 +1,6 @@
 import { type IncomingMessage, request as sendRequest } from 'node:http'
 import type { Socket } from 'node:net'
-import type { Answer } from '../guests/index.ts'
+import type { Answer } from '../guest-contract/index.ts'
 import { ByteReader } from './byte-reader.ts'
 import { connectTo, secure } from './connect-to.ts'
 import { toLookupCode, toRequestCode } from './failure-codes.ts'

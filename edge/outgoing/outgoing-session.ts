@@ -1,6 +1,6 @@
 import { isIP } from 'node:net'
 import type { Runtime } from '../../core/index.ts'
-import type { Answer, NetworkAsk, NetworkServices } from '../guests/index.ts'
+import type { Answer, NetworkAsk, NetworkServices } from '../guest-contract/index.ts'
 import type { Direction, DomainBudget } from './domain-budget.ts'
 import { toLookupCode } from './failure-codes.ts'
 import type { Grant, Held } from './grant.ts'

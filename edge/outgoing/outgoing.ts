@@ -1,6 +1,6 @@
 import { networkInterfaces } from 'node:os'
 import type { Cancel, Log, Runtime } from '../../core/index.ts'
-import type { NetworkServices } from '../guests/index.ts'
+import type { NetworkServices } from '../guest-contract/index.ts'
 import { type AddressPolicy, createPublicPolicy, REFUSAL_REASONS, type RefusalReason } from './address-policy.ts'
 import { DomainBudget, type DomainLimits } from './domain-budget.ts'
 import type { Refusal } from './grant.ts'

@@ -1,4 +1,4 @@
-import type { OutgoingRequest } from '../guests/index.ts'
+import type { OutgoingRequest } from '../guest-contract/index.ts'
 import { CDN_LOOP_ID, namesUs } from '../message/index.ts'
 import { type Host, readAuthority } from './host-name.ts'
 

@@ -1,6 +1,6 @@
 import { connect, type Socket } from 'node:net'
 import type { Cancel } from '../../core/index.ts'
-import type { Answer } from '../guests/index.ts'
+import type { Answer } from '../guest-contract/index.ts'
 import { ByteReader } from './byte-reader.ts'
 import { toSocketCode } from './failure-codes.ts'
 import type { Grant, Held } from './grant.ts'

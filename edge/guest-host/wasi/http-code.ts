@@ -1,5 +1,5 @@
 import type { ErrorCode } from '@bytecodealliance/preview2-shim/interfaces/wasi-http-types'
-import type { Answer } from '../../guests/index.ts'
+import type { Answer } from '../../guest-contract/index.ts'
 
 /** Codes that say nothing more. */
 const PLAIN = [

@@ -1,5 +1,5 @@
 import type { ErrorCode, Method, Scheme } from '@bytecodealliance/preview2-shim/interfaces/wasi-http-types'
-import type { OutgoingRequest as AskedRequest } from '../../guests/index.ts'
+import type { OutgoingRequest as AskedRequest } from '../../guest-contract/index.ts'
 import { toHttpCode } from './http-code.ts'
 import { OutgoingBody } from './http-content.ts'
 import { Fields } from './http-fields.ts'

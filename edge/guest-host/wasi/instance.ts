@@ -1,4 +1,4 @@
-import type { Ask } from '../../guests/index.ts'
+import type { Ask } from '../../guest-contract/index.ts'
 import type { Answered, Told, WasiPorts } from '../wasi-ports.ts'
 
 /** Ends the run: a guest broke a contract, or wants more than there is. Not an answer that it could go on with. */

@@ -5,7 +5,7 @@ import type {
   Ipv4Address,
   Ipv6Address,
 } from '@bytecodealliance/preview2-shim/interfaces/wasi-sockets-network'
-import type { SocketEnd } from '../../guests/index.ts'
+import type { SocketEnd } from '../../guest-contract/index.ts'
 
 const GROUPS = 8
 

@@ -1,5 +1,5 @@
 import type { ErrorCode } from '@bytecodealliance/preview2-shim/interfaces/wasi-sockets-network'
-import type { Answer } from '../../guests/index.ts'
+import type { Answer } from '../../guest-contract/index.ts'
 
 const CODES: ReadonlySet<string> = new Set<ErrorCode>([
   'unknown',

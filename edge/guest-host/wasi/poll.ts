@@ -1,5 +1,5 @@
 import type { Pollable as WasiPollable } from '@bytecodealliance/preview2-shim/interfaces/wasi-io-poll'
-import type { Waiting } from '../../guests/index.ts'
+import type { Waiting } from '../../guest-contract/index.ts'
 import { GuestTrap, type Instance, Resource, refuseAnswer } from './instance.ts'
 
 /** When something can go on. `never`: not before the guest itself does more. */

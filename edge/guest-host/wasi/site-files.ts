@@ -1,5 +1,5 @@
 import type { ErrorCode } from '@bytecodealliance/preview2-shim/interfaces/wasi-filesystem-types'
-import type { Answer } from '../../guests/index.ts'
+import type { Answer } from '../../guest-contract/index.ts'
 import { type InputSource, StreamFailure } from './input-stream.ts'
 import { type Instance, refuseAnswer } from './instance.ts'
 import { READY } from './poll.ts'

@@ -86,3 +86,12 @@ export interface GuestServices {
   /** The request is over: everything that it left open is closed. */
   close(): void
 }
+
+/** What is asked of the network. */
+export type NetworkAsk = Exclude<Ask, { ask: 'print' | 'stat' | 'list' | 'read' }>
+
+/** Connections of one run: see `GuestServices`. */
+export interface NetworkServices {
+  answer(ask: NetworkAsk, body: Uint8Array): Promise<{ readonly header: Answer; readonly body?: Uint8Array }>
+  close(): void
+}

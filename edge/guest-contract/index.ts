@@ -1,0 +1,25 @@
+export type {
+  Answer,
+  Ask,
+  GuestServices,
+  NetworkAsk,
+  NetworkServices,
+  OutgoingRequest,
+  SocketEnd,
+  Waiting,
+} from './asks.ts'
+export type {
+  GuestFailure,
+  GuestFile,
+  GuestInput,
+  GuestMethod,
+  GuestOutcome,
+  GuestRequest,
+  GuestResponse,
+  GuestRun,
+  GuestRunner,
+  GuestSpec,
+  GuestTransformed,
+  NodeContext,
+  PreparedComponent,
+} from './guest.ts'
