@@ -5,6 +5,7 @@ import {
   mayBeEncoded,
   type Need,
   type NodeContext,
+  type SiteRelease,
   TransformedBlobs,
   TransformService,
   type TransformServiceOptions,
@@ -39,6 +40,13 @@ export class EdgeTransforms {
       },
     })
     this.blobs = new TransformedBlobs(ports.blobs, this.service)
+  }
+
+  /** A release is served from now on: its front page is transformed before somebody asks for it. */
+  foresee(release: SiteRelease | undefined): void {
+    const page = release?.manifest.find('index.html')
+    const job = page === undefined ? undefined : release?.transforms?.find(page)
+    if (job !== undefined) void this.service.transform(job)
   }
 
   async learn({ job }: Extract<Need, { kind: 'transform' }>): Promise<Learnt> {

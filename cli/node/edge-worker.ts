@@ -178,9 +178,10 @@ export class EdgeWorker implements Edge {
       this.#context = buildNodeContext(this.#state, this.#options.node)
   }
 
-  activate(domain: Hostname, release: Release | null): Promise<void> {
+  async activate(domain: Hostname, release: Release | null): Promise<void> {
     this.#guests?.foresee(domain, release)
-    return this.#sites.activate(domain, release)
+    await this.#sites.activate(domain, release)
+    this.#transforms?.foresee(this.#sites.table.siteOf(domain)?.release)
   }
 
   async counters(): Promise<EdgeCounters> {
