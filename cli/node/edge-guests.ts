@@ -30,6 +30,8 @@ export interface EdgeGuestPorts {
   readonly log: Log
   /** Where others reach this node: guests do not reach it from inside. */
   readonly ownAddresses: () => Iterable<string>
+  /** How long visitors may take to send content for a function. */
+  readonly contentTimeoutMs: number | undefined
 }
 
 /** Guests of one worker: their processes, their network, and the functions that are called by visitors. */
@@ -55,7 +57,10 @@ export class EdgeGuests implements AsyncDisposable {
         return answer !== null && typeof answer === 'object' && 'env' in answer ? answer.env : undefined
       },
     })
-    this.#functions = new FunctionService({ ...ports, runner: this.runner })
+    this.#functions = new FunctionService(
+      { ...ports, runner: this.runner },
+      { contentTimeoutMs: ports.contentTimeoutMs },
+    )
   }
 
   /** A copy. */

@@ -102,7 +102,16 @@ export class EdgeWorker implements Edge {
     const ownAddresses = () => listNodeAddresses(this.#state, options.node)
     this.#guests =
       options.guests &&
-      this.#owned.use(new EdgeGuests(options.guests, { ...this.#ports, blobs: stored, context, ask, ownAddresses }))
+      this.#owned.use(
+        new EdgeGuests(options.guests, {
+          ...this.#ports,
+          blobs: stored,
+          context,
+          ask,
+          ownAddresses,
+          contentTimeoutMs: options.http?.requestTimeoutMs,
+        }),
+      )
     const runner = ports.runner ?? this.#guests?.runner
     this.#transforms =
       options.transforms &&
