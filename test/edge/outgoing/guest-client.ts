@@ -1,5 +1,5 @@
 import { systemRuntime } from '../../../cli/system.ts'
-import type { Answer, NetworkAsk, NetworkServices, OutgoingRequest } from '../../../edge/guests/index.ts'
+import type { Answer, NetworkAsk, NetworkServices, OutgoingRequest } from '../../../edge/guest-contract/index.ts'
 import type { AddressPolicy } from '../../../edge/outgoing/address-policy.ts'
 import { createOutgoing, OUTGOING_LIMITS, type Outgoing, type OutgoingLimits } from '../../../edge/outgoing/outgoing.ts'
 

@@ -1,5 +1,5 @@
 import t from 'tap'
-import type { OutgoingRequest } from '../../../edge/guests/index.ts'
+import type { OutgoingRequest } from '../../../edge/guest-contract/index.ts'
 import { readAuthority, readHost } from '../../../edge/outgoing/host-name.ts'
 import { buildRequestHead, readResponseFields } from '../../../edge/outgoing/request-head.ts'
 import { createRandom, seeds } from '../../support/seeds.ts'

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { createServer, type Server, type Socket } from 'node:net'
 import t, { type Test } from 'tap'
-import type { NetworkAsk } from '../../../edge/guests/index.ts'
+import type { NetworkAsk } from '../../../edge/guest-contract/index.ts'
 import { eventually } from '../../support/eventually.ts'
 import { createRandom, seeds } from '../../support/seeds.ts'
 import { codeOf, GuestClient, loopbackPolicy, openLoopback } from './guest-client.ts'
