@@ -4,6 +4,7 @@ import { buildWasi, GuestExit, GuestTrap } from '../../../../edge/guest-host/was
 import { type FakeAnswer, FakeOwner } from '../../../support/fake-owner.ts'
 import { buildEverything, buildFetch, loadGuest } from './guests/build.ts'
 
+t.setTimeout(0)
 const FILES = { 'a.txt': 'hello', 'sub/b': 'B' }
 
 const camel = (name: string) => name.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase())
