@@ -13,6 +13,7 @@ import { benchServing } from './serving.ts'
 import { benchSoak } from './soak.ts'
 import { benchStartUp } from './start-up.ts'
 import { benchSync } from './sync.ts'
+import { benchTransforms } from './transforms.ts'
 import { benchZones } from './zones.ts'
 
 /** Runs the benchmarks that are named, or all but the long ones: `npm run bench -- commit sync`. Prints numbers, judges nothing. */
@@ -29,6 +30,7 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<void>>> = {
   edge: benchEdge,
   zones: benchZones,
   images: benchImages,
+  transforms: benchTransforms,
   soak: benchSoak,
 }
 
