@@ -45,6 +45,9 @@ export const COMMANDS = {
   status: async () => (await import('./status.ts')).default,
   sync: async () => (await import('./sync.ts')).default,
   undo: async () => (await import('./undo.ts')).default,
+  'wasm:check': async () => (await import('./wasm/check.ts')).default,
+  'wasm:fetch': async () => (await import('./wasm/fetch.ts')).default,
+  'wasm:new': async () => (await import('./wasm/new.ts')).default,
 } as const satisfies Record<string, () => Promise<CommandClass>>
 
 export type CommandId = keyof typeof COMMANDS
@@ -61,4 +64,5 @@ export const TOPICS = {
   operator: 'Keys that may change the cluster',
   record: 'DNS records, without a project file',
   release: 'Published versions of a site',
+  wasm: 'Functions and transforms: begun, built and checked',
 } as const satisfies Record<string, string>

@@ -15,8 +15,15 @@ export interface ProjectRequest {
 
 /** Where the component lies when it was built, relative to the project. */
 export const BUILT: Readonly<Record<World, string>> = {
-  http: 'site/api/hello.wasm',
+  http: 'site/hello.wasm',
   transform: 'site/banner.wasm',
+}
+
+/** What builds such a project, to be typed in its folder. */
+export function describeBuild({ world, language, name }: ProjectRequest): readonly string[] {
+  if (language !== 'rust') return ['npm install', 'npm run build']
+  const built = `target/wasm32-wasip2/release/${name.replaceAll('-', '_')}.wasm`
+  return ['cargo build --release --target wasm32-wasip2', `cp ${built} ${BUILT[world]}`]
 }
 
 /** Files of a project in JavaScript that bind it to its world and to WASI. */
@@ -35,7 +42,7 @@ export function buildProject({ world, language, name }: ProjectRequest): Readonl
     ['.gitignore', shared('gitignore.template')],
     ['README.md', shared(`readme-${language}.md.template`)],
     ['makiatto.toml', own('makiatto.toml.template')],
-    ['site/index.html', shared('index.html')],
+    ['site/index.html', own('index.html')],
   ]
   switch (language) {
     case 'js':
