@@ -1,8 +1,8 @@
-import type { ContentFailure, RequestContent } from '../../message/index.ts'
+import type { ContentFailure } from '../../message/index.ts'
 import { CollectedBytes } from '../collected-bytes.ts'
 import type { FieldList } from './field-list.ts'
 import type { ReceiveWindows } from './receive-windows.ts'
-import type { Stream } from './stream.ts'
+import type { IncomingContent, Stream } from './stream.ts'
 import type { Streams } from './streams.ts'
 
 export interface StreamContentPorts {
@@ -18,7 +18,7 @@ export interface StreamContentPorts {
  * The content of a stream. Until somebody reads, what comes is held, within the windows; then they open as it is taken. What
  * nobody wants is not kept, and makes room on the connection alone.
  */
-export class StreamContent implements RequestContent {
+export class StreamContent implements IncomingContent {
   readonly lengthBytes: number | undefined
   readonly #ports: StreamContentPorts
   #state: 'waits' | 'read' | 'over' = 'waits'
@@ -33,7 +33,6 @@ export class StreamContent implements RequestContent {
     this.lengthBytes = ports.stream.leftBytes
   }
 
-  /** What came in a frame: `sizeBytes` is what it took of the windows. */
   push(piece: Uint8Array, sizeBytes: number): void {
     const { windows, stream } = this.#ports
     switch (this.#state) {
@@ -50,7 +49,6 @@ export class StreamContent implements RequestContent {
     }
   }
 
-  /** All of it has come. */
   end(): void {
     this.#isEnded = true
     if (this.#state === 'read') this.#finish(this.#bytes.bytes)

@@ -1,4 +1,12 @@
-import type { StreamContent } from './stream-content.ts'
+import type { RequestContent } from '../../message/index.ts'
+
+/** Content as it comes, from frame to frame. */
+export interface IncomingContent extends RequestContent {
+  /** What came in a frame: `sizeBytes` is what it took of the windows. */
+  push(piece: Uint8Array, sizeBytes: number): void
+  /** All of it has come. */
+  end(): void
+}
 
 /** What a connection knows of one of its streams (RFC 9113 section 5.1) while it is not closed. */
 export class Stream {
@@ -13,7 +21,7 @@ export class Stream {
   /** Octets of content that were said to come and did not; undefined where nothing was said. */
   leftBytes: number | undefined
   /** Undefined where the request has none. */
-  content: StreamContent | undefined
+  content: IncomingContent | undefined
   /** Called once when the stream is closed before its answer is over. */
   onCancel: (() => void) | undefined
   /** What is being sent, from where on, whether it is the last, and who waits for it. */
