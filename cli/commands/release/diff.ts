@@ -20,8 +20,7 @@ interface DiffResult {
 }
 
 export default class ReleaseDiff extends MakiCommand<DiffResult> {
-  static override summary =
-    'Show which files differ between two published versions of a site.'
+  static override summary = 'Show which files differ between two published versions of a site.'
   static override description =
     'With one release: what it changed, from the one before it to it. Without any: of the served one.'
   static override examples = [
