@@ -3,7 +3,7 @@ import { existsSync, realpathSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { setPriority } from 'node:os'
 import { dirname, extname, join } from 'node:path'
-import type { Runtime } from '../../core/index.ts'
+import type { Cancel, Runtime } from '../../core/index.ts'
 import { encodeHead, type Frame, FrameReader } from './frames.ts'
 
 export interface ConfinedOptions {
@@ -37,7 +37,7 @@ const EXTENSION = extname(import.meta.filename)
 /**
  * A disposable process of ours that works on strangers' bytes, seen from its owner: they exchange frames over its standard
  * input and output. It has no environment and no descriptor of ours, and is killed when it takes too long or too much. While
- * the owner waits for a frame its memory is watched; at rest it is not.
+ * the owner waits for frames its memory is watched; at rest it is not.
  */
 export class ConfinedProcess {
   readonly pid: number
@@ -50,6 +50,8 @@ export class ConfinedProcess {
   #settle: ((frame: Frame | undefined) => void) | undefined
   #why: EndReason | undefined
   #hasEnded = false
+  #signal: NodeJS.Signals | undefined
+  #cancelWatch: Cancel | undefined
 
   constructor(options: ConfinedOptions, runtime: Pick<Runtime, 'after'>) {
     this.#runtime = runtime
@@ -74,10 +76,14 @@ export class ConfinedProcess {
     this.ended = new Promise((resolve) => {
       const end = () => {
         this.#hasEnded = true
+        this.#cancelWatch?.()
         this.#settle?.(undefined)
         resolve()
       }
-      child.on('exit', end)
+      child.on('exit', (_code, signal) => {
+        this.#signal = signal ?? undefined
+        end()
+      })
       child.on('error', end)
     })
   }
@@ -90,6 +96,11 @@ export class ConfinedProcess {
   /** Why it was ended by us; `died` where it was not. */
   get why(): EndReason {
     return this.#why ?? 'died'
+  }
+
+  /** What ended it: a signal of its own doing, of the system's or of ours; undefined where it exited, or has not ended. */
+  get signal(): NodeJS.Signals | undefined {
+    return this.#signal
   }
 
   send(header: unknown, body?: Uint8Array): void {
@@ -112,7 +123,8 @@ export class ConfinedProcess {
     if (waiting !== undefined) return waiting
     if (this.#hasEnded) return undefined
     const cancelTimeout = this.#runtime.after(mostMs, () => this.kill('timeout'))
-    const cancelWatch = this.#watch()
+    // It goes on over frames: who says something all the time is looked at all the same.
+    this.#cancelWatch ??= this.#watch()
     try {
       return await new Promise((resolve) => {
         this.#settle = resolve
@@ -120,7 +132,6 @@ export class ConfinedProcess {
     } finally {
       this.#settle = undefined
       cancelTimeout()
-      cancelWatch()
     }
   }
 
@@ -159,20 +170,15 @@ export class ConfinedProcess {
     settle(frame)
   }
 
-  #watch(): () => void {
-    let cancel = (): void => {}
-    let stopped = false
-    const look = async (): Promise<void> => {
+  /** Looks once, and again as long as somebody waits for it. */
+  #watch(): Cancel {
+    return this.#runtime.after(WATCH_MS, async () => {
       const bytes = await readMemory(this.pid)
-      if (stopped || bytes === undefined) return
+      this.#cancelWatch = undefined
+      if (this.#hasEnded || bytes === undefined) return
       if (bytes > this.#maxMemoryBytes) this.kill('memory')
-      else cancel = this.#runtime.after(WATCH_MS, look)
-    }
-    cancel = this.#runtime.after(WATCH_MS, look)
-    return () => {
-      stopped = true
-      cancel()
-    }
+      else if (this.#settle !== undefined) this.#cancelWatch = this.#watch()
+    })
   }
 }
 

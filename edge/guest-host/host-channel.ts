@@ -2,6 +2,7 @@ import { readSync, writeSync } from 'node:fs'
 import process from 'node:process'
 import { encodeHead } from '../confined/index.ts'
 import type { Answer } from '../guest-contract/index.ts'
+import { refillCopies } from './budget.ts'
 import type { Said, Told } from './host-messages.ts'
 import type { Answered, GuestChannel, Told as Print } from './wasi-ports.ts'
 
@@ -22,6 +23,7 @@ export class HostChannel implements GuestChannel {
   #end = 0
   #printing: { readonly told: Print; readonly pieces: Uint8Array[]; bytes: number } | undefined
   #printedBytes = 0
+  #silence: { hasAsked: boolean } | undefined
 
   /** The next frame of the owner. Blocks until it is there; ends the process when the owner is gone. */
   read(): { readonly header: Told | Answer; readonly body: Buffer } {
@@ -39,7 +41,19 @@ export class HostChannel implements GuestChannel {
     writeFrame(said, body)
   }
 
+  /** Does what must not ask or tell its owner anything, since nobody would take it for what it is: whoever tries is stopped. */
+  inSilence<T>(act: () => T): { readonly result: T; readonly hasAsked: boolean } {
+    const silence = { hasAsked: false }
+    this.#silence = silence
+    try {
+      return { result: act(), hasAsked: silence.hasAsked }
+    } finally {
+      this.#silence = undefined
+    }
+  }
+
   ask(ask: Parameters<GuestChannel['ask']>[0], body?: Uint8Array): Answered {
+    this.#mustMaySpeak()
     this.#flush()
     writeFrame(ask, body)
     const answer = this.read()
@@ -47,6 +61,7 @@ export class HostChannel implements GuestChannel {
   }
 
   tell(told: Print, body: Uint8Array): void {
+    this.#mustMaySpeak()
     const left = MOST_PRINTED_BYTES - this.#printedBytes
     if (left <= 0) return
     if (this.#printing !== undefined && this.#printing.told.stream !== told.stream) this.#flush()
@@ -58,6 +73,14 @@ export class HostChannel implements GuestChannel {
     if (this.#printedBytes >= MOST_PRINTED_BYTES)
       this.#printing.pieces.push(Buffer.from('\n[more was printed, and is lost]\n'))
     if (this.#printing.bytes >= PRINT_BYTES || this.#printedBytes >= MOST_PRINTED_BYTES) this.#flush()
+  }
+
+  #mustMaySpeak(): void {
+    refillCopies()
+    if (this.#silence === undefined) return
+    // A component may catch what is thrown here.
+    this.#silence.hasAsked = true
+    throw new Error('it asks for something before it is called')
   }
 
   #flush(): void {

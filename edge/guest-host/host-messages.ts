@@ -3,7 +3,8 @@ import type { GuestMethod, NodeContext } from '../guest-contract/index.ts'
 
 /**
  * What the owner tells a guest's process, as headers of frames. It is bound once, and runs one request after the other; each
- * is answered by one `Said`, with asks (see `guest-contract/asks.ts`) in between.
+ * is answered by its outcome, with asks (see `guest-contract/asks.ts`) in between, and then by `rested`: what the component does while its next
+ * instance is made, it does within the time of its owner too.
  */
 export type Told =
   /** The body: the environment as JSON, the glue, the modules, one after the other. */
@@ -44,6 +45,8 @@ export type Said =
   /** The first of all: how it is confined. */
   | { readonly confinement: 'kernel' | 'runtime' }
   | { readonly bound: true }
+  /** After each outcome: the process may be handed the next run. */
+  | { readonly rested: true }
   /** The component cannot be instantiated here. */
   | { readonly unfit: string }
   /** The body is that of the response. */
@@ -72,7 +75,9 @@ export const MOST_GIVEN = {
   headers: 200,
   /** Names and values of all headers together. */
   headerBytes: 64 * 1024,
-  /** All strings and bytes that come out of it in one run. */
+  /** All strings that come out of it in one run. */
   decodedBytes: 16 * 1024 * 1024,
+  /** All lists of bytes that come out of it from one word with its owner to the next. */
+  copiedBytes: 64 * 1024 * 1024,
   detailChars: 2000,
 } as const

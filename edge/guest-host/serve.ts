@@ -18,7 +18,7 @@ const RUNS_PER_TURN = 64
 
 /**
  * Runs one stranger's component for its owner until the owner ends the process: reads what is to be run, runs it in an
- * instance of its own, says what came of it, and makes the next instance before it reads on.
+ * instance of its own, says what came of it, makes the next instance, and says that it rests.
  */
 export async function serveGuest(options: ServeOptions): Promise<never> {
   const channel = new HostChannel()
@@ -33,6 +33,8 @@ export async function serveGuest(options: ServeOptions): Promise<never> {
     if (!('tell' in next.header) || next.header.tell !== 'run') throw new Error('a run was expected')
     server.run(next.header.run, next.body)
     if (runs % RUNS_PER_TURN === 0) await new Promise<void>((resolve) => nextTurn(resolve))
+    server.prepare()
+    channel.say({ rested: true })
   }
 }
 
@@ -43,8 +45,10 @@ class GuestServer {
   readonly #channel: HostChannel
   readonly #options: ServeOptions
   #guest: BoundGuest | undefined
-  /** Made ahead; or why it could not be. */
-  #spare: { readonly call: GuestCall } | { readonly error: unknown } | undefined
+  /** Made ahead, for one run. */
+  #spare: GuestCall | undefined
+  /** What fails or asks its owner for something where it starts is not started ahead: nobody would answer, and nobody be told. */
+  #mayBeAhead = true
 
   constructor(channel: HostChannel, options: ServeOptions) {
     this.#channel = channel
@@ -71,7 +75,21 @@ class GuestServer {
     }
     stripGlobals()
     this.#channel.say({ bound: true })
-    this.#prepare()
+  }
+
+  /** Makes the next instance, so that whoever asks next need not wait for that. */
+  prepare(): void {
+    if (!this.#mayBeAhead || this.#guest === undefined) return
+    setBudget(MOST_GIVEN.decodedBytes)
+    const { result, hasAsked } = this.#channel.inSilence(() => {
+      try {
+        return this.#guest?.instantiate()
+      } catch {
+        return undefined
+      }
+    })
+    this.#mayBeAhead = result !== undefined && !hasAsked
+    this.#spare = this.#mayBeAhead ? result : undefined
   }
 
   run(head: RunHead, body: Buffer): void {
@@ -81,8 +99,8 @@ class GuestServer {
     let content: Uint8Array | undefined
     try {
       if (this.#guest !== undefined) this.#guest.siteTimeMs = head.siteTimeMs
-      const call = this.#take()
       setBudget(MOST_GIVEN.decodedBytes)
+      const call = this.#take()
       if (head.world === 'http') {
         const given = call(head.context, buildRequest(head.request, body)) as GivenResponse
         content = given.body
@@ -112,23 +130,13 @@ class GuestServer {
       said = { failed: error instanceof TooLarge ? 'too-large' : 'trap', detail: describe(error), cpuMs: spent() }
     }
     this.#channel.say(said, content)
-    this.#prepare()
-  }
-
-  #prepare(): void {
-    try {
-      if (this.#guest !== undefined) this.#spare = { call: this.#guest.instantiate() }
-    } catch (error) {
-      this.#spare = { error }
-    }
   }
 
   #take(): GuestCall {
-    const spare = this.#spare
+    const call = this.#spare ?? this.#guest?.instantiate()
     this.#spare = undefined
-    if (spare === undefined) throw new Error('it has no code')
-    if ('error' in spare) throw spare.error
-    return spare.call
+    if (call === undefined) throw new Error('it has no code')
+    return call
   }
 }
 

@@ -20,7 +20,7 @@ export class FairQueue<Item> {
   readonly #owners = new Map<string, Owner<Item>>()
   readonly #mostRunning: number
   #waiting = 0
-  /** What the last one that began had used. */
+  /** The least that anybody had used who waited, when last one began. */
   #nowMs = 0
 
   /** `mostRunning` are the places that one owner may have at a time. */
@@ -38,25 +38,32 @@ export class FairQueue<Item> {
 
   add(owner: string, item: Item): void {
     const known = this.#owners.get(owner)
-    if (known !== undefined) known.waiting.push(item)
-    else this.#owners.set(owner, { waiting: [item], usedMs: this.#nowMs, running: 0 })
+    if (known !== undefined) {
+      // Who has something running but did not wait has saved up nothing either.
+      if (known.waiting.length === 0) known.usedMs = Math.max(known.usedMs, this.#nowMs)
+      known.waiting.push(item)
+    } else this.#owners.set(owner, { waiting: [item], usedMs: this.#nowMs, running: 0 })
     this.#waiting++
   }
 
   /** Takes the next one, which then runs until `end`; undefined where none may begin. */
   take(): Waiting<Item> | undefined {
     let next: [string, Owner<Item>] | undefined
+    let leastMs = Number.POSITIVE_INFINITY
     for (const entry of this.#owners) {
       const [, owner] = entry
-      if (owner.waiting.length === 0 || owner.running >= this.#mostRunning) continue
-      if (next === undefined || owner.usedMs < next[1].usedMs) next = entry
+      if (owner.waiting.length === 0) continue
+      leastMs = Math.min(leastMs, owner.usedMs)
+      if (owner.running >= this.#mostRunning) continue
+      if (next === undefined || goesBefore(owner, next[1])) next = entry
     }
     if (next === undefined) return undefined
+    // Whoever has all its places already counts too: it would be before a newcomer otherwise when it has one again.
+    this.#nowMs = Math.max(this.#nowMs, leastMs)
     const [name, owner] = next
     const item = owner.waiting.shift() as Item
     owner.running++
     this.#waiting--
-    this.#nowMs = Math.max(this.#nowMs, owner.usedMs)
     return { owner: name, item }
   }
 
@@ -85,6 +92,11 @@ export class FairQueue<Item> {
     if (owner.running > 0 || owner.waiting.length > 0) return
     if (owner.usedMs <= this.#nowMs || this.#owners.size > MOST_REMEMBERED) this.#owners.delete(name)
   }
+}
+
+/** Of two that used the same the one that has less running, whose time is not counted yet. */
+function goesBefore<Item>(one: Owner<Item>, other: Owner<Item>): boolean {
+  return one.usedMs < other.usedMs || (one.usedMs === other.usedMs && one.running < other.running)
 }
 
 const MOST_REMEMBERED = 10_000

@@ -186,28 +186,26 @@ export class GuestPool implements AsyncDisposable {
       item.cancel()
       this.#running++
       const fromMs = this.#ports.runtime.monotonic()
-      void this.#work(item).then((outcome) => {
+      void this.#work(item).then(() => {
         this.#running--
         this.#queue.end(owner, this.#ports.runtime.monotonic() - fromMs)
-        // First: the next one need not wait for what becomes of this one.
         this.#dispatch()
-        item.resolve(outcome)
       })
     }
   }
 
-  async #work(job: Job): Promise<GuestOutcome> {
-    const { spec, run } = job
+  /** Holds its place until the process rests, since making the next instance is work for the same domain. Never rejects. */
+  async #work(job: Job): Promise<void> {
+    const { spec, run, resolve } = job
     const taken = await this.#obtain(job)
     if ('kind' in taken) {
       run.services.close()
-      return taken
+      return resolve(taken)
     }
     this.#counts.runs++
-    const outcome = await taken.run(run)
-    if (taken.hasEnded) this.#note(taken, outcome)
-    else await this.#after(taken, spec)
-    return outcome
+    resolve(await taken.run(run))
+    if (await taken.rested) await this.#after(taken, spec)
+    if (taken.hasEnded) this.#note(taken)
   }
 
   async #after(process: GuestProcess, { key, maxMemoryBytes }: GuestSpec): Promise<void> {
@@ -219,10 +217,11 @@ export class GuestPool implements AsyncDisposable {
     else this.#rest(key, process)
   }
 
-  #note({ pid, count }: GuestProcess, outcome: GuestOutcome): void {
-    const why = outcome.kind === 'failed' ? outcome.why : 'died'
+  #note({ pid, count, why }: GuestProcess): void {
+    // By us, and for no fault of its own.
+    if (why === 'closed') return
     this.#lost.set(why, (this.#lost.get(why) ?? 0) + 1)
-    if (why !== 'closed') this.#ports.log.warn('guests.process-lost', { pid, why, runs: count })
+    this.#ports.log.warn('guests.process-lost', { pid, why, runs: count })
     // The next request is not to wait for a start.
     this.start()
   }

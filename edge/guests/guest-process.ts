@@ -2,7 +2,7 @@ import { realpathSync } from 'node:fs'
 import { extname, join } from 'node:path'
 import type { Cancel, Log, Runtime } from '../../core/index.ts'
 import type { PreparedFiles } from '../component-builder/index.ts'
-import { type ConfinedOptions, ConfinedProcess, type Frame, readHeader } from '../confined/index.ts'
+import { type ConfinedOptions, ConfinedProcess, type EndReason, type Frame, readHeader } from '../confined/index.ts'
 import type { Ask, GuestInput, GuestOutcome, GuestServices, GuestSpec } from '../guest-contract/index.ts'
 import { type BindHead, MOST_GIVEN, type RunHead } from '../guest-host/index.ts'
 import { findOutcome } from './read-said.ts'
@@ -40,6 +40,8 @@ const MAX_HEADER_BYTES = 512 * 1024
 /** Asks that are answered as fast as they come; from then on each waits, so that no guest keeps its owner from others. */
 const QUICK_ASKS = 2000
 const SLOW_ASK_MS = 1
+const THREADS = 4
+const OUT_OF_MEMORY: ReadonlySet<string> = new Set(['SIGABRT', 'SIGTRAP', 'SIGILL'])
 const HERE = realpathSync(import.meta.dirname)
 const EXTENSION = extname(import.meta.filename)
 const ASKS: ReadonlySet<unknown> = new Set<Ask['ask']>([
@@ -70,6 +72,8 @@ export class GuestProcess {
   readonly ended: Promise<void>
   /** Runs so far. */
   count = 0
+  /** After a run: whether the next one may begin, once its next instance is made. */
+  rested: Promise<boolean> = Promise.resolve(true)
   readonly #process: ConfinedProcess
   readonly #runtime: Runtime
   readonly #ready: Promise<boolean>
@@ -89,6 +93,11 @@ export class GuestProcess {
 
   get hasEnded(): boolean {
     return this.#process.hasEnded
+  }
+
+  /** Why it is gone, or about to be. */
+  get why(): EndReason {
+    return this.#process.why
   }
 
   /** Gives it its component, once. Never rejects. */
@@ -117,23 +126,42 @@ export class GuestProcess {
     return { kind: 'unfit', detail }
   }
 
-  /** Only one at a time, and only once it is bound. The services are closed when it is over. Never rejects. */
+  /**
+   * Only one at a time, and only once it is bound; `rested` has to be awaited before the next. The services are closed when it is
+   * over. Never rejects.
+   */
   async run({ input, siteTimeMs, services, timeoutMs }: ProcessRun): Promise<GuestOutcome> {
-    const untilMs = this.#runtime.monotonic() + timeoutMs
+    const fromMs = this.#runtime.monotonic()
     // Also while an ask is being answered.
     const cancel = this.#runtime.after(timeoutMs, () => this.#process.kill('timeout'))
+    let waitedMs = 0
     try {
       this.#process.send(...describeRun(input, siteTimeMs))
       for (let asks = 0; ; asks++) {
-        const frame = await this.#process.next(Math.max(1, untilMs - this.#runtime.monotonic()))
-        if (frame === undefined) return this.#explainEnd()
-        if (ASKS.has(readHeader(frame).ask)) await this.#answer(frame, services, asks)
-        else return this.#settle(frame, input)
+        const nowMs = this.#runtime.monotonic()
+        const frame = await this.#process.next(Math.max(1, fromMs + timeoutMs - nowMs))
+        if (frame === undefined) return this.#explainEnd(this.#runtime.monotonic() - fromMs - waitedMs)
+        if (!ASKS.has(readHeader(frame).ask)) {
+          const outcome = this.#settle(frame, input, this.#runtime.monotonic() - fromMs)
+          if (!this.#process.hasEnded) this.rested = this.#rest(timeoutMs)
+          return outcome
+        }
+        const askedMs = this.#runtime.monotonic()
+        await this.#answer(frame, services, asks)
+        waitedMs += this.#runtime.monotonic() - askedMs
       }
     } finally {
       cancel()
       services.close()
     }
+  }
+
+  /** What a component does where it starts it may do as long as a run; then the process is ended. */
+  async #rest(timeoutMs: number): Promise<boolean> {
+    const frame = await this.#process.next(timeoutMs)
+    if (frame !== undefined && readHeader(frame).rested === true) return true
+    this.#process.kill('nonsense')
+    return false
   }
 
   /** Resident memory. */
@@ -165,21 +193,23 @@ export class GuestProcess {
     })
   }
 
-  #settle(frame: Frame, input: GuestInput): GuestOutcome {
+  #settle(frame: Frame, input: GuestInput, elapsedMs: number): GuestOutcome {
     const outcome = findOutcome(frame, input.world)
     if (outcome !== undefined) {
       this.count++
-      return outcome
+      // Its own word, as far as it can be true; other threads of it may work at the same time.
+      return { ...outcome, cpuMs: Math.min(outcome.cpuMs, THREADS * elapsedMs) }
     }
     this.#process.kill('nonsense')
-    return this.#explainEnd()
+    return this.#explainEnd(elapsedMs)
   }
 
-  #explainEnd(): GuestOutcome {
+  /** `cpuMs`: nobody can say any more; it was not waiting for its owner for so long. */
+  #explainEnd(cpuMs: number): GuestOutcome {
     const failed = (why: 'timeout' | 'memory' | 'died' | 'closed', detail: string): GuestOutcome => {
-      return { kind: 'failed', why, detail, cpuMs: 0 }
+      return { kind: 'failed', why, detail, cpuMs: Math.max(0, cpuMs) }
     }
-    const { why } = this.#process
+    const { why, signal } = this.#process
     switch (why) {
       case 'timeout':
         return failed('timeout', 'it took longer than it may')
@@ -190,7 +220,13 @@ export class GuestProcess {
       case 'nonsense':
         return failed('died', 'its process said what makes no sense')
       case 'died':
-        return failed('died', 'its process ended: what it did used up the memory of the process, or somebody killed it')
+        // As V8 ends a process that gets no more memory, from itself or from the system.
+        if (signal !== undefined && OUT_OF_MEMORY.has(signal))
+          return failed('memory', 'it used up the memory of its process')
+        return failed(
+          'died',
+          `its process ended${signal === undefined ? '' : ` by ${signal}`}: it broke it, or somebody killed it`,
+        )
       default:
         return why satisfies never
     }
