@@ -1,9 +1,13 @@
 import { writeFileSync } from 'node:fs'
+import { isIP } from 'node:net'
 import { join } from 'node:path'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { TestNetwork } from '../../e2e/support/network.ts'
 import { CertificateMaker } from '../../support/certificate-maker.ts'
 import type { Child } from '../../support/child.ts'
+import { buildJsGuest } from '../../support/guests/build-js.ts'
+import { fromBig, toBig } from './big-address.ts'
+import { buildDial } from './guests/build.ts'
 
 /**
  * Two machines on a network that nothing else is connected to. Both answer HTTP at every address, of which one of theirs is public:
@@ -54,7 +58,9 @@ const FORBIDDEN = [
   'tcp fe80::1%eth0 8000',
 ]
 
-const ALLOWED: readonly [told: string, outcome: string][] = [
+type Allowed = readonly [told: string, outcome: string]
+
+const ALLOWED: readonly Allowed[] = [
   ['tcp 1.2.3.4 8000', 'open'],
   ['tcp 2a00:1::4 8000', 'open'],
   ['http http://1.2.3.4:8000/', '200 reached'],
@@ -106,51 +112,83 @@ t.test('a guest reaches public addresses, and no other', { timeout: 240_000 }, a
   t.equal(prober.lines.length, ALL.length + 1)
 
   const env = { ...process.env, NODE_EXTRA_CA_CERTS: maker.caFile }
-  const run = async (told: readonly string[]) => {
-    await using guest = node.start([process.execPath, GUEST, ...told], { env })
+  const run = async (how: string, told: readonly string[]) => {
+    await using guest = node.start([process.execPath, GUEST, how, ...told], { env })
     await guest.ended
     const lines = read(guest)
-    return { outcomes: lines.slice(0, -1).map(({ last }) => String(last)), counters: lines.at(-1)?.counters }
+    const outcomes = lines.filter(({ told }) => told !== undefined).map(({ last }) => String(last))
+    if (outcomes.length !== told.length) throw new Error(guest.output)
+    return { outcomes, counters: lines.at(-1)?.counters }
   }
-  await run(['http http://1.2.3.4:8000/end'])
-  await otherServer.waitForLine((line) => line.includes('"end"'))
-  const from = [otherServer.lines.length, ownServer.lines.length] as const
+  const end = async (servers: readonly (readonly [Child, number])[]) => {
+    await run('asks', ['http http://1.2.3.4:8000/end', 'http http://1.2.3.9:80/end'])
+    for (const [server, from] of servers) await server.waitForLine((line) => line.includes('"end"'), from)
+  }
 
-  const told = FORBIDDEN.flatMap((told, i) => [told, ...(i % 10 === 0 ? ['http http://flip.example:8000/'] : [])])
-  const { outcomes, counters } = await run(told)
-  t.equal(outcomes.length, told.length, 'all was tried')
-  const flips = outcomes.filter((_, i) => told[i] === 'http http://flip.example:8000/')
-  t.strictSame(
-    flips,
-    flips.map((_, i) => (i % 2 === 0 ? '200 reached' : 'destination-ip-prohibited')),
-    'every second time the name means this machine',
-  )
-  const odd = told
-    .map((told, i) => `${told}: ${outcomes[i]}`)
-    .filter((line) => !line.includes('flip.example') && !REFUSED.test(line))
-  t.strictSame(odd, [], 'each is refused, none fails by chance')
-  t.match(counters, { failed: 0, connections: 0 })
+  /** Does all that is forbidden and all that is allowed, and looks at what came of it on both sides. */
+  const holds = async (t: Test, how: string, forbidden: readonly string[], allowed: readonly Allowed[]) => {
+    const from = [otherServer.lines.length, ownServer.lines.length] as const
+    const told = forbidden.flatMap((told, i) => [told, ...(i % 10 === 0 ? ['http http://flip.example:8000/'] : [])])
+    const all = await run(how, [...told, ...allowed.map(([told]) => told)])
+    const [outcomes, reached] = [all.outcomes.slice(0, told.length), all.outcomes.slice(told.length)]
+    const flips = outcomes.filter((_, i) => told[i] === 'http http://flip.example:8000/')
+    const [good = '', bad = ''] = flips[0]?.startsWith('200')
+      ? ['200 reached', PROHIBITED]
+      : [PROHIBITED, '200 reached']
+    t.strictSame(
+      flips,
+      flips.map((_, i) => (i % 2 === 0 ? good : bad)),
+      'every second time the name means this machine',
+    )
+    const odd = told
+      .map((told, i) => `${told}: ${outcomes[i]}`)
+      .filter((line) => !line.includes('flip.example') && !REFUSED.test(line))
+    t.strictSame(odd, [], 'each is refused, none fails by chance')
+    t.strictSame(
+      reached,
+      allowed.map(([, outcome]) => outcome),
+      'the same calls reach what is allowed',
+    )
+    const count = (what: string) => allowed.filter(([told]) => told.startsWith(what)).length
+    t.match(all.counters, { connections: count('tcp'), failed: 1 }, 'nothing was let through and failed but TLS')
+    await end([
+      [otherServer, from[0]],
+      [ownServer, from[1]],
+    ])
+    const came = (server: Child, from: number) => read(server, from).filter(({ to }) => to !== undefined)
+    const strangers = came(otherServer, from[0]).filter(
+      ({ to, port }) => !['::ffff:1.2.3.4', '2a00:1::4'].includes(String(to)) || port === 25,
+    )
+    t.strictSame(strangers, [], 'nothing came to another address of the other machine')
+    const own = came(ownServer, from[1]).filter(({ to, port }) => to !== '::ffff:1.2.3.9' || port !== 80)
+    t.strictSame(own, [], 'and to this one as visitors come, or not at all')
+    t.ok(came(otherServer, from[0]).length >= 10 + Math.floor(flips.length / 2), 'connections are counted')
+  }
 
-  const allowed = await run(ALLOWED.map(([told]) => told))
-  t.strictSame(
-    allowed.outcomes,
-    ALLOWED.map(([, outcome]) => outcome),
-    'the same calls reach what is allowed',
-  )
-  await run(['http http://1.2.3.4:8000/end', 'http http://1.2.3.9:80/end'])
-  await otherServer.waitForLine((line) => line.includes('"end"'), from[0])
-  await ownServer.waitForLine((line) => line.includes('"end"'), from[1])
+  await t.test('what a process asks that was taken over', (t) => holds(t, 'asks', FORBIDDEN, ALLOWED))
 
-  const came = (server: Child, from: number) => read(server, from).filter(({ to }) => to !== undefined)
-  const strangers = came(otherServer, from[0]).filter(
-    ({ to, port }) => !['::ffff:1.2.3.4', '2a00:1::4'].includes(String(to)) || port === 25,
-  )
-  t.strictSame(strangers, [], 'nothing came to another address of the other machine')
-  const own = came(ownServer, from[1]).filter(({ to, port }) => to !== '::ffff:1.2.3.9' || port !== 80)
-  t.strictSame(own, [], 'and to this one as visitors come, or not at all')
-  t.ok(came(otherServer, from[0]).length >= 10 + flips.length / 2, 'connections are counted')
+  await t.test('what components do', async (t) => {
+    writeFileSync(join(folder, 'fetch.wasm'), await buildJsGuest('http-fetch'))
+    writeFileSync(join(folder, 'dial.wasm'), await buildDial())
+    const spelled = (told: string) => {
+      const [what = '', where = '', port] = told.split(' ')
+      return what === 'tcp' && where.includes(':') ? `tcp ${fromBig(toBig(where))} ${port}` : told
+    }
+    // A socket is given an address, not a text that may be one.
+    const forbidden = FORBIDDEN.filter((told) => !told.startsWith('tcp') || (isAddress(told) && !MAPPED.test(told)))
+    await holds(
+      t,
+      folder,
+      forbidden.map(spelled),
+      ALLOWED.map(([told, outcome]) => [spelled(told), outcome] as const),
+    )
+  })
 })
 
+const PROHIBITED = 'destination-ip-prohibited'
+/** With an IPv4 address or a zone at its end: a socket has groups. */
+const MAPPED = /^tcp .*:.*[.%]/
+const isAddress = (told: string): boolean => isIP(told.split(' ')[1] ?? '') !== 0
 /** By sockets: denied, no address, no such name. By HTTP: denied, or no URI. */
 const REFUSED =
   /: (access-denied|invalid-argument|name-unresolvable|destination-ip-prohibited|http-request-denied|http-request-uri-invalid)$/
