@@ -120,13 +120,16 @@ t.test('a guest reaches public addresses, and no other', { timeout: 240_000 }, a
     if (outcomes.length !== told.length) throw new Error(guest.output)
     return { outcomes, counters: lines.at(-1)?.counters }
   }
-  const end = async (servers: readonly (readonly [Child, number])[]) => {
+  /** Resolves when both servers have told of all that came to them until now. */
+  const toldAll = async () => {
+    const servers = [otherServer, ownServer].map((server) => [server, server.lines.length] as const)
     await run('asks', ['http http://1.2.3.4:8000/end', 'http http://1.2.3.9:80/end'])
     for (const [server, from] of servers) await server.waitForLine((line) => line.includes('"end"'), from)
   }
 
   /** Does all that is forbidden and all that is allowed, and looks at what came of it on both sides. */
   const holds = async (t: Test, how: string, forbidden: readonly string[], allowed: readonly Allowed[]) => {
+    await toldAll()
     const from = [otherServer.lines.length, ownServer.lines.length] as const
     const told = forbidden.flatMap((told, i) => [told, ...(i % 10 === 0 ? ['http http://flip.example:8000/'] : [])])
     const all = await run(how, [...told, ...allowed.map(([told]) => told)])
@@ -151,10 +154,7 @@ t.test('a guest reaches public addresses, and no other', { timeout: 240_000 }, a
     )
     const count = (what: string) => allowed.filter(([told]) => told.startsWith(what)).length
     t.match(all.counters, { connections: count('tcp'), failed: 1 }, 'nothing was let through and failed but TLS')
-    await end([
-      [otherServer, from[0]],
-      [ownServer, from[1]],
-    ])
+    await toldAll()
     const came = (server: Child, from: number) => read(server, from).filter(({ to }) => to !== undefined)
     const strangers = came(otherServer, from[0]).filter(
       ({ to, port }) => !['::ffff:1.2.3.4', '2a00:1::4'].includes(String(to)) || port === 25,
