@@ -20,6 +20,9 @@ import {
   type EpochReport,
   type ExplainParameters,
   encodeOperationBatch,
+  type KeptLine,
+  type LogQuery,
+  type LogReport,
   MESSAGEPACK_TYPE,
   type MissingReport,
   type OperationsPage,
@@ -32,8 +35,9 @@ import {
 import type { ExplainReport } from '../explain-report.ts'
 import { findErrorShape, readAll } from './answer-body.ts'
 import { isClusterStatus } from './cluster-status.ts'
+import { explainFailure, formatQuery } from './control-request.ts'
 import { isExplainReport } from './explain-shape.ts'
-import { hasErrno } from './identity.ts'
+import { isKeptLine, readLogStream } from './log-lines.ts'
 import { readEventStream } from './sse.ts'
 
 /** How long a node may take to begin its answer; a wedged one is as good as down. */
@@ -106,8 +110,8 @@ export class ControlClient implements Disposable {
 
   /** Why the node answers a DNS question as it does; what cannot be asked is refused there (MAKI_INVALID). */
   async explain(question: ExplainParameters, signal?: AbortSignal): Promise<ExplainReport> {
-    const query = new URLSearchParams(Object.entries(question).filter(([, value]) => value !== undefined))
-    const report = await this.#json('GET', `${CONTROL_PATHS.dnsExplain}?${query}`, { signal })
+    const path = `${CONTROL_PATHS.dnsExplain}${formatQuery({ ...question })}`
+    const report = await this.#json('GET', path, { signal })
     if (!isExplainReport(report)) throw this.#protocol('its explanation has another shape')
     return report
   }
@@ -176,6 +180,22 @@ export class ControlClient implements Disposable {
     return readEventStream(await this.#request('GET', CONTROL_PATHS.events, { signal }))
   }
 
+  /** The last lines of the node's log. */
+  async logs(query: LogQuery, signal?: AbortSignal): Promise<readonly KeptLine[]> {
+    const report = (await this.#json('GET', `${CONTROL_PATHS.logs}${formatQuery({ ...query })}`, {
+      signal,
+    })) as Partial<LogReport> | null
+    const lines: unknown = report?.lines
+    if (!Array.isArray(lines) || !lines.every(isKeptLine)) throw this.#protocol('its log has another shape')
+    return lines
+  }
+
+  /** The last lines of the node's log and all that come, until the caller stops or the node goes. */
+  async followLogs(query: LogQuery, signal?: AbortSignal): Promise<AsyncIterable<KeptLine>> {
+    const path = `${CONTROL_PATHS.logs}${formatQuery({ ...query, follow: '1' })}`
+    return readLogStream(await this.#request('GET', path, { signal }))
+  }
+
   [Symbol.dispose](): void {
     this.#agent.destroy()
   }
@@ -194,7 +214,7 @@ export class ControlClient implements Disposable {
     try {
       return await readAll(response, MAX_ANSWER_BYTES)
     } catch (cause) {
-      throw this.#failure(cause, options.signal)
+      throw this.#explain(cause, options.signal)
     }
   }
 
@@ -237,7 +257,7 @@ export class ControlClient implements Disposable {
     })
     outgoing.on('error', (error) => {
       cancel()
-      reject(this.#failure(error, signal))
+      reject(this.#explain(error, signal))
     })
     if (body === undefined || body instanceof Uint8Array) outgoing.end(body)
     else {
@@ -260,24 +280,8 @@ export class ControlClient implements Disposable {
     return new MakiError(shape.code, shape.message, shape.hint === undefined ? {} : { hint: shape.hint })
   }
 
-  #failure(error: unknown, signal: AbortSignal | undefined): unknown {
-    if (error instanceof MakiError) return error
-    if (signal?.aborted === true) return signal.reason
-    if (hasErrno(error, 'EACCES')) {
-      return this.#unreachable(`its control socket ${this.#socketPath} may not be opened by you`, error)
-    }
-    if (hasErrno(error, 'ENOENT') || hasErrno(error, 'ECONNREFUSED')) {
-      return this.#unreachable(`nothing listens on its control socket ${this.#socketPath}`, error)
-    }
-    if (hasErrno(error, 'EINVAL')) {
-      // sun_path of unix(7) holds 107 bytes and a NUL.
-      return this.#unreachable(`the path of its control socket is too long for one: ${this.#socketPath}`, error)
-    }
-    return this.#unreachable(error instanceof Error ? error.message : String(error), error)
-  }
-
-  #unreachable(why: string, cause: unknown): MakiError {
-    return new MakiError('MAKI_UNREACHABLE', `${this.#name} cannot be reached: ${why}`, { cause })
+  #explain(error: unknown, signal: AbortSignal | undefined): unknown {
+    return explainFailure(error, { name: this.#name, socketPath: this.#socketPath, signal })
   }
 
   #protocol(why: string, cause?: unknown): MakiError {

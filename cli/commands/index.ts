@@ -22,6 +22,7 @@ export const COMMANDS = {
   'domain:list': async () => (await import('./domain/list.ts')).default,
   health: async () => (await import('./health.ts')).default,
   history: async () => (await import('./history.ts')).default,
+  logs: async () => (await import('./logs.ts')).default,
   'operator:add': async () => (await import('./operator/add.ts')).default,
   'operator:key': async () => (await import('./operator/key.ts')).default,
   'operator:list': async () => (await import('./operator/list.ts')).default,

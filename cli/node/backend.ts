@@ -13,6 +13,7 @@ import type {
   ControlBackend,
   ControlBlobs,
   ControlEvent,
+  ControlLogs,
   ExplainParameters,
   OperationsPage,
 } from '../../edge/index.ts'
@@ -58,6 +59,8 @@ export interface BackendPorts {
   /** Undefined where no encodings are made. */
   readonly variants?: { readonly counts: VariantCounts } | undefined
   readonly components: { readonly counts: ComponentCounts | undefined }
+  /** Undefined where none is kept. */
+  readonly logs?: ControlLogs | undefined
   readonly self: MemberKey
 }
 
@@ -70,11 +73,13 @@ const NAMED = 3
 export class NodeBackend implements ControlBackend {
   readonly blobs: ControlBlobs
   readonly seals: NodeSeals
+  readonly logs: ControlLogs | undefined
   readonly #ports: BackendPorts
 
   constructor(ports: BackendPorts) {
     this.#ports = ports
     this.seals = ports.seals
+    this.logs = ports.logs
     const { blobs } = ports
     this.blobs = {
       size: (hash) => blobs.size(hash),

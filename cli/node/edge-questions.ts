@@ -20,6 +20,8 @@ export type EdgeQuestion =
   | { readonly kind: 'component'; readonly component: BlobHash }
   /** Tells, and asks nothing: what transforms made lies ready, and encodings of it would be of use. */
   | { readonly kind: 'transformed'; readonly hash: BlobHash; readonly sizeBytes: number }
+  /** Tells, and asks nothing: lines of this worker's log, in order. */
+  | { readonly kind: 'logged'; readonly lines: readonly string[] }
   /** The environment of a component at a path of a domain's site, opened. */
   | {
       readonly kind: 'environment'

@@ -36,6 +36,7 @@ import type { AskControl } from './edge-questions.ts'
 import { HostWatch } from './host-load.ts'
 import { nextIncarnation } from './incarnation.ts'
 import { KeptReleases } from './kept-releases.ts'
+import type { LogTail } from './log-tail.ts'
 import { NodeAliases } from './node-aliases.ts'
 import { NodeCertificates } from './node-certificates.ts'
 import { makeNodeFolders } from './node-folders.ts'
@@ -57,6 +58,8 @@ export interface NodeOptions {
   readonly version: string
   readonly runtime: Runtime
   readonly log: Log
+  /** The last lines of the log; undefined where none are kept. */
+  readonly logs?: LogTail | undefined
 }
 
 /** A running node. */
@@ -79,6 +82,7 @@ export async function startNode(options: NodeOptions): Promise<Node> {
   let components: NodeComponents | undefined
   let variants: VariantMaker | undefined
   const asked: AskControl = async (question) => {
+    if (question.kind === 'logged') return options.logs?.addAll(question.lines) ?? null
     if (isComponentQuestion(question)) return (await components?.answer(question)) ?? null
     if (question.kind !== 'transformed') return (await seeker?.answer(question)) ?? null
     variants?.results.add(question.hash, question.sizeBytes)
@@ -241,6 +245,7 @@ export async function startNode(options: NodeOptions): Promise<Node> {
     places,
     variants,
     components,
+    logs: options.logs,
     self,
   })
   const control = starting.use(await startControlServer({ backend, socketPath: config.node.control, log, runtime }))

@@ -1,6 +1,7 @@
 import type { DaemonConfig } from '../config/index.ts'
 import { readPackageInfo } from '../program/package-info.ts'
 import { createJsonLog, systemRuntime } from '../system.ts'
+import { LogTail } from './log-tail.ts'
 import { startNode } from './node.ts'
 import type { Parts } from './parts.ts'
 
@@ -11,12 +12,17 @@ const CLOSE_MS = 20_000
 
 /** Runs a node until it is told to end. Log lines go to standard output; `node.ready` says that all listen, and where. */
 export async function runDaemon(config: DaemonConfig, parts: Parts): Promise<void> {
-  const log = createJsonLog((line) => process.stdout.write(line), systemRuntime, { node: config.node.name })
+  const logs = new LogTail(systemRuntime)
+  const write = (line: string): void => {
+    process.stdout.write(line)
+    logs.add(line)
+  }
+  const log = createJsonLog(write, systemRuntime, { node: config.node.name })
   // Whoever read our log may be gone; that is no reason to end.
   process.stdout.on('error', () => {})
   const told = waitForEnd()
   for (const warning of config.warnings) log.warn('config.warning', { warning })
-  const node = await startNode({ config, parts, version: readPackageInfo().version, runtime: systemRuntime, log })
+  const node = await startNode({ config, parts, version: readPackageInfo().version, runtime: systemRuntime, log, logs })
   log.info('node.ready', { ...node.addresses, pid: process.pid })
   const reason = await told
   log.info('node.stopping', { reason })

@@ -7,6 +7,7 @@ import type { EdgeMessage, EdgeOptions, EdgeReport, EdgeResult } from './edge-me
 import type { EdgeAnswer, EdgeQuestion } from './edge-questions.ts'
 import { EdgeWorker } from './edge-worker.ts'
 import { LineWriter } from './line-writer.ts'
+import { LogRelay } from './log-relay.ts'
 import { quietListener } from './quiet-listener.ts'
 
 /** Said so often that control notices soon enough when the event loop does not turn any more. */
@@ -15,7 +16,8 @@ const ALIVE_MS = 2_000
 const HANDSHAKES_MS = 700
 
 const lines = new LineWriter(process.stdout.fd, systemRuntime)
-const log = createJsonLog((line) => lines.put(line), systemRuntime, { worker: process.pid })
+const relay = new LogRelay((told) => ask({ kind: 'logged', lines: told }))
+const log = createJsonLog(writeLog, systemRuntime, { worker: process.pid })
 const [, , register = ''] = process.argv
 const entry = join(register, String(process.pid))
 let worker: EdgeWorker | undefined
@@ -50,6 +52,11 @@ function begin(options: EdgeOptions): EdgeWorker {
   const begun = new EdgeWorker(options, { runtime: systemRuntime, log, onBlobFailed, writeLine, ask })
   sayAlive(begun)
   return begun
+}
+
+function writeLog(line: string): void {
+  lines.put(line)
+  relay.tell(line)
 }
 
 /** Null where control is gone, or goes. */

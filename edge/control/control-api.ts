@@ -12,6 +12,7 @@ import type {
   StateDelta,
   Votes,
 } from '../../core/index.ts'
+import type { ControlLogs } from './control-logs.ts'
 import type { ControlSeals } from './control-seals.ts'
 
 /** What the control API needs of the node behind it; `cli/node.ts` wires the real one. */
@@ -33,6 +34,8 @@ export interface ControlBackend {
   explain(question: ExplainParameters): Promise<object>
   readonly blobs: ControlBlobs
   readonly seals: ControlSeals
+  /** Undefined where none is kept. */
+  readonly logs?: ControlLogs | undefined
   /** Prometheus text format 0.0.4. */
   metrics(): string | Promise<string>
 }
@@ -222,6 +225,11 @@ export const CONTROL_PATHS = {
   operations: '/v1/operations',
   /** GET: server-sent events, `event:` the name and `data:` the whole ControlEvent as JSON; comments in between. */
   events: '/v1/events',
+  /**
+   * GET with maybe `?domain=`, `?function=` and `?after=<cursor>`: LogReport as JSON, oldest first. With `&follow=1` server-sent
+   * events instead, `id:` the cursor and `data:` the line; what is kept first, then what comes.
+   */
+  logs: '/v1/logs',
   /** POST: MissingRequest, answered by MissingReport, both JSON. */
   blobsMissing: '/v1/blobs/missing',
   /** POST: a blob pack as a stream, answered by PackReport as JSON. */

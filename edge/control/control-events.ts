@@ -7,6 +7,9 @@ export const HEARTBEAT_MS = 15_000
 /** A client that lags by more is cut; it reconnects and asks for what it missed. */
 const MAX_BACKLOG_BYTES = 1024 * 1024
 
+/** Sends events, as text, until the returned function is called; some at once, maybe. */
+export type Subscribe = (send: (text: string) => void) => () => void
+
 /** The open event streams of a server; closing it ends them all. */
 export class EventStreams {
   readonly #open = new Set<Readable>()
@@ -25,10 +28,10 @@ export class EventStreams {
   }
 
   /**
-   * Server-sent events (WHATWG HTML section 9.2): every ControlEvent from now on, and a comment as a sign of life.
-   * Destroying the stream unsubscribes.
+   * Server-sent events (WHATWG HTML section 9.2): every ControlEvent from now on, or what `subscribe` sends instead, and a
+   * comment as a sign of life. Destroying the stream unsubscribes.
    */
-  open(): Readable {
+  open(subscribe: Subscribe = (send) => this.#backend.subscribe((event) => send(formatEvent(event)))): Readable {
     const stream = new Readable({
       read() {},
       destroy: (error, done) => {
@@ -56,7 +59,7 @@ export class EventStreams {
     let cancel = this.#runtime.after(HEARTBEAT_MS, beat)
     this.#open.add(stream)
     // Sends the head at once; a client that has it is subscribed.
-    const unsubscribe = this.#backend.subscribe((event) => send(formatEvent(event)))
+    const unsubscribe = subscribe(send)
     send(':\n\n')
     return stream
   }

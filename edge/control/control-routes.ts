@@ -12,7 +12,8 @@ import {
   type PackReport,
 } from './control-api.ts'
 import { parseMissingRequest, readBody, streamBody } from './control-body.ts'
-import type { EventStreams } from './control-events.ts'
+import type { EventStreams, Subscribe } from './control-events.ts'
+import { formatLogEvent, type LogReport, parseLogQuery } from './control-logs.ts'
 import { type EpochReport, parseSameRequest, SAME_LIMITS, type SameReport } from './control-seals.ts'
 import { encodeOperationsPage, parseOperationBatch } from './operation-batch.ts'
 
@@ -35,6 +36,16 @@ export function addRoutes(app: H3, backend: ControlBackend, events: EventStreams
     answer(await backend.metrics(), 'text/plain; version=0.0.4; charset=utf-8'),
   )
   app.get(CONTROL_PATHS.events, () => openEvents(events))
+  app.get(CONTROL_PATHS.logs, (event) => {
+    const { logs } = backend
+    if (logs === undefined) throw new MakiError('MAKI_UNSUPPORTED', 'this node keeps no log')
+    const { follow, ...query } = parseLogQuery((name) => findParameter(event, name, MAX_NAME_LENGTH))
+    if (!follow) return json({ lines: logs.read(query) } satisfies LogReport)
+    return openEvents(events, (send) => {
+      for (const line of logs.read(query)) send(formatLogEvent(line))
+      return logs.follow(query, (line) => send(formatLogEvent(line)))
+    })
+  })
 
   app.get(CONTROL_PATHS.dnsExplain, async (event) =>
     json(
@@ -91,11 +102,11 @@ export function nodeRequest(event: H3Event): IncomingMessage {
   return event.runtime?.node?.req as IncomingMessage
 }
 
-function openEvents(events: EventStreams): HTTPResponse {
+function openEvents(events: EventStreams, subscribe?: Subscribe): HTTPResponse {
   if (events.count >= MAX_EVENT_STREAMS) {
     throw new MakiError('MAKI_UNREACHABLE', `${MAX_EVENT_STREAMS} event streams are open, no more are allowed`)
   }
-  return answer(events.open(), 'text/event-stream; charset=utf-8', { 'cache-control': 'no-store' })
+  return answer(events.open(subscribe), 'text/event-stream; charset=utf-8', { 'cache-control': 'no-store' })
 }
 
 function findParameter(event: H3Event, name: string, maxLength = MAX_PARAMETER_LENGTH): string | undefined {

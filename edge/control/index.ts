@@ -1,5 +1,6 @@
 export { startControlServer } from './control.ts'
 export * from './control-api.ts'
+export type { ControlLogs, KeptLine, LogFilter, LogQuery, LogReport } from './control-logs.ts'
 export type { ControlServer, ControlServerOptions } from './control-options.ts'
 export {
   type ControlSeals,

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { buildExplainReport } from '../../../cli/explain-report.ts'
+import { LogTail } from '../../../cli/node/log-tail.ts'
 import { listRequired } from '../../../cli/node/required-releases.ts'
 import { describeStandings } from '../../../cli/operations/standings.ts'
 import { systemRuntime } from '../../../cli/system.ts'
@@ -32,6 +33,8 @@ export interface TestNode extends AsyncDisposable {
   readonly socketPath: string
   readonly replica: Replica
   readonly blobs: BlobStore
+  /** What it tells of its log; lines are put there by tests. */
+  readonly logs: LogTail
   /** Runs before a batch is stored, and after it is durable but not yet acknowledged. */
   readonly hooks: { beforeAccept?: () => Promise<void>; afterAccept?: () => Promise<void> }
   /** Batches that were handed in. */
@@ -62,10 +65,12 @@ export async function startTestNode(options: {
   await replica.submit([creation])
   const blobs = await BlobStore.open(join(directory, name))
   const listeners = new Set<(event: ControlEvent) => void>()
+  const logs = new LogTail(systemRuntime)
   const hooks: TestNode['hooks'] = {}
   const batches: number[] = []
   const self = options.key ?? ('a'.repeat(52) as MemberKey)
   const backend: ControlBackend = {
+    logs,
     async status() {
       const { state } = replica
       const digest = replica.digest()
@@ -157,6 +162,7 @@ export async function startTestNode(options: {
     socketPath,
     replica,
     blobs,
+    logs,
     hooks,
     batches,
     statusOf: (nodes) => nodes,

@@ -1,0 +1,104 @@
+import { Args, Flags } from '@oclif/core'
+import { MakiError } from '../../core/index.ts'
+import { createConnect } from '../client/connect.ts'
+import { followLogs, type LogsOptions, type NodeLine, readLogs } from '../client/node-logs.ts'
+import { findNearest, type Machine, type Profile } from '../config/index.ts'
+import { formatLogLine } from '../output/log-line.ts'
+import type { Style } from '../output/style.ts'
+import { plainLine } from '../output/text.ts'
+import { MakiCommand } from '../program/base.ts'
+
+/** A line as `--json` prints it: as the node wrote it, with the node's name. */
+type LoggedLine = Readonly<Record<string, unknown>>
+
+export default class Logs extends MakiCommand<readonly LoggedLine[]> {
+  static override summary = 'Show the last lines of the log of every node, or follow them.'
+  static override description =
+    'What functions and transforms print and how they fail stands there too. A node keeps half a mebibyte of lines, since its start. With --follow it runs until Ctrl-C, and --json prints one line each. Ends with 3 when a node cannot be reached.'
+  static override examples = [
+    'maki logs',
+    'maki logs berlin -f',
+    'maki logs --function /api/hello -f',
+    'maki logs --domain example.com --lines 1000 --json',
+  ]
+  static override args = {
+    name: Args.string({ ignoreStdin: true, description: 'A node; several may be given. All when left out.' }),
+  }
+  static override strict = false
+  static override flags = {
+    follow: Flags.boolean({ char: 'f', summary: 'Show what comes, too.' }),
+    function: Flags.string({
+      helpValue: 'ROUTE',
+      summary: 'Only of this function or transform: its path (/api/hello), or that of its component.',
+    }),
+    domain: Flags.string({ helpValue: 'DOMAIN', summary: 'Only what is about this domain.' }),
+    lines: Flags.integer({ char: 'n', default: 100, min: 0, summary: 'How many of the last lines.' }),
+  }
+
+  override async run(): Promise<readonly LoggedLine[]> {
+    const { argv, flags } = await this.parse(Logs)
+    if (flags.offline) throw new MakiError('MAKI_UNREACHABLE', 'logs are kept by nodes, and --offline asks none')
+    const profile = await this.loadProfile(flags)
+    const { runtime, signal } = this.host
+    const names = [...argv.map(String), ...(flags.node === undefined ? [] : [flags.node])]
+    const options: LogsOptions = {
+      profile,
+      machines: chooseMachines(profile, names),
+      connect: createConnect(runtime),
+      filter: { function: flags.function, domain: flags.domain?.toLowerCase() },
+      signal,
+    }
+    const { lines, faults } = await readLogs(options)
+    for (const { message } of faults) this.caution(message)
+    if (faults.length > 0) this.exitCode = 3
+    if (faults.length === options.machines.length && !flags.follow)
+      throw new MakiError('MAKI_UNREACHABLE', 'no node told its log', { hint: 'maki status' })
+    const last = flags.lines === 0 ? [] : lines.slice(-flags.lines)
+    if (!flags.follow) return last.map(withNode)
+    for (const line of last) this.#print(line)
+    await followLogs({
+      ...options,
+      runtime,
+      after: new Map(lines.map(({ node, cursor }) => [node, cursor])),
+      onLine: (line) => this.#print(line),
+      onFault: ({ message }) => this.caution(message),
+    })
+    // It ran until it was interrupted, which the shell is told by the exit code.
+    throw signal.reason
+  }
+
+  protected format(lines: readonly LoggedLine[], style: Style): string {
+    return lines.map((line) => formatLine(line, style)).join('\n')
+  }
+
+  #print(line: NodeLine): void {
+    const logged = withNode(line)
+    this.host.stdout.write(`${this.isJson ? JSON.stringify(logged) : formatLine(logged, this.style)}\n`)
+  }
+}
+
+const withNode = ({ node, line }: NodeLine): LoggedLine => ({ ...line, node })
+
+function formatLine(line: LoggedLine, style: Style): string {
+  const time = typeof line.time === 'string' ? plainLine(line.time) : '-'
+  return `${style.dim(time)} ${plainLine(String(line.node))} ${formatLogLine(line, style)}`
+}
+
+/** Those that are named, or all. Throws MAKI_USAGE for a name that the profile does not have. */
+function chooseMachines({ machines, file }: Profile, names: readonly string[]): readonly Machine[] {
+  if (machines.length === 0)
+    throw new MakiError('MAKI_UNREACHABLE', `the profile ${file} lists no node`, {
+      hint: 'Start a cluster on this computer with: maki dev',
+    })
+  if (names.length === 0) return machines
+  const unique = new Set(names)
+  for (const name of unique) {
+    if (machines.some((machine) => machine.name === name)) continue
+    const known = machines.map((machine) => String(machine.name))
+    const nearest = findNearest(name, known)
+    throw new MakiError('MAKI_USAGE', `the profile ${file} has no node ${JSON.stringify(name)}`, {
+      hint: nearest === undefined ? `It has ${known.join(', ')}.` : `maki logs ${nearest}`,
+    })
+  }
+  return machines.filter((machine) => unique.has(machine.name))
+}
