@@ -87,6 +87,13 @@ export class FairQueue<Item> {
     return true
   }
 
+  /** Takes all out that wait, whoever may begin. */
+  drain(): Item[] {
+    const all = [...this.#owners.values()].flatMap(({ waiting }) => waiting.splice(0))
+    this.#waiting = 0
+    return all
+  }
+
   /** Who asks for nothing and owes nothing is not kept. */
   #forget(name: string, owner: Owner<Item>): void {
     if (owner.running > 0 || owner.waiting.length > 0) return

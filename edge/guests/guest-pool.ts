@@ -3,6 +3,7 @@ import type { PreparedFiles } from '../component-builder/index.ts'
 import type { GuestOutcome, GuestSpec } from '../guest-contract/index.ts'
 import { FairQueue } from './fair-queue.ts'
 import { GuestProcess, type ProcessRun } from './guest-process.ts'
+import { ProcessShelf } from './process-shelf.ts'
 
 export interface GuestPoolOptions {
   /** Processes of this worker, all together. */
@@ -67,12 +68,6 @@ interface Job {
   cancel: () => void
 }
 
-interface Idle {
-  readonly key: string
-  readonly process: GuestProcess
-  readonly cancel: () => void
-}
-
 /**
  * Hands runs to processes, each of which belongs to one guest. Fair between domains: see `FairQueue`. Memory follows use: a guest that
  * nobody asks for has no process.
@@ -82,8 +77,7 @@ export class GuestPool implements AsyncDisposable {
   readonly #limits: PoolLimits
   readonly #ports: GuestPoolPorts
   readonly #queue: FairQueue<Job>
-  /** The one that rested last comes last. */
-  #idle: Idle[] = []
+  readonly #shelf: ProcessShelf
   #spares: GuestProcess[] = []
   readonly #all = new Set<GuestProcess>()
   readonly #counts = { started: 0, runs: 0, busy: 0 }
@@ -95,6 +89,7 @@ export class GuestPool implements AsyncDisposable {
     this.#options = options
     this.#limits = { ...USUAL, ...options.limits }
     this.#ports = ports
+    this.#shelf = new ProcessShelf(this.#limits.idleMs, ports.runtime)
     // One place is left for others, whatever a domain asks for.
     this.#queue = new FairQueue(Math.max(1, Math.min(options.maxProcesses - 1, Math.ceil(options.maxProcesses * 0.75))))
   }
@@ -142,11 +137,11 @@ export class GuestPool implements AsyncDisposable {
 
   /** Binds a process to a guest before anybody asks, where there is a place that nobody uses. */
   async warm(spec: GuestSpec, read: () => Promise<PreparedFiles>): Promise<void> {
-    if (this.#closed || this.#idle.some(({ key }) => key === spec.key) || this.#running > 0) return
+    if (this.#closed || this.#shelf.has(spec.key) || this.#running > 0) return
     const process = this.#takeSpare()
     if (process === undefined) return
     try {
-      if ((await process.bind(spec, await read())).kind === 'bound') this.#rest(spec.key, process)
+      if ((await process.bind(spec, await read())).kind === 'bound') this.#shelf.rest(spec.key, process)
       else await process.close()
     } catch (error) {
       this.#ports.log.debug('guests.not-warmed', { domain: spec.domain, function: spec.name, error })
@@ -158,14 +153,12 @@ export class GuestPool implements AsyncDisposable {
   /** Ends all processes; what waits or runs ends with them. */
   async close(): Promise<void> {
     this.#closed = true
-    for (let next = this.#queue.take(); next !== undefined; next = this.#queue.take()) {
-      const { item, owner } = next
-      item.cancel()
-      item.run.services.close()
-      item.resolve(this.#refuse('closed', 'the server is going away'))
-      this.#queue.end(owner, 0)
+    for (const { cancel, run, resolve } of this.#queue.drain()) {
+      cancel()
+      run.services.close()
+      resolve(this.#refuse('closed', 'the server is going away'))
     }
-    for (const { cancel } of this.#idle.splice(0)) cancel()
+    this.#shelf.clear()
     await Promise.all([...this.#all].map((process) => process.close()))
   }
 
@@ -204,17 +197,18 @@ export class GuestPool implements AsyncDisposable {
     }
     this.#counts.runs++
     resolve(await taken.run(run))
-    if (await taken.rested) await this.#after(taken, spec)
+    await this.#shelf.settle(spec.key, taken, this.#mayGoOn(taken, spec))
     if (taken.hasEnded) this.#note(taken)
   }
 
-  async #after(process: GuestProcess, { key, maxMemoryBytes }: GuestSpec): Promise<void> {
+  async #mayGoOn(process: GuestProcess, { maxMemoryBytes }: GuestSpec): Promise<boolean> {
     const { runsPerProcess, restMemoryBytes } = this.#limits
+    if (!(await process.rested) || process.hasEnded) return false
     const isLookedAt = process.count % RUNS_PER_LOOK === 0
     const bytes = isLookedAt ? ((await process.memoryBytes()) ?? 0) : 0
-    if (this.#closed || process.count >= runsPerProcess || bytes > restMemoryBytes + maxMemoryBytes)
-      void process.close()
-    else this.#rest(key, process)
+    if (!this.#closed && process.count < runsPerProcess && bytes <= restMemoryBytes + maxMemoryBytes) return true
+    void process.close()
+    return false
   }
 
   #note({ pid, count, why }: GuestProcess): void {
@@ -227,7 +221,7 @@ export class GuestPool implements AsyncDisposable {
   }
 
   async #obtain({ spec, read }: Job): Promise<GuestProcess | GuestOutcome> {
-    const rested = this.#takeIdle(spec.key)
+    const rested = await this.#shelf.take(spec.key)
     if (rested !== undefined) return rested
     // The last: one that was killed may not be gone yet, and no more run than may.
     const process = this.#takeSpare() ?? this.#replaceIdle() ?? this.#startOrNone()
@@ -246,20 +240,6 @@ export class GuestPool implements AsyncDisposable {
     return this.#refuse(this.#closed ? 'closed' : 'died', 'its process ended while it was being made ready')
   }
 
-  #takeIdle(key: string): GuestProcess | undefined {
-    for (let at = this.#findIdle(key); at !== -1; at = this.#findIdle(key)) {
-      const [idle] = this.#idle.splice(at, 1)
-      idle?.cancel()
-      if (idle !== undefined && !idle.process.hasEnded) return idle.process
-    }
-    return undefined
-  }
-
-  /** The one that rested last: the others end by themselves when they are not needed. */
-  #findIdle(key: string): number {
-    return this.#idle.findLastIndex((idle) => idle.key === key)
-  }
-
   #takeSpare(): GuestProcess | undefined {
     for (let spare = this.#spares.shift(); spare !== undefined; spare = this.#spares.shift())
       if (!spare.hasEnded) return spare
@@ -268,11 +248,7 @@ export class GuestPool implements AsyncDisposable {
 
   /** In the place of the one that has rested longest. */
   #replaceIdle(): GuestProcess | undefined {
-    const idle = this.#idle.shift()
-    if (idle === undefined) return undefined
-    idle.cancel()
-    void idle.process.close()
-    return this.#startOrNone()
+    return this.#shelf.endOldest() ? this.#startOrNone() : undefined
   }
 
   /** Undefined where the system gives no more processes: that is no fault of the guest. */
@@ -287,13 +263,5 @@ export class GuestPool implements AsyncDisposable {
       this.#ports.log.error('guests.process-not-started', { error })
       return undefined
     }
-  }
-
-  #rest(key: string, process: GuestProcess): void {
-    const cancel = this.#ports.runtime.after(this.#limits.idleMs, () => {
-      this.#idle = this.#idle.filter((idle) => idle.process !== process)
-      void process.close()
-    })
-    this.#idle.push({ key, process, cancel })
   }
 }
