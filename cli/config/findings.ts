@@ -55,6 +55,12 @@ export class Findings {
     })
   }
 
+  /** Where a value stands, for messages: `makiatto.toml:12:8: domain[0].functions[0].path`. */
+  place(path: ConfigPath): string {
+    const { file, line, column, key } = this.#find(path, '', 'value')
+    return `${file}:${line}:${column}: ${key}`
+  }
+
   line(path: ConfigPath, part: 'key' | 'value' = 'value'): number {
     return this.#document.locate(path, part).line
   }

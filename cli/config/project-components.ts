@@ -12,6 +12,8 @@ export interface ComponentConfig {
   readonly path: string
   /** Absolute. */
   readonly source: string
+  /** Where its path stands in the file, for messages. */
+  readonly place: string
   readonly env: Readonly<Record<string, string>>
   /** Where some of `env` was read from, absolute. */
   readonly envFile: string | undefined
@@ -134,6 +136,7 @@ class ComponentReader {
     return {
       path,
       source,
+      place: this.#findings.place([...at, 'path']),
       env: await this.#readEnv(component, at),
       envFile: component.env_file === undefined ? undefined : resolve(this.#base, component.env_file),
       timeoutMs: component.timeout_ms,

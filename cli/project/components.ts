@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
 import {
   type BlobHash,
   type FunctionValue,
@@ -10,8 +9,9 @@ import {
   sealPurpose,
   type TransformValue,
 } from '../../core/index.ts'
-import type { SameItem } from '../../edge/index.ts'
+import type { Inspection, SameItem, World } from '../../edge/index.ts'
 import type { ComponentConfig, DomainConfig } from '../config/index.ts'
+import { inspectFile } from '../wasm/index.ts'
 import type { SourceFile } from './scan.ts'
 import type { SecretTarget } from './sync-target.ts'
 import { isSameValue } from './wanted.ts'
@@ -19,23 +19,64 @@ import { isSameValue } from './wanted.ts'
 /** The components of a release. */
 export type Components = Pick<ReleaseValue, 'functions' | 'transforms'>
 
-/** What a component's file begins with: the magic number, and the layer that a module does not have. */
-const COMPONENT_MAGIC = Buffer.from('0061736d0d000100', 'hex')
+/** What a table of makiatto.toml holds, in words. */
+const KINDS: Readonly<Record<World, string>> = { http: 'a function', transform: 'a transform' }
+const MEBIBYTE = 1024 * 1024
 
-/** Reads and hashes the component files of a domain. Throws MAKI_CONFIG for a file that is no component. */
+/**
+ * Reads, inspects and hashes the component files of a domain. Throws MAKI_CONFIG, with their places in makiatto.toml, for
+ * files that are no component that a node runs, or one of the other world, or that need more memory than they are given.
+ */
 export async function hashComponents({ components }: DomainConfig): Promise<readonly SourceFile[]> {
   const files: SourceFile[] = []
-  for (const { path, source } of [...components.functions, ...components.transforms]) {
-    const bytes = await readFile(source)
-    if (!bytes.subarray(0, COMPONENT_MAGIC.length).equals(COMPONENT_MAGIC)) {
-      throw new MakiError('MAKI_CONFIG', `${source} is not a WebAssembly component`, {
-        hint: 'Build it as a component (not as a module): see the guide of your language for wasm32-wasip2.',
-      })
+  const faults: { readonly message: string; readonly hint: string }[] = []
+  const wanted = [
+    ...components.functions.map((each) => [each, 'http'] as const),
+    ...components.transforms.map((each) => [each, 'transform'] as const),
+  ]
+  for (const [component, world] of wanted) {
+    const { bytes, inspection } = await inspectFile(component.source)
+    const fault = findFault(inspection, component, world)
+    if (fault !== undefined) {
+      faults.push({ message: `${component.place}: ${fault.message}`, hint: fault.hint })
+      continue
     }
     const hash = createHash('sha256').update(bytes).digest('hex') as BlobHash
-    files.push({ path, source, hash, sizeBytes: bytes.length })
+    files.push({ path: component.path, source: component.source, hash, sizeBytes: bytes.length })
   }
-  return files
+  const [first] = faults
+  if (first === undefined) return files
+  const message =
+    faults.length === 1
+      ? first.message
+      : `${faults.length} components are not fit:${faults.map((fault) => `\n  ${fault.message}`).join('')}`
+  throw new MakiError('MAKI_CONFIG', message, { hint: [...new Set(faults.map(({ hint }) => hint))].join('\n') })
+}
+
+/** What is wrong with a component where it stands. Pure. */
+function findFault(
+  inspection: Inspection,
+  { path, maxMemoryMb }: ComponentConfig,
+  world: World,
+): { readonly message: string; readonly hint: string } | undefined {
+  if (inspection.kind === 'unfit') {
+    const { message, hint } = inspection.fault
+    return { message: `${path} is not fit: ${message}`, hint }
+  }
+  const { report } = inspection
+  if (report.world !== world)
+    return {
+      message: `${path} is ${KINDS[report.world]}, and ${KINDS[world]} is wanted here`,
+      hint: `Move it to [[domain.${report.world === 'http' ? 'functions' : 'transforms'}]], or build it for the world ${world}.`,
+    }
+  if (maxMemoryMb !== undefined && report.largestMemoryBytes > maxMemoryMb * MEBIBYTE) {
+    const needed = Math.ceil(report.largestMemoryBytes / MEBIBYTE)
+    return {
+      message: `${path} needs ${needed} MiB of memory from the start, and max_memory_mb gives ${maxMemoryMb}`,
+      hint: `max_memory_mb = ${needed} or more`,
+    }
+  }
+  return undefined
 }
 
 export interface SealingInput {

@@ -196,8 +196,6 @@ async function addComponents(input: SyncInput, sites: ReadonlyMap<Hostname, Site
       secrets: target.secrets,
     })
     if (sealed.warning !== undefined) report?.({ event: 'warned', message: sealed.warning })
-    const message = `${domain.name}: this version stores functions and transforms and does not run them`
-    report?.({ event: 'warned', message })
     done.set(domain.name, { ...site, components, built: { ...site.built, ...sealed.components } })
   }
   return done

@@ -1,6 +1,8 @@
+import { writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import t, { type Test } from 'tap'
 import { eventually } from '../support/eventually.ts'
+import { buildWatGuest } from '../support/guests/build-wat.ts'
 import { DocumentedIds } from './documented-ids.ts'
 import { DaemonCluster } from './support/daemons.ts'
 import { Laptop } from './support/laptop.ts'
@@ -35,6 +37,7 @@ const OWNER = 'owner'
 /** More than any answer has ever needed; the difference is then shown. */
 const QUESTIONS = 25
 
+const component = await buildWatGuest('http-echo')
 const scene = await Scene.open()
 t.teardown(() => scene[Symbol.asyncDispose]())
 const ports = new Map(
@@ -117,12 +120,14 @@ class Terminals {
   }
 }
 
-/** The project that each page begins with. */
+/** The project that each page begins with, and a function beside it. */
 function writeSite(folder: string): string {
   const files = {
     'index.html': '<h1>Coffee</h1>\n',
     'menu.html': '<p>Espresso</p>\n',
     'site.css': 'h1 { color: teal }\n',
   }
-  return writeProject(folder, { domain: 'example.com', files })
+  const project = writeProject(folder, { domain: 'example.com', files })
+  writeFileSync(join(project, 'pay.wasm'), component)
+  return project
 }

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import * as pem from '../support/certificates.ts'
 import { eventually } from '../support/eventually.ts'
+import { buildWatGuest } from '../support/guests/build-wat.ts'
 import { type Daemon, DaemonCluster } from './support/daemons.ts'
 import { writeProject } from './support/project.ts'
 import { MAKI, Scene } from './support/scene.ts'
@@ -62,7 +63,7 @@ t.test('the tap hears what nodes say to each other', async (t) => {
 t.test('secrets are published, changed, compared and brought to a node that was away', async (t) => {
   const shop = writeProject(scene.path('shop'), {
     domain: HOST,
-    files: { 'index.html': 'shop', 'api/pay.wasm': Buffer.from('0061736d0d000100', 'hex') },
+    files: { 'index.html': 'shop', 'api/pay.wasm': await buildWatGuest('http-echo') },
     more: functions(TOKEN),
   })
   writeFileSync(join(shop, 'pay.env'), `PASSWORD='${FROM_FILE}'\n`)

@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path'
 import t from 'tap'
 import * as pem from '../support/certificates.ts'
 import { eventually } from '../support/eventually.ts'
+import { buildWatGuest } from '../support/guests/build-wat.ts'
 import { Dev, parseJson } from './support/dev.ts'
 import { Visitor } from './support/http.ts'
 import { writeProject } from './support/project.ts'
@@ -28,7 +29,7 @@ const MARKERS = [TOKEN, FROM_FILE, NEXT_TOKEN, KEY_LINE].flatMap((text) => [
 ])
 MARKERS.push(Buffer.from(KEY_LINE, 'base64').subarray(4, 40))
 
-const COMPONENT = Buffer.from('0061736d0d000100', 'hex')
+const COMPONENT = await buildWatGuest('http-echo')
 const functions = (token: string) =>
   `[[domain.functions]]\npath = "api/pay.wasm"\nmethods = ["POST"]\nenv = { TOKEN = "${token}" }\nenv_file = "pay.env"\n`
 
