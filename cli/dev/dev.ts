@@ -14,6 +14,7 @@ import { prepareCluster } from './local-cluster.ts'
 import { NodeProcess } from './node-process.ts'
 import { Republisher } from './republish.ts'
 import { controlSocketPath } from './socket-path.ts'
+import { ToldLines } from './told-lines.ts'
 import { type FileWatcher, watchFiles } from './watch-files.ts'
 
 /** Brings the cluster of the profile to what the project says; resolves when the nodes that are up serve it. */
@@ -66,7 +67,12 @@ export async function runDev(options: DevOptions): Promise<void> {
 
   const published = new PublishedProject({ ...options, profile, folder })
   owned.use(published)
+  const told = new ToldLines(host.runtime)
   for (const { events } of nodes.all) {
+    events.on('logged', ({ node, line }) => {
+      const chosen = told.take(line)
+      if (chosen !== undefined) tell({ event: 'logged', node, ...chosen })
+    })
     events.on('died', (died) => tell({ event: 'node-died', ...died }))
     events.on('recovered', (recovered) => {
       tell({ event: 'node-recovered', ...recovered })

@@ -1,5 +1,6 @@
 import type { ErrorShape, Hostname } from '../../core/index.ts'
 import type { Published } from '../project/index.ts'
+import type { LogLine } from './told-lines.ts'
 
 /** A node that runs, and where it is reached. */
 export interface RunningNode {
@@ -34,5 +35,7 @@ export type DevEvent =
       readonly lastLines: readonly string[]
       readonly retryMs: number
     }
+  /** A node's log has a line about a component; `lost` lines before it are in the log only. */
+  | { readonly event: 'logged'; readonly node: string; readonly line: LogLine; readonly lost: number }
   | { readonly event: 'node-recovered'; readonly node: string; readonly pid: number }
   | { readonly event: 'stopped' }

@@ -1,6 +1,7 @@
 import { relative } from 'node:path'
 import { type Hostname, isWithin, shortId } from '../../core/index.ts'
 import { quoteForShell } from '../client/identity.ts'
+import { formatLogLine } from '../output/log-line.ts'
 import type { Style } from '../output/style.ts'
 import { formatTable } from '../output/table.ts'
 import { plainLine } from '../output/text.ts'
@@ -37,6 +38,10 @@ export function formatEvent(event: DevEvent, options: FormatOptions): string {
       const said = telling.map((line) => `\n  ${style.dim(plainLine(line))}`).join('')
       const again = `it is started again in ${event.retryMs / 1000} s, and catches up with the others`
       return `${style.warn(`${event.node} ended`)} (${event.how}); ${again}.${said === '' ? '' : ` Its last words:${said}`}`
+    }
+    case 'logged': {
+      const lost = event.lost === 0 ? '' : `${style.dim(`[${event.lost} lines are in the log of the nodes only]`)}\n`
+      return `${lost}${plainLine(event.node)} ${formatLogLine(event.line, style)}`
     }
     case 'node-recovered':
       return `${style.good(`${event.node} is back`)} (process ${event.pid})`

@@ -7,8 +7,11 @@ import { fileURLToPath } from 'node:url'
 import { asMakiError, Emitter, MakiError, type Runtime } from '../../core/index.ts'
 import { NODE_ALLOCATOR, NODE_FLAGS } from '../node/index.ts'
 import type { NodeLayout } from './layout.ts'
+import type { LogLine } from './told-lines.ts'
 
 export interface NodeProcessEvents {
+  /** A line of its log, or of a worker's of its own. */
+  logged: { readonly node: string; readonly line: LogLine }
   /** A started node listens again after it had ended. */
   recovered: { readonly node: string; readonly pid: number }
   /** The process ended though nobody told it to; another one is started after the delay. */
@@ -122,7 +125,10 @@ export class NodeProcess implements AsyncDisposable {
     const ready = Promise.withResolvers<void>()
     createInterface({ input: child.stdout }).on('line', (line) => {
       this.#keep(line)
-      if (readEvent(line) === 'node.ready') ready.resolve()
+      const logged = findLogLine(line)
+      if (logged === undefined) return
+      if (logged.event === 'node.ready') ready.resolve()
+      if (!this.#stopping) this.events.emit('logged', { node: layout.name, line: logged })
     })
     createInterface({ input: child.stderr }).on('line', (line) => this.#keep(line))
     const ended = new Promise<string>((done) => {
@@ -206,11 +212,11 @@ function compileCache(): Record<string, string> {
   return directory === undefined ? {} : { NODE_COMPILE_CACHE: dirname(directory) }
 }
 
-/** The event of a log line; undefined for a line of another kind. */
-function readEvent(line: string): unknown {
+/** Undefined for a line of another kind. */
+function findLogLine(line: string): LogLine | undefined {
   if (!line.startsWith('{')) return undefined
   try {
-    return (JSON.parse(line) as { event?: unknown }).event
+    return JSON.parse(line) as LogLine
   } catch {
     return undefined
   }

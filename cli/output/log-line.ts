@@ -44,6 +44,8 @@ export function formatLogLine(line: Line, style: Style): string {
       return `${of} ${style.bad('gave an answer that is none')}${byTrace}${detail(line.reason)}`
     case 'function.headers-dropped':
       return `${of} ${style.warn('gave headers that are not sent')}${detail(line.headers)}`
+    case 'component.unfit':
+      return `${style.bad('a component is not fit')}${detail(line.message)} ${style.dim(`(${text(line.component)})`)}`
     default:
       return formatOther(line, style)
   }
