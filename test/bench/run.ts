@@ -4,6 +4,7 @@ import { benchCommit } from './commit.ts'
 import { benchDns } from './dns.ts'
 import { benchDocument } from './document.ts'
 import { benchEdge } from './edge.ts'
+import { benchFunctions } from './functions.ts'
 import { benchImages } from './images.ts'
 import { benchManyOperations } from './many-operations.ts'
 import { benchMemory } from './memory.ts'
@@ -30,6 +31,7 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<void>>> = {
   edge: benchEdge,
   zones: benchZones,
   images: benchImages,
+  functions: benchFunctions,
   transforms: benchTransforms,
   soak: benchSoak,
 }
