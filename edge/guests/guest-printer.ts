@@ -11,6 +11,8 @@ export interface Printing {
 /** Bytes that a domain may have in the log at once, and each second. */
 const BURST_BYTES = 64 * 1024
 const BYTES_PER_SECOND = 8 * 1024
+/** What stands around the text of a line. */
+const LINE_BYTES = 200
 /** Of one line; a longer one is cut. */
 const MAX_LINE_CHARS = 4000
 /** Of one run. */
@@ -25,11 +27,11 @@ interface Allowance {
 
 /** Puts what guests print into the log, line by line, as much of it as a domain may. */
 export class GuestPrinter {
-  readonly #log: Pick<Log, 'info'>
+  readonly #log: Pick<Log, 'info' | 'warn'>
   readonly #runtime: Pick<Runtime, 'monotonic'>
   readonly #domains = new Map<string, Allowance>()
 
-  constructor(ports: { readonly log: Pick<Log, 'info'>; readonly runtime: Pick<Runtime, 'monotonic'> }) {
+  constructor(ports: { readonly log: Pick<Log, 'info' | 'warn'>; readonly runtime: Pick<Runtime, 'monotonic'> }) {
     this.#log = ports.log
     this.#runtime = ports.runtime
   }
@@ -39,18 +41,29 @@ export class GuestPrinter {
     return new GuestOutput((stream, text) => this.#print(printing, stream, text))
   }
 
-  /** False: nothing more of it is told. */
+  /** A run failed: a line too, which a domain that fails all the time has no more of than of those that it prints. */
+  failed({ domain, name, trace }: Printing, data: { readonly why: string; readonly detail: string }): void {
+    const lost = this.#take(domain, Buffer.byteLength(data.detail))
+    if (lost !== undefined) this.#log.warn('function.failed', { domain, function: name, trace, ...data, ...lost })
+  }
+
   #print({ domain, name, trace }: Printing, stream: string, text: string): void {
+    const lost = this.#take(domain, Buffer.byteLength(text))
+    if (lost !== undefined) this.#log.info('function.printed', { domain, function: name, trace, stream, text, ...lost })
+  }
+
+  /** Room for one line, and what is to be said of lines before it that had none; undefined where there is no room. */
+  #take(domain: string, textBytes: number): { readonly linesLostBefore?: number } | undefined {
     const allowance = this.#allowanceOf(domain)
-    const bytes = Buffer.byteLength(text)
+    const bytes = textBytes + LINE_BYTES
     if (allowance.bytes < bytes) {
       allowance.lost++
-      return
+      return undefined
     }
     allowance.bytes -= bytes
-    const lost = allowance.lost === 0 ? {} : { linesLostBefore: allowance.lost }
+    const { lost } = allowance
     allowance.lost = 0
-    this.#log.info('function.printed', { domain, function: name, trace, stream, text, ...lost })
+    return lost === 0 ? {} : { linesLostBefore: lost }
   }
 
   #allowanceOf(domain: string): Allowance {

@@ -101,13 +101,12 @@ export class Guests implements GuestRunner, AsyncDisposable {
   }
 
   async run(run: GuestRun): Promise<GuestOutcome> {
-    const { domain, component, trace, release } = run
-    const { log } = this.#ports
+    const { domain, component, trace } = run
     const found = await this.#find(domain, component)
     const outcome = 'outcome' in found ? found.outcome : await this.#runAs(found.spec, run)
     if (outcome.kind === 'failed') {
       const { why, detail } = outcome
-      log.warn('function.failed', { domain, function: component.path, release, trace, why, detail })
+      this.#printer.failed({ domain, name: component.path, trace }, { why, detail })
     }
     return outcome
   }
