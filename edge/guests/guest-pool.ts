@@ -104,10 +104,14 @@ export class GuestPool implements AsyncDisposable {
     return [...this.#all].map(({ pid }) => pid)
   }
 
-  /** Starts the processes that are to lie ready. */
+  /** Starts the processes that are to lie ready; where there is no room, in the place of those that have rested longest. */
   start(): void {
+    const { spares, maxProcesses } = this.#options
     if (this.#closed) return
-    while (this.#spares.length < this.#options.spares && this.#all.size < this.#options.maxProcesses) {
+    while (this.#spares.length < spares) {
+      // Of a few that are all in use now and then, none is ended for one that may be of use.
+      const mayEnd = this.#shelf.size > maxProcesses / 2
+      if (this.#all.size >= maxProcesses && !(mayEnd && this.#shelf.endOldest())) return
       const process = this.#startOrNone()
       if (process === undefined) return
       this.#spares.push(process)

@@ -46,6 +46,11 @@ export class ProcessShelf {
     this.#idle.push({ key, process, cancel })
   }
 
+  /** Those that rest. */
+  get size(): number {
+    return this.#idle.length
+  }
+
   has(key: string): boolean {
     return this.#idle.some((idle) => idle.key === key)
   }

@@ -136,6 +136,18 @@ t.test('memory follows use: guests that nobody asks for have no process', async 
   await pool.close()
 })
 
+t.test('a process lies ready for the next guest also where others rest in all places', async (t) => {
+  const pool = openPool({ maxProcesses: 4, spares: 1 })
+  const domains = Array.from({ length: 6 }, (_, i) => `s${i}.test` as Hostname)
+  for (const domain of domains)
+    t.match(await run(pool, await readyGuest('http-echo', { domain })), { kind: 'answered' })
+  const before = pool.counts.started
+  await eventually('no more processes than may be', () => (pool.pids.length <= 4 ? true : undefined))
+  t.match(await run(pool, await readyGuest('http-echo', { domain: 'new.test' as Hostname })), { kind: 'answered' })
+  t.ok(pool.counts.started <= before + 1, 'the new one had one that was there, and made room for another')
+  await pool.close()
+})
+
 t.test('when it closes, what runs and what waits is told', async (t) => {
   const pool = openPool({ maxProcesses: 2, spares: 0 })
   const spinner = await readyGuest('http-spin')
