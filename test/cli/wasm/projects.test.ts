@@ -50,9 +50,13 @@ async function buildProject(t: Test, project: string, world: 'http' | 'transform
 
 /** There is no target for WebAssembly here: the names in the source are held against the WIT, as wit-bindgen spells them. */
 function checkRust(t: Test, project: string, world: 'http' | 'transform'): void {
-  const wit = readFileSync(join(project, 'wit', `${world}.wit`), 'utf8')
-  t.equal(wit, readWit(world))
-  const source = readFileSync(join(project, 'src/lib.rs'), 'utf8')
+  t.equal(readFileSync(join(project, 'wit', `${world}.wit`), 'utf8'), readWit(world))
+  t.match(readFileSync(join(project, 'Cargo.toml'), 'utf8'), /crate-type = \["cdylib"\]/)
+  checkRustSource(t, readFileSync(join(project, 'src/lib.rs'), 'utf8'), world)
+}
+
+function checkRustSource(t: Test, source: string, world: 'http' | 'transform'): void {
+  const wit = readWit(world)
   const { interface: name, function: called } = WORLDS[world]
   const snake = (text: string): string => text.replaceAll('-', '_')
   const pascal = (text: string): string => text.replace(/(^|-)([a-z])/g, (_all, _dash, letter) => letter.toUpperCase())
@@ -75,10 +79,16 @@ function checkRust(t: Test, project: string, world: 'http' | 'transform'): void 
   )
   for (const [, used] of source.matchAll(/\b(?:req|ctx|info)\.([a-z_]+)/g))
     t.ok(fields.includes(String(used)), String(used))
-  const built = /(?:Response|TransformResult) \{\n(.*?)\n {8}\}/s.exec(source)?.[1] ?? ''
+  const built = /^ {8}(?:Some\()?(?:Response|TransformResult) \{\n(.*?)\n {8}\}/ms.exec(source)?.[1] ?? ''
   const given = [...built.matchAll(/^ {12}([a-z_]+):/gm)].map(([, field]) => field)
   const [, , wanted = ''] =
     records.find(([, record]) => record === (world === 'http' ? 'response' : 'transform-result')) ?? []
   t.strictSame(given.sort(), [...wanted.matchAll(/^ +([a-z-]+):/gm)].map(([, field]) => snake(String(field))).sort())
-  t.match(readFileSync(join(project, 'Cargo.toml'), 'utf8'), /crate-type = \["cdylib"\]/)
 }
+
+t.test('the examples of the page about Rust are of the worlds', async (t) => {
+  const text = readFileSync(join(ROOT, 'docs/write-in-rust.md'), 'utf8')
+  const examples = [...text.matchAll(/^```rust\n\/\/ src\/lib\.rs\n(.*?)^```/gms)].map(([, example]) => String(example))
+  t.equal(examples.length, 2)
+  for (const [i, world] of (['http', 'transform'] as const).entries()) checkRustSource(t, examples[i] ?? '', world)
+})
