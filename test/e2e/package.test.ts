@@ -60,6 +60,16 @@ t.test('both programs run', async (t) => {
   t.match(await scene.run(bin('makiatto'), ['--version']), { code: 0, stdout: /^makiatto \d+\.\d+\.\d+\n$/ })
   t.match(await scene.run(bin('maki'), ['--help']), { code: 0, stdout: /COMMANDS[\s\S]*sync/ })
   t.match(await scene.run(bin('maki'), ['record', 'set', '--help']), { code: 0, stdout: /EXAMPLES/ })
+  for (const language of ['js', 'ts', 'rust'])
+    t.match(
+      await scene.run(bin('maki'), ['wasm', 'new', 'http', `in-${language}`, '--lang', language], {
+        cwd: scene.folder,
+      }),
+      {
+        code: 0,
+        stdout: /^wrote \d+ files/,
+      },
+    )
 })
 
 t.test('a cluster runs from it, in processes of its own', async (t) => {
