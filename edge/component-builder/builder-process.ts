@@ -1,7 +1,7 @@
 import { realpathSync } from 'node:fs'
 import { extname, join } from 'node:path'
 import type { Log, Runtime } from '../../core/index.ts'
-import { type ConfinedOptions, ConfinedProcess, type EndReason, readHeader } from '../confined/index.ts'
+import { type ConfinedOptions, ConfinedProcess, type EndReason, explainNoStart, readHeader } from '../confined/index.ts'
 import { generatorFolder } from './build-key.ts'
 import { type BuildOutcome, findOutcome } from './build-outcome.ts'
 
@@ -38,7 +38,8 @@ export class BuilderProcess {
     this.pid = this.#process.pid
     this.#ready = this.#process.next(START_TIMEOUT_MS).then((frame) => {
       const { confinement } = readHeader(frame)
-      ports.log.debug('components.builder-started', { pid: this.pid, confinement })
+      if (frame === undefined) ports.log.error('components.builder-not-started', explainNoStart(this.#process))
+      else ports.log.debug('components.builder-started', { pid: this.pid, confinement })
       return confinement === 'kernel' || confinement === 'runtime'
     })
   }

@@ -185,6 +185,16 @@ export class ConfinedProcess {
 const MAX_UNASKED = 64
 const TOGETHER_BYTES = 64 * 1024
 
+/** For the log, where a process ended before it said a word: what of the system it is that does not let it start. */
+export function explainNoStart({ signal, why }: Pick<ConfinedProcess, 'signal' | 'why'>): Record<string, unknown> {
+  if (signal !== 'SIGSYS') return { why, signal }
+  return {
+    why,
+    signal,
+    hint: 'Add seccomp to SystemCallFilter in the unit of the daemon: by it processes are confined.',
+  }
+}
+
 /** The members of a frame's header; none where it is no table. */
 export function readHeader(frame: Frame | undefined): Record<string, unknown> {
   const header = frame?.header

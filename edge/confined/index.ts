@@ -4,6 +4,7 @@ export {
   ConfinedProcess,
   confinedArguments,
   type EndReason,
+  explainNoStart,
   modulesFolder,
   readHeader,
 } from './confined-process.ts'

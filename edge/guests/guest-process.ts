@@ -2,7 +2,14 @@ import { realpathSync } from 'node:fs'
 import { extname, join } from 'node:path'
 import type { Cancel, Log, Runtime } from '../../core/index.ts'
 import type { PreparedFiles } from '../component-builder/index.ts'
-import { type ConfinedOptions, ConfinedProcess, type EndReason, type Frame, readHeader } from '../confined/index.ts'
+import {
+  type ConfinedOptions,
+  ConfinedProcess,
+  type EndReason,
+  explainNoStart,
+  type Frame,
+  readHeader,
+} from '../confined/index.ts'
 import type { Ask, GuestInput, GuestOutcome, GuestServices, GuestSpec } from '../guest-contract/index.ts'
 import { type BindHead, MOST_GIVEN, type RunHead } from '../guest-host/index.ts'
 import { findOutcome } from './read-said.ts'
@@ -92,7 +99,8 @@ export class GuestProcess {
     this.ended = this.#process.ended
     this.#ready = this.#process.next(START_TIMEOUT_MS).then((frame) => {
       const { confinement } = readHeader(frame)
-      log.debug('guests.process-started', { pid: this.pid, confinement })
+      if (frame === undefined) log.error('guests.process-not-started', explainNoStart(this.#process))
+      else log.debug('guests.process-started', { pid: this.pid, confinement })
       return confinement === 'kernel' || confinement === 'runtime'
     })
   }

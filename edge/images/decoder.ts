@@ -6,6 +6,7 @@ import {
   type ConfinedOptions,
   ConfinedProcess,
   type Confinement,
+  explainNoStart,
   modulesFolder,
   type EndReason as ProcessEnd,
   readHeader,
@@ -71,6 +72,7 @@ export class Decoder {
     this.ended = this.#process.ended
     this.#ready = this.#process.next(START_TIMEOUT_MS).then((frame) => {
       const confinement = readHeader(frame).confinement
+      if (frame === undefined) ports.log.error('images.decoder-not-started', explainNoStart(this.#process))
       if (confinement !== 'kernel' && confinement !== 'runtime') return undefined
       ports.log.info('images.decoder-started', { pid: this.pid, confinement })
       return confinement

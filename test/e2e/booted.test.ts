@@ -1,7 +1,10 @@
 import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { eventually } from '../support/eventually.ts'
+import { buildJsGuest } from '../support/guests/build-js.ts'
+import { buildWatGuest } from '../support/guests/build-wat.ts'
 import { BootedCluster } from './support/booted-cluster.ts'
+import { writeProject } from './support/project.ts'
 import { Scene } from './support/scene.ts'
 
 /** Nodes as services of real servers: booted with systemd, as a user without rights, hardened. */
@@ -31,6 +34,72 @@ t.test('it answers on the ports of a server, by both protocols', async (t) => {
     }
   }
 })
+
+const HOST = 'shop.test'
+const site = writeProject(scene.path('site'), {
+  domain: HOST,
+  files: {
+    'index.html': 'hello',
+    'api/echo.wasm': await buildJsGuest('http-echo'),
+    'api/spin.wasm': await buildWatGuest('http-spin'),
+    'append.wasm': await buildWatGuest('transform-append'),
+  },
+  more: [
+    '[[domain.functions]]\npath = "api/echo.wasm"',
+    '[[domain.functions]]\npath = "api/spin.wasm"\ntimeout_ms = 500',
+    '[[domain.transforms]]\npath = "append.wasm"\nfiles = "**/*.html"',
+  ].join('\n'),
+})
+
+/** Asks a node from outside. */
+async function ask(node: (typeof cluster.daemons)[number], path: string, ...options: string[]): Promise<string> {
+  const url = `http://${booted.host(node).ipv4}${path}`
+  return await hosts.run(
+    'curl',
+    '-s',
+    '--max-time',
+    '30',
+    '-w',
+    ' %{http_code}',
+    '-H',
+    `Host: ${HOST}`,
+    ...options,
+    url,
+  )
+}
+
+t.test('functions and transforms run there, confined by the kernel twice', async (t) => {
+  const env = { MAKIATTO_PROFILE: cluster.profile }
+  const synced = await scene.maki(['sync', '--wait', 'all'], { cwd: site, env })
+  t.equal(synced.code, 0, synced.stderr)
+  for (const node of cluster.daemons) {
+    t.match(await ask(node, '/api/echo', '--data', 'words'), /words.* 200$/s, `${node.name}: a function`)
+    t.match(await ask(node, '/'), /^hello.+ 200$/s, `${node.name}: a transform`)
+    const [spun, page] = await Promise.all([ask(node, '/api/spin'), ask(node, '/')])
+    t.match(spun, / 504$/)
+    t.match(page, / 200$/, 'a page beside it')
+  }
+  const filters = listGuests().map((pid) => Number(/^Seccomp_filters:\s*(\d+)$/m.exec(readStatus(pid))?.[1]))
+  const daemon = await booted.host(first!).run('systemctl', 'show', '--property=MainPID', '--value', 'makiatto')
+  const own = await booted.host(first!).run('cat', `/proc/${daemon.trim()}/status`)
+  const outer = Number(/^Seccomp_filters:\s*(\d+)$/m.exec(own)?.[1])
+  t.ok(filters.length > 0)
+  for (const count of filters) t.ok(count >= outer + 2, `${count} filters, ${outer} of systemd`)
+  for (const pid of listGuests()) t.match(readStatus(pid), /^CapEff:\s*0000000000000000$|^CapEff:\s*0000000000000400$/m)
+})
+
+/** Processes that run components, on all hosts. */
+function listGuests(): number[] {
+  return hosts.processes().filter((pid) => {
+    try {
+      return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('host-main')
+    } catch {
+      return false
+    }
+  })
+}
+
+const readStatus = (pid: number): string => readFileSync(`/proc/${pid}/status`, 'utf8')
 
 t.test('the plug is pulled, the disk boots again, and the node is there', async (t) => {
   await booted.host(second!).powerOff()

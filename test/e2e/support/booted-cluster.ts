@@ -23,7 +23,8 @@ const HARDENING = [
   'RestrictSUIDSGID=yes',
   'LockPersonality=yes',
   'RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX AF_NETLINK',
-  'SystemCallFilter=@system-service',
+  // `seccomp`: by which processes that work on strangers' bytes are confined further.
+  'SystemCallFilter=@system-service seccomp',
   'SystemCallArchitectures=native',
 ]
 

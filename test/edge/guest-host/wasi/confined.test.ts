@@ -52,6 +52,7 @@ t.test('what a guest meets in its own process, with files of a release behind it
     const context = { name: 'here', latitude: 1, longitude: 2 }
     const input = { world: 'http', context, request } as const
     const outcome = await process.run({ input, siteTimeMs: 1_600_000_000_123, services, timeoutMs: 60_000 })
+    await process.rested
     return outcome.kind === 'answered' ? JSON.parse(Buffer.from(outcome.response.body ?? []).toString()) : outcome
   }
 
