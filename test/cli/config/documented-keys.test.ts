@@ -29,6 +29,7 @@ const FOR_LATER = [
 const WORDS: Readonly<Record<string, unknown>> = {
   'those of the system': [],
   'one for each core': undefined,
+  'by memory': undefined,
   all: ['webp', 'jpg', 'jpeg', 'png', 'avif'],
   any: [],
   "Let's Encrypt": undefined,
