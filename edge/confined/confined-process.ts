@@ -67,8 +67,12 @@ export class ConfinedProcess {
     const reader = new FrameReader(options.maxFrameBytes, options.maxHeaderBytes)
     child.stdin!.on('error', () => {})
     child.stdout!.on('data', (piece: Buffer) => {
+      if (this.#why !== undefined) return
       try {
-        for (const frame of reader.push(piece)) this.#take(frame)
+        for (const frame of reader.push(piece)) {
+          this.#take(frame)
+          if (this.#why !== undefined) return
+        }
       } catch {
         this.kill('nonsense')
       }
@@ -113,6 +117,16 @@ export class ConfinedProcess {
       stdin.write(head)
       stdin.write(body)
     }
+  }
+
+  /** Resolves when what was sent is in the hands of the system, or the process has ended. */
+  async drained(): Promise<void> {
+    const stdin = this.#child.stdin!
+    if (!stdin.writableNeedDrain || this.#hasEnded) return
+    const { promise, resolve } = Promise.withResolvers<void>()
+    stdin.once('drain', resolve)
+    await Promise.race([promise, this.ended])
+    stdin.off('drain', resolve)
   }
 
   /**

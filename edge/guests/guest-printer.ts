@@ -18,6 +18,8 @@ const MAX_LINE_CHARS = 4000
 /** Of one run. */
 const MAX_LINES = 200
 const MAX_DOMAINS = 1000
+/** Printed at once. */
+const MAX_PIECE_BYTES = 128 * 1024
 
 interface Allowance {
   bytes: number
@@ -91,7 +93,10 @@ export class GuestOutput {
     this.#print = print
   }
 
-  write(stream: 'stdout' | 'stderr', bytes: Uint8Array): void {
+  write(stream: 'stdout' | 'stderr', given: Uint8Array): void {
+    // No process of ours says more at once, nor anything that nobody is told of.
+    if (this.#lines >= MAX_LINES) return
+    const bytes = given.subarray(0, MAX_PIECE_BYTES)
     const open = this.#open.get(stream) ?? { decoder: new TextDecoder(), text: '' }
     this.#open.set(stream, open)
     const lines = (open.text + open.decoder.decode(bytes, { stream: true })).split('\n')

@@ -191,10 +191,21 @@ export class GuestProcess {
   async #answer(frame: Frame, services: GuestServices, asks: number): Promise<void> {
     const ask = frame.header as Ask
     if (asks > QUICK_ASKS) await this.#pause()
-    const answered = Promise.race([services.answer(ask, frame.body), this.#process.ended])
-    const answer = await answered
+    // Whoever does not read answers gets no more of them: they would lie here.
+    await this.#process.drained()
+    const answer = await Promise.race([this.#tryToAnswer(ask, frame.body, services), this.#process.ended])
     if (ask.ask === 'print' || answer === undefined || this.#process.hasEnded) return
     this.#process.send(answer.header, answer.body)
+  }
+
+  /** What an ask holds may be anything: where services come to nothing by it, its process is the one that ends. */
+  async #tryToAnswer(ask: Ask, body: Uint8Array, services: GuestServices) {
+    try {
+      return await services.answer(ask, body)
+    } catch {
+      this.#process.kill('nonsense')
+      return undefined
+    }
   }
 
   #pause(): Promise<void> {

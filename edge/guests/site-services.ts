@@ -39,11 +39,11 @@ export function createSiteServices(options: SiteServicesOptions): GuestServices 
   const { network, runtime } = options
   const files = new SiteFiles(options)
   const waits = new Set<() => void>()
-  const sleep = async (mostMs: number): Promise<Answering> => {
+  const sleep = async (mostMs: unknown): Promise<Answering> => {
     let cancel: Cancel = () => {}
     const { promise, resolve } = Promise.withResolvers<void>()
     waits.add(resolve)
-    if (mostMs > 0) cancel = runtime.after(Math.min(mostMs, MAX_WAIT_MS), resolve)
+    if (typeof mostMs === 'number' && mostMs > 0) cancel = runtime.after(Math.min(mostMs, MAX_WAIT_MS), resolve)
     else resolve()
     await promise
     cancel()
@@ -62,7 +62,7 @@ export function createSiteServices(options: SiteServicesOptions): GuestServices 
         case 'read':
           return await files.answer(ask)
         case 'wait':
-          if (!Array.isArray(ask.for) || ask.for.length === 0) return await sleep(Number(ask.mostMs))
+          if (!Array.isArray(ask.for) || ask.for.length === 0) return await sleep(ask.mostMs)
           return network === undefined ? DENIED : await network.answer(ask, body)
         default:
           return network === undefined ? DENIED : await network.answer(ask, body)
@@ -154,10 +154,13 @@ class SiteFiles {
     return isRuleFile(path) ? undefined : this.#manifest.find(path)
   }
 
-  /** As a file system says it: below a file there is nothing that could be missing. */
+  /** As a file system says it: below a file there is nothing that could be missing. It looks no deeper than the site goes. */
   #missing(path: string): Answer {
-    for (let at = path.indexOf('/'); at !== -1; at = path.indexOf('/', at + 1))
-      if (this.#find(path.slice(0, at)) !== undefined) return { error: 'not-directory' }
+    for (let at = path.indexOf('/'); at !== -1; at = path.indexOf('/', at + 1)) {
+      const above = path.slice(0, at)
+      if (this.#find(above) !== undefined) return { error: 'not-directory' }
+      if (!this.#manifest.hasFolder(above)) break
+    }
     return { error: 'no-entry' }
   }
 }
