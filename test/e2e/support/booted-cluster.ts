@@ -1,6 +1,6 @@
 import { chmodSync, mkdirSync } from 'node:fs'
 import type { Change } from '../../../core/index.ts'
-import { type BootedHost, BootedHosts } from './booted-hosts.ts'
+import { type BootedHost, BootedHosts, CHECKOUT } from './booted-hosts.ts'
 import { type Daemon, DaemonCluster } from './daemons.ts'
 import type { Scene } from './scene.ts'
 
@@ -71,7 +71,9 @@ export class BootedCluster implements AsyncDisposable {
     const host = this.host(daemon)
     await host.run('useradd', '--system', '--no-create-home', '--uid', '990', USER)
     await host.run('chown', '-R', USER, scene.path('c'), scene.path('compiled'))
-    const properties = [...HARDENING, `BindPaths=${scene.folder}`].map((property) => `--property=${property}`)
+    // Both may lie where a service has a folder of its own.
+    const binds = [`BindPaths=${scene.folder}`, `BindReadOnlyPaths=${CHECKOUT}`]
+    const properties = [...HARDENING, ...binds].map((property) => `--property=${property}`)
     const env = Object.entries(scene.env)
       .filter(([name]) => name.startsWith('MAKIATTO_E2E'))
       .map(([name, value]) => `--setenv=${name}=${value}`)

@@ -11,7 +11,7 @@ import { eventually } from '../../support/eventually.ts'
 const run = promisify(execFile)
 const SCRIPT = join(import.meta.dirname, 'booted-hosts.sh')
 /** This checkout, which every host sees where it lies, and cannot write to. */
-const CHECKOUT = dirname(dirname(dirname(dirname(fileURLToPath(import.meta.url)))))
+export const CHECKOUT: string = dirname(dirname(dirname(dirname(fileURLToPath(import.meta.url)))))
 
 /** A server: Debian, booted with systemd, in namespaces of its own. */
 export class BootedHost {
