@@ -1,3 +1,5 @@
+import { trimBlanks } from './trim-blanks.ts'
+
 export type Fields = readonly (readonly [name: string, value: string])[]
 
 /** A field name (RFC 9110 section 5.1). */
@@ -45,7 +47,7 @@ export function findGuestFields(given: Fields, answer: 'whole' | 'file'): Fields
   let chars = 0
   for (const [givenName, givenValue] of given) {
     const name = givenName.toLowerCase()
-    const value = givenValue.replace(/^[\t ]+|[\t ]+$/g, '')
+    const value = trimBlanks(givenValue)
     chars += name.length + value.length
     if (!TOKEN.test(name) || !VALUE.test(value) || chars > MAX_CHARS) return undefined
     const isOurs =

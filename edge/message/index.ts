@@ -14,4 +14,5 @@ export { CODINGS, type Coding, type CodingRank, rankCodings } from './negotiate.
 export { type ByteRange, findRange } from './range.ts'
 export type { ContentFailure, RequestContent } from './request-content.ts'
 export { decodePath, encodePath, findHost, findTarget, type RequestTarget, type SitePath } from './request-target.ts'
+export { trimBlanks } from './trim-blanks.ts'
 export { addVary } from './vary.ts'

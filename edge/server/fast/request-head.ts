@@ -1,3 +1,4 @@
+import { trimBlanks } from '../../message/index.ts'
 import { CONNECTION, FIELDS, type FieldNumber, HOST, numberOf, UNUSUAL } from './head-fields.ts'
 
 /** More bytes are needed. */
@@ -139,7 +140,7 @@ export class RequestHead {
     for (const line of this.bytes.latin1Slice(this.#fieldsStart, this.#end).split('\r\n')) {
       const colon = line.indexOf(':')
       if (line.slice(0, colon).toLowerCase() !== name) continue
-      const value = line.slice(colon + 1).replace(/^[ \t]+|[ \t]+$/g, '')
+      const value = trimBlanks(line.slice(colon + 1))
       if (found === undefined) found = value
       else if (!FIRST_COUNTS.has(name)) found += `, ${value}`
     }
@@ -152,7 +153,7 @@ export class RequestHead {
     lines.pop()
     return lines.map((line) => {
       const colon = line.indexOf(':')
-      return [line.slice(0, colon).toLowerCase(), line.slice(colon + 1).replace(/^[ \t]+|[ \t]+$/g, '')]
+      return [line.slice(0, colon).toLowerCase(), trimBlanks(line.slice(colon + 1))]
     })
   }
 
