@@ -47,6 +47,7 @@ export class ConfinedProcess {
   readonly #runtime: Pick<Runtime, 'after'>
   readonly #frames: Frame[] = []
   #maxMemoryBytes: number
+  readonly #maxWaitingBytes: number
   #settle: ((frame: Frame | undefined) => void) | undefined
   #why: EndReason | undefined
   #hasEnded = false
@@ -56,6 +57,8 @@ export class ConfinedProcess {
   constructor(options: ConfinedOptions, runtime: Pick<Runtime, 'after'>) {
     this.#runtime = runtime
     this.#maxMemoryBytes = options.maxMemoryBytes
+    // An answer, and a few words behind it.
+    this.#maxWaitingBytes = 2 * options.maxFrameBytes
     const child = spawn(process.execPath, confinedArguments(options), {
       env: {},
       cwd: '/',
@@ -176,7 +179,8 @@ export class ConfinedProcess {
     const settle = this.#settle
     if (settle === undefined) {
       // Nobody has to say more than a few words unasked.
-      if (this.#frames.length >= MAX_UNASKED) this.kill('nonsense')
+      const bytes = this.#frames.reduce((sum, { body }) => sum + body.length, frame.body.length)
+      if (this.#frames.length >= MAX_UNASKED || bytes > this.#maxWaitingBytes) this.kill('nonsense')
       else this.#frames.push(frame)
       return
     }

@@ -16,6 +16,7 @@ const TRACE_BYTES = 16
 const RETRY_AFTER_S = 1
 /** Functions whose lost fields were told of; others are not told of again either. */
 const MAX_TOLD = 1000
+const MAX_TOLD_NAMES = 10
 
 export interface FunctionServiceOptions {
   readonly maxContentBytes?: number | undefined
@@ -145,13 +146,14 @@ export class FunctionService {
     return failure('invalid', trace)
   }
 
-  /** Once for each function and set of names: whoever sees it missing finds out why. */
+  /** Once for each function, which may give other names each time: whoever sees one missing finds out why. */
   #tell({ domain, called }: FunctionCall, dropped: readonly string[]): void {
     if (dropped.length === 0) return
-    const key = `${domain} ${called.path} ${dropped.join(' ')}`
+    const key = `${domain} ${called.path}`
     if (this.#told.has(key) || this.#told.size >= MAX_TOLD) return
     this.#told.add(key)
-    this.#ports.log.warn('function.headers-dropped', { domain, function: called.path, headers: dropped })
+    const headers = dropped.slice(0, MAX_TOLD_NAMES)
+    this.#ports.log.warn('function.headers-dropped', { domain, function: called.path, headers })
   }
 }
 

@@ -126,6 +126,18 @@ t.test('what is not a function’s to say is left out, and told of once', async 
   t.equal(lines.length, 1)
 })
 
+t.test('a function that gives other names each time has one line of the log, of ten names', async (t) => {
+  const { lines, log } = listen()
+  let calls = 0
+  const { ask } = startService(
+    () => gives({ headers: Array.from({ length: 30 }, (_, i) => [`makiatto-${calls++}-${i}`, 'x'] as const) }),
+    { log },
+  )
+  for (let i = 0; i < 5; i++) await ask()
+  t.equal(lines.length, 1)
+  t.equal((lines[0]?.data?.headers as string[]).length, 10)
+})
+
 t.test('answers without content, and of HEAD', async (t) => {
   const body = Buffer.from('content')
   for (const status of [204, 304]) {
