@@ -34,11 +34,6 @@ declare namespace WebAssembly {
     grow(by: number, value?: unknown): number
   }
 
-  class Global {
-    constructor(descriptor: { value: string; mutable?: boolean }, value?: unknown)
-    value: unknown
-  }
-
   class CompileError extends Error {}
   class LinkError extends Error {}
   class RuntimeError extends Error {}

@@ -1,7 +1,6 @@
 import { MakiError } from '../../core/index.ts'
 import { BinaryReader } from './binary-reader.ts'
 import { type Bounds, readDefinedTable, readMemory, readPreamble, SECTION } from './core-module.ts'
-import { encodeU32 } from './leb.ts'
 import { PAGE_BYTES } from './limits.ts'
 import { Unfit } from './unfit.ts'
 
@@ -75,4 +74,15 @@ function refuseTable(min: number, limit: number): Unfit {
     'too-much-memory',
     `The component needs a table of ${min} elements from the start; ${limit} are the most.`,
   )
+}
+
+function encodeU32(value: number): Uint8Array {
+  const bytes: number[] = []
+  let rest = value
+  do {
+    const low = rest % 128
+    rest = Math.floor(rest / 128)
+    bytes.push(rest > 0 ? low | 0x80 : low)
+  } while (rest > 0)
+  return Uint8Array.from(bytes)
 }

@@ -11,20 +11,7 @@ export interface CoreModule {
 }
 
 /** The sections of a core module that are read, by their numbers; 13 is the last. */
-export const SECTION = {
-  type: 1,
-  import: 2,
-  table: 4,
-  memory: 5,
-  global: 6,
-  export: 7,
-  start: 8,
-  element: 9,
-  code: 10,
-  data: 11,
-  dataCount: 12,
-  tag: 13,
-}
+export const SECTION = { type: 1, import: 2, table: 4, memory: 5, export: 7, tag: 13 }
 
 /** Value types of WebAssembly 2.0: the four numbers, vectors, and references to functions and to what is outside. */
 const VALUE_TYPES = new Set([0x7f, 0x7e, 0x7d, 0x7c, 0x7b, 0x70, 0x6f])
@@ -74,30 +61,19 @@ function readValueType(reader: BinaryReader): void {
   if (!VALUE_TYPES.has(reader.byte())) throw unsupported('values of types that came after WebAssembly 2.0')
 }
 
-/** What it imports one of. */
-export function readImport(reader: BinaryReader): 'function' | 'table' | 'memory' | 'global' {
+function readImport(reader: BinaryReader): 'memory' | 'other' {
   checkCoreName(reader.name(), 'a core module that imports from a module')
   checkCoreName(reader.name(), 'an import of a core module')
   const kind = reader.byte()
-  if (kind === 0x00) {
-    reader.u32()
-    return 'function'
-  }
-  if (kind === 0x01) {
-    readTable(reader)
-    return 'table'
-  }
-  if (kind === 0x02) {
-    readMemory(reader)
-    return 'memory'
-  }
-  if (kind === 0x03) {
+  if (kind === 0x00) reader.u32()
+  else if (kind === 0x01) readTable(reader)
+  else if (kind === 0x02) readMemory(reader)
+  else if (kind === 0x03) {
     readValueType(reader)
     if (reader.byte() > 1) throw reader.broken('an imported global is neither constant nor variable')
-    return 'global'
-  }
-  if (kind === 0x04) throw unsupported('exceptions (an imported tag)')
-  throw unsupported(`imports of a new kind (${kind})`)
+  } else if (kind === 0x04) throw unsupported('exceptions (an imported tag)')
+  else throw unsupported(`imports of a new kind (${kind})`)
+  return kind === 0x02 ? 'memory' : 'other'
 }
 
 function readExport(reader: BinaryReader): void {

@@ -7,7 +7,6 @@ export {
   type Inspection,
   type World,
 } from './component-report.ts'
-export { type CoreState, exposeState } from './expose-state.ts'
 export { inspectComponent } from './inspect-component.ts'
 export { type ComponentLimits, DEFAULT_LIMITS } from './limits.ts'
 export { OFFERED } from './offered.ts'

@@ -1,6 +1,5 @@
 import type { Runtime } from '../../core/index.ts'
-import { clampModule, exposeState, type ModuleLimits } from '../components/index.ts'
-import { type CoreCode, CoreInstances } from './core-instances.ts'
+import { clampModule, type ModuleLimits } from '../components/index.ts'
 import { buildWasi } from './wasi/index.ts'
 import type { GuestChannel } from './wasi-ports.ts'
 
@@ -18,11 +17,7 @@ export interface BoundParts {
 /** The function that a world exports, as the glue has it. */
 export type GuestCall = (context: unknown, ...values: unknown[]) => unknown
 
-type Instantiate = (
-  getModule: (name: string) => CoreCode,
-  imports: object,
-  instantiateCore: CoreInstances['instantiate'],
-) => Record<string, unknown>
+type Instantiate = (getModule: (name: string) => WebAssembly.Module, imports: object) => Record<string, unknown>
 
 const EXPORTED = {
   http: ['handler', 'handleRequest'],
@@ -33,21 +28,20 @@ const EXPORTED = {
 export class BoundGuest {
   readonly #parts: BoundParts
   readonly #instantiate: Instantiate
-  readonly #modules: ReadonlyMap<string, CoreCode>
-  readonly #cores: CoreInstances
+  readonly #modules: ReadonlyMap<string, WebAssembly.Module>
   #siteTimeMs = 0
 
-  private constructor(parts: BoundParts, instantiate: Instantiate, modules: ReadonlyMap<string, CoreCode>) {
+  private constructor(parts: BoundParts, instantiate: Instantiate, modules: ReadonlyMap<string, WebAssembly.Module>) {
     this.#parts = parts
     this.#instantiate = instantiate
     this.#modules = modules
-    this.#cores = new CoreInstances(modules.values())
   }
 
   /** Rejects where the modules cannot be compiled within the limits. */
   static async bind(parts: BoundParts): Promise<BoundGuest> {
-    const modules = new Map<string, CoreCode>()
-    for (const [name, bytes] of parts.modules) modules.set(name, compile(clampModule(bytes, parts.limits)))
+    const modules = new Map<string, WebAssembly.Module>()
+    for (const [name, bytes] of parts.modules)
+      modules.set(name, new WebAssembly.Module(Buffer.from(clampModule(bytes, parts.limits))))
     const url = `data:text/javascript;base64,${Buffer.from(parts.glue).toString('base64')}`
     const { instantiate } = (await import(url)) as { instantiate: Instantiate }
     return new BoundGuest(parts, instantiate, modules)
@@ -58,22 +52,8 @@ export class BoundGuest {
     this.#siteTimeMs = ms
   }
 
-  /** What a run left behind is not to be trusted: the next instance has nothing in common with it. */
-  forget(): void {
-    this.#cores.forget()
-  }
-
-  /** A fresh instance, in the place of the last one; throws what the component throws where it starts. */
+  /** A fresh instance; throws what the component throws where it starts. */
   instantiate(): GuestCall {
-    try {
-      return this.#instantiateOnce()
-    } catch (error) {
-      this.forget()
-      throw error
-    }
-  }
-
-  #instantiateOnce(): GuestCall {
     const { world, channel, runtime, env } = this.#parts
     const guest = this
     const wasi = buildWasi({
@@ -84,18 +64,10 @@ export class BoundGuest {
         return guest.#siteTimeMs
       },
     })
-    const cores = this.#cores
-    cores.begin()
-    const getCode = (name: string) => this.#modules.get(name) as CoreCode
-    const exports = this.#instantiate(getCode, wasi, (code, imports) => cores.instantiate(code, imports))
+    const exports = this.#instantiate((name) => this.#modules.get(name) as WebAssembly.Module, wasi)
     const [face, name] = EXPORTED[world]
     const call = (exports[face] as Record<string, GuestCall> | undefined)?.[name]
     if (call === undefined) throw new Error(`it exports no ${name} in an interface ${face}`)
     return call
   }
-}
-
-function compile(bytes: Uint8Array): CoreCode {
-  const exposed = exposeState(bytes)
-  return { module: new WebAssembly.Module(Buffer.from(exposed?.bytes ?? bytes)), state: exposed?.state }
 }

@@ -126,7 +126,6 @@ class GuestServer {
       if ((content?.length ?? 0) > MOST_GIVEN.contentBytes)
         throw new TooLarge(`its answer has ${content?.length} bytes, ${MOST_GIVEN.contentBytes} are the most`)
     } catch (error) {
-      this.#guest?.forget()
       content = undefined
       said = { failed: error instanceof TooLarge ? 'too-large' : 'trap', detail: describe(error), cpuMs: spent() }
     }

@@ -50,11 +50,10 @@ const SLOW_ASK_MS = 1
 const THREADS = 4
 const OUT_OF_MEMORY: ReadonlySet<string> = new Set(['SIGABRT', 'SIGTRAP', 'SIGILL'])
 /**
- * The collector has to look every fifty runs or so, at little that is alive: doing that at one go and in one thread takes half the
- * processor time that it takes to do it bit by bit beside the guest. What the glue leaves behind hangs together, and a young
- * generation of the usual size (16 MiB) moves it about before it is found out to be garbage: a smaller one saves 100 MB.
+ * Every memory of an instance counts against the collector, which has to look every fifty runs or so, at little that is alive:
+ * doing that at one go and in one thread takes half the processor time that it takes to do it bit by bit beside the guest.
  */
-const COLLECTOR_OPTIONS = ['--no-incremental-marking', '--single-threaded-gc', '--max-semi-space-size=4']
+const COLLECTOR_OPTIONS = ['--no-incremental-marking', '--single-threaded-gc']
 const HOST_OPTIONS = ['--max-old-space-size=192', '--disallow-code-generation-from-strings', ...COLLECTOR_OPTIONS]
 const HERE = realpathSync(import.meta.dirname)
 const EXTENSION = extname(import.meta.filename)
