@@ -211,12 +211,13 @@ async function reportSandbox(
   const { body, ...head } = input.request
   for (let i = 0; i < RUNS; i++) {
     const call = bound.instantiate()
-    // Between two visitors, so that the next instance is made.
+    // Between two visitors, so that the next instance is made; each of the two calls wakes up a machine that rests.
     await pause(4)
     let fromMs = performance.now()
     const outcome = await guests.run({ ...asked, component: { path: 'api/f0.wasm', component }, input })
     called.push(performance.now() - fromMs)
     if (outcome.kind !== 'answered') throw new Error(JSON.stringify(outcome))
+    await pause(4)
     fromMs = performance.now()
     call(CONTEXT, { ...head, body })
     alone.push(performance.now() - fromMs)
