@@ -6,6 +6,7 @@ export interface Machine {
   readonly clone: number
   readonly clone3: number
   readonly fcntl: number
+  readonly ioctl: number
   readonly prctl: number
   readonly prlimit64: number
   readonly tgkill: number
@@ -17,16 +18,16 @@ export interface Machine {
  * file, makes or connects a socket, runs a program, or touches another process.
  */
 const X64: readonly number[] = [
-  // read write close fstat poll lseek mmap mprotect munmap brk rt_sigaction rt_sigprocmask rt_sigreturn ioctl
-  0, 1, 3, 5, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16,
+  // read write close fstat poll lseek mmap mprotect munmap brk rt_sigaction rt_sigprocmask rt_sigreturn
+  0, 1, 3, 5, 7, 8, 9, 10, 11, 12, 13, 14, 15,
   // pread64 pwrite64 readv writev sched_yield mremap mincore madvise dup dup2 nanosleep getpid
   17, 18, 19, 20, 24, 25, 27, 28, 32, 33, 35, 39,
   // sendto recvfrom sendmsg recvmsg shutdown getsockname setsockopt getsockopt: on the two sockets that are there
   44, 45, 46, 47, 48, 51, 54, 55,
-  // exit uname fcntl gettimeofday getrusage sysinfo times getuid getgid geteuid getegid getppid sigaltstack
-  60, 63, 72, 96, 98, 99, 100, 102, 104, 107, 108, 110, 131,
-  // getpriority sched_getparam sched_getscheduler gettid futex sched_setaffinity sched_getaffinity set_tid_address
-  140, 143, 145, 186, 202, 203, 204, 218,
+  // exit uname gettimeofday getrusage sysinfo times getuid getgid geteuid getegid getppid sigaltstack
+  60, 63, 96, 98, 99, 100, 102, 104, 107, 108, 110, 131,
+  // getpriority sched_getparam sched_getscheduler gettid futex sched_getaffinity set_tid_address
+  140, 143, 145, 186, 202, 204, 218,
   // restart_syscall clock_gettime clock_getres clock_nanosleep exit_group epoll_wait epoll_ctl ppoll set_robust_list
   219, 228, 229, 230, 231, 232, 233, 271, 273,
   // epoll_pwait eventfd2 epoll_create1 dup3 pipe2 getcpu getrandom membarrier pkey_mprotect rseq epoll_pwait2
@@ -35,9 +36,9 @@ const X64: readonly number[] = [
 
 /** The same calls by the numbers of asm-generic. */
 const ARM64: readonly number[] = [
-  19, 20, 21, 22, 23, 24, 25, 29, 57, 59, 62, 63, 64, 65, 66, 67, 68, 73, 80, 93, 94, 96, 98, 99, 101, 113, 114, 115,
-  120, 121, 122, 123, 124, 128, 132, 134, 135, 139, 141, 153, 160, 165, 168, 169, 172, 173, 174, 175, 176, 177, 178,
-  179, 204, 206, 207, 208, 209, 210, 211, 212, 214, 215, 216, 222, 226, 232, 233, 278, 283, 288, 293, 441,
+  19, 20, 21, 22, 23, 24, 57, 59, 62, 63, 64, 65, 66, 67, 68, 73, 80, 93, 94, 96, 98, 99, 101, 113, 114, 115, 120, 121,
+  123, 124, 128, 132, 134, 135, 139, 141, 153, 160, 165, 168, 169, 172, 173, 174, 175, 176, 177, 178, 179, 204, 206,
+  207, 208, 209, 210, 211, 212, 214, 215, 216, 222, 226, 232, 233, 278, 283, 288, 293, 441,
 ]
 
 const MACHINES: Readonly<Record<string, Machine>> = {
@@ -47,6 +48,7 @@ const MACHINES: Readonly<Record<string, Machine>> = {
     clone: 56,
     clone3: 435,
     fcntl: 72,
+    ioctl: 16,
     prctl: 157,
     prlimit64: 302,
     tgkill: 234,
@@ -58,6 +60,7 @@ const MACHINES: Readonly<Record<string, Machine>> = {
     clone: 220,
     clone3: 435,
     fcntl: 25,
+    ioctl: 29,
     prctl: 167,
     prlimit64: 261,
     tgkill: 131,
@@ -84,17 +87,27 @@ const ENOSYS = ERRNO | 38
 const NUMBER = 0
 const ARCHITECTURE = 4
 const ARGUMENT_0 = 16
+const ARGUMENT_1 = 24
 
 const CLONE_THREAD = 0x00010000
 const PR_SET_NAME = 15
 /** The same on every architecture, as for all calls this young. */
 const IO_URING_SETUP = 425
 
+/**
+ * What may be done to a descriptor: copied, asked for its flags, and given others. Whoever could name an owner for its signals
+ * (F_SETOWN, F_SETSIG, FIOSETOWN and the like) could have the kernel kill any process of the same user: fcntl(2), signal-driven I/O.
+ * F_DUPFD F_GETFD F_SETFD F_GETFL F_SETFL F_DUPFD_CLOEXEC; the same on the architectures that a table is written for.
+ */
+const FCNTL_COMMANDS: readonly number[] = [0, 1, 2, 3, 4, 1030]
+/** TCGETS TIOCGWINSZ FIONREAD FIONBIO FIONCLEX FIOCLEX. */
+const IOCTL_REQUESTS: readonly number[] = [0x5401, 0x5413, 0x541b, 0x5421, 0x5450, 0x5451]
+
 type Instruction = readonly [code: number, ifTrue: number, ifFalse: number, value: number]
 
 /**
  * The program (classic BPF, seccomp(2)) that lets the listed calls through, lets threads start and not processes, lets the
- * process signal and limit nobody but itself, and answers all else with EPERM. Pure; 8 bytes an instruction.
+ * process signal and limit nobody but itself (also not by way of a descriptor), and answers all else with EPERM. Pure; 8 bytes an instruction.
  */
 export function buildFilter(machine: Machine, pid: number): Buffer {
   return assemble([
@@ -105,6 +118,8 @@ export function buildFilter(machine: Machine, pid: number): Buffer {
     ...allowIf(machine.tgkill, JUMP_EQUAL, pid),
     ...allowIf(machine.prctl, JUMP_EQUAL, PR_SET_NAME),
     ...allowIf(machine.prlimit64, JUMP_EQUAL, 0),
+    ...allowSecond(machine.fcntl, FCNTL_COMMANDS),
+    ...allowSecond(machine.ioctl, IOCTL_REQUESTS),
     ...machine.allowed.flatMap((call) => answer(call, ALLOW)),
     [RETURN, 0, 0, EPERM],
   ])
@@ -146,5 +161,13 @@ const allowIf = (call: number, test: number, value: number): Instruction[] => [
   [LOAD_WORD, 0, 0, ARGUMENT_0],
   [test, 0, 1, value],
   [RETURN, 0, 0, ALLOW],
+  [RETURN, 0, 0, EPERM],
+]
+
+/** Lets a call through whose second argument, of 32 bits, is one of these. */
+const allowSecond = (call: number, values: readonly number[]): Instruction[] => [
+  [JUMP_EQUAL, 0, 2 * values.length + 2, call],
+  [LOAD_WORD, 0, 0, ARGUMENT_1],
+  ...values.flatMap((value) => answer(value, ALLOW)),
   [RETURN, 0, 0, EPERM],
 ]
