@@ -1,0 +1,1 @@
+export type { Bundle, BundleArch } from './bundle.ts'

@@ -1,0 +1,16 @@
+export { BUNDLE_COMMAND, SERVER_PATHS, SERVER_PORTS, SERVICE_NAME, SERVICE_USER } from './paths.ts'
+export {
+  type ActivateResult,
+  activateResult,
+  type BeginResult,
+  beginResult,
+  type InstallResult,
+  installResult,
+  type RemoveResult,
+  removeResult,
+  type SetupEvent,
+  type SetupRequest,
+  type SetupRequestOf,
+  setupEvent,
+  setupRequest,
+} from './protocol.ts'

@@ -1,0 +1,8 @@
+export type {
+  Privilege,
+  RemoteOutcome,
+  RemoteProcess,
+  RunOptions,
+  SshHost,
+  SshTarget,
+} from './ssh-host.ts'
