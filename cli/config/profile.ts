@@ -10,6 +10,7 @@ import {
 } from '../../core/index.ts'
 import { formatFinding } from './findings.ts'
 import { readConfig } from './read-config.ts'
+import { refuseRustProfile } from './rust-profile.ts'
 import { readToml } from './toml.ts'
 import { formatTomlValue } from './toml-format.ts'
 import { filled, ip, ipv4, ipv6, parsedBy, port, within } from './values.ts'
@@ -93,7 +94,9 @@ export async function loadProfile(
   options: { strict?: boolean | undefined } = {},
 ): Promise<Profile> {
   const file = resolve(path)
-  const { values, findings } = readConfig(profileSchema, await readProfileFile(file), options)
+  const document = await readProfileFile(file)
+  refuseRustProfile(file, document)
+  const { values, findings } = readConfig(profileSchema, document, options)
   const names = new Map<string, number>()
   const machines = Array.isArray(values.machines) ? values.machines : []
   for (const [i, machine] of machines.entries()) {
