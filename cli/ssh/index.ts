@@ -1,3 +1,5 @@
+export { connectSsh } from './connect-ssh.ts'
+export { requirePrivilege } from './privilege.ts'
 export type {
   Privilege,
   RemoteOutcome,
@@ -6,3 +8,5 @@ export type {
   SshHost,
   SshTarget,
 } from './ssh-host.ts'
+export type { Ask, FirstUse, SshOptions } from './ssh-options.ts'
+export { formatSshTarget, parseSshTarget } from './target.ts'
