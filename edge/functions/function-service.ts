@@ -97,8 +97,7 @@ export class FunctionService {
       isLate = true
       content.drop()
     })
-    const read = await content.read(this.#maxContentBytes, mayHold)
-    cancel()
+    const read = await content.read(this.#maxContentBytes, mayHold).finally(cancel)
     switch (read) {
       case 'too-large':
         return 'too-much'

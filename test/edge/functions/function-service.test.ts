@@ -178,6 +178,8 @@ t.test('content that is too much, too slow or lost calls nobody', async (t) => {
   t.match(await late, { status: 408 })
   const gone = { lengthBytes: 5, read: async () => 'gone' as const, drop: () => {} }
   t.same(await ask({ method: 'POST', content: gone }), { kind: 'gone' })
+  const broken = { ...gone, read: () => Promise.reject(new Error('our mistake')) }
+  t.match(await ask({ method: 'POST', content: broken }), { status: 500 })
   t.equal(runs, 1)
   t.same(service.counts.failures, { 'too-much': 2, full: 1, slow: 1, gone: 1 })
   t.equal(service.heldBytes, 0)
