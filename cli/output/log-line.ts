@@ -44,8 +44,12 @@ export function formatLogLine(line: Line, style: Style): string {
       return `${of} ${style.bad('gave an answer that is none')}${byTrace}${detail(line.reason)}`
     case 'function.headers-dropped':
       return `${of} ${style.warn('gave headers that are not sent')}${detail(line.headers)}`
-    case 'component.unfit':
-      return `${style.bad('a component is not fit')}${detail(line.message)} ${style.dim(`(${text(line.component)})`)}`
+    case 'component.unfit': {
+      const at = typeof domain === 'string' ? `${of} ` : ''
+      const more = typeof line.otherPlaces === 'number' ? `, in ${line.otherPlaces} other places too` : ''
+      const unfit = style.bad(at === '' ? 'a component is not fit' : 'is not fit')
+      return `${at}${unfit}${detail(line.message)} ${style.dim(`(${text(line.component)}${more})`)}`
+    }
     default:
       return formatOther(line, style)
   }

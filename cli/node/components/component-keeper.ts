@@ -22,7 +22,7 @@ import type { BlobStore } from '../../../replication/index.ts'
 import { ComponentStore, FAULTS_FILE } from './component-store.ts'
 import { costlyFault } from './costly-fault.ts'
 import { FaultFile } from './fault-file.ts'
-import { listComponents } from './list-components.ts'
+import { findPlace, listComponents } from './list-components.ts'
 
 export interface ComponentKeeperOptions {
   /** `<data>/components`. */
@@ -179,7 +179,8 @@ export class ComponentKeeper implements AsyncDisposable {
     } catch (error) {
       if (this.#isClosed) return null
       this.#counts.failed += 1
-      this.#options.log.warn('component.not-ready', { component, error: asMakiError(error) })
+      const place = findPlace(component, this.#options.wanted())
+      this.#options.log.warn('component.not-ready', { ...place, component, error: asMakiError(error) })
       return null
     } finally {
       this.#preparing.delete(component)
@@ -216,11 +217,12 @@ export class ComponentKeeper implements AsyncDisposable {
   }
 
   async #take(component: BlobHash, built: Built, ms: number): Promise<Preparation> {
-    const { log } = this.#options
+    const { log, wanted } = this.#options
     const fault = built.kind === 'unfit' ? built.fault : built.kind === 'ended' ? costlyFault(built.why) : undefined
     if (fault !== undefined) {
       this.#counts.refused += 1
-      log.warn('component.unfit', { component, code: fault.code, message: fault.message })
+      const place = findPlace(component, wanted())
+      log.warn('component.unfit', { ...place, component, code: fault.code, message: fault.message })
       // Known all the same where the disk is full.
       await this.#faults.add(component, fault).catch((error: unknown) => {
         log.warn('component.fault-not-kept', { component, error: asMakiError(error) })

@@ -128,6 +128,25 @@ t.test('what is unfit is not tried again before an upgrade', async (t) => {
   t.equal(keeper.findFault(a), undefined)
 })
 
+t.test('the log says where a component lies that is not fit', async (t) => {
+  const { blobs, builder, wanted, start } = make(t.testdir())
+  const [a, b, c] = [blobs.put('a'), blobs.put('b'), blobs.put('c')]
+  builder.how = async () => UNFIT
+  const lines: unknown[] = []
+  const note = (event: string, data?: object) => void lines.push({ event, ...data })
+  await using keeper = await start({ log: { debug: note, info: note, warn: note, error: note } })
+  const release = { domain: DOMAIN, functions: [{ path: 'api/a.wasm', component: a }] }
+  const other = { domain: 'b.test', transforms: [{ path: 'b.wasm', component: b }], functions: release.functions }
+  wanted.push(release as unknown as Release, other as unknown as Release, other as unknown as Release)
+  for (const component of [a, b, c]) await keeper.prepare(component)
+  const fault = { event: 'component.unfit', code: 'broken', message: 'it is broken' }
+  t.strictSame(lines, [
+    { ...fault, domain: DOMAIN, function: 'api/a.wasm', otherPlaces: 1, component: a },
+    { ...fault, domain: 'b.test', transform: 'b.wasm', component: b },
+    { ...fault, component: c },
+  ])
+})
+
 t.test('what ends its process is a fault; what keeps processes from starting is none', async (t) => {
   const { blobs, builder, timers, start } = make(t.testdir())
   await using keeper = await start()
