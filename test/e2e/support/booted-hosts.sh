@@ -1,38 +1,20 @@
 #!/bin/bash
 # Hosts that boot a Debian of their own with systemd, on a switch that nothing else is connected to. Used by booted-hosts.ts:
 #
-#   booted-hosts.sh base BASE                          makes the root filesystem that all hosts begin with, once
-#   booted-hosts.sh keep FOLDER BASE BINDS NAME...     process 1 of the namespaces in which all of it lives; boots the hosts
-#   booted-hosts.sh boot FOLDER BINDS NAME NUMBER      boots the disk of a host again (inside these namespaces)
+#   booted-hosts.sh keep FOLDER KEYS [NAME BASE OPTIONS]...   process 1 of the namespaces in which all of it lives; boots the hosts
+#   booted-hosts.sh boot FOLDER NAME NUMBER                   boots the disk of a host again (inside these namespaces)
 #
-# BINDS: options of systemd-nspawn, separated by spaces, for folders of this machine that hosts see.
+# BASE: the root filesystem that a host begins with (booted-base.sh). OPTIONS: of systemd-nspawn, separated by spaces, such as
+# folders of this machine that a host sees; they lie in FOLDER/NAME/options, where a test may change them between two boots.
+# KEYS: a file of public SSH keys that let in every user who has a home, or nothing.
 # Host number N has 198.51.100.(10+N)/24 and 2001:db8:51::(10+N, in hexadecimal)/64; who sits at the switch has .1.
 set -euo pipefail
 SELF=$(readlink -f "$0")
-PACKAGES=systemd,systemd-sysv,dbus,libpam-systemd,openssh-server,sudo,iproute2,iputils-ping,nftables,wireguard-tools,wireguard-go,ca-certificates,procps,libatomic1,curl
 GROUP=/sys/fs/cgroup/makiatto-test
 
-base() {
-  local base=$1 new suite sources
-  new=$(mktemp -d "$base.XXXXXX")
-  suite=$(. /etc/os-release && echo "$VERSION_CODENAME")
-  sources=/etc/apt/sources.list.d/debian.sources
-  [ -f "$sources" ] || sources=/etc/apt/sources.list
-  mmdebstrap --quiet --variant=minbase --include=$PACKAGES --aptopt='Acquire::Check-Valid-Until "false"' \
-    --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
-    --customize-hook='rm -rf "$1"/var/lib/apt/lists/* "$1"/var/cache/apt/*.bin "$1"/etc/ssh/ssh_host_*' \
-    --customize-hook='for u in apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer e2scrub_reap.service fstrim.timer getty@tty1.service console-getty.service systemd-tmpfiles-clean.timer; do chroot "$1" systemctl mask $u >/dev/null 2>&1 || true; done' \
-    --customize-hook='printf "PermitRootLogin prohibit-password\nPasswordAuthentication no\nUseDNS no\nHostKey /etc/ssh/ssh_host_ed25519_key\n" > "$1"/etc/ssh/sshd_config.d/test.conf' \
-    "$suite" "$new.tar" "$sources"
-  tar -C "$new" -xpf "$new.tar"
-  rm "$new.tar"
-  chmod 755 "$new"
-  mv -T "$new" "$base"
-}
-
 keep() {
-  local folder=$1 base=$2 binds=$3 number=0
-  shift 3
+  local folder=$1 keys=$2 number=0
+  shift 2
   mount --make-rprivate /
   mkdir -p /run/netns && mount -t tmpfs tmpfs /run/netns
   mkdir -p /run/systemd && mount -t tmpfs tmpfs /run/systemd
@@ -45,10 +27,11 @@ keep() {
   ip addr add 2001:db8:51::1/64 dev br0 nodad
   ip link set br0 up
   sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
-  for name in "$@"; do
+  while [ $# -gt 0 ]; do
     number=$((number + 1))
-    disk "$folder" "$base" "$name" "$number"
-    "$SELF" boot "$folder" "$binds" "$name" "$number" &
+    disk "$folder" "$1" "$2" "$3" "$keys"
+    "$SELF" boot "$folder" "$1" "$number" &
+    shift 3
   done
   echo ready
   # Reaps what ends, until the test is gone.
@@ -56,7 +39,7 @@ keep() {
 }
 
 disk() {
-  local own=$1/$3 base=$2 name=$3
+  local own=$1/$2 name=$2 base=$3 options=$4 keys=$5 home
   mkdir -p "$own"/{upper,work,root}
   mount -t overlay overlay -o "lowerdir=$base,upperdir=$own/upper,workdir=$own/work" "$own/root"
   mkdir -p "$own"/root/{root/.ssh,etc/ssh}
@@ -67,8 +50,19 @@ disk() {
   echo "$name" > "$own/root/etc/hostname"
   echo 'nameserver 198.51.100.1' > "$own/root/etc/resolv.conf"
   printf '127.0.0.1 localhost\n::1 localhost\n127.0.1.1 %s\n' "$name" > "$own/root/etc/hosts"
+  if [ -n "$keys" ]; then
+    for home in "$own"/root/root "$own"/root/home/*; do
+      [ -d "$home" ] || continue
+      mkdir -p "$home/.ssh"
+      cp "$keys" "$home/.ssh/authorized_keys"
+      chmod 700 "$home/.ssh"
+      chmod 600 "$home/.ssh/authorized_keys"
+      chown -R --reference="$home" "$home/.ssh"
+    done
+  fi
   # As udev makes it on a server.
   mknod -m 666 "$own/tun" c 10 200
+  echo "--bind=$own/tun:/dev/net/tun $options" > "$own/options"
 }
 
 # A network namespace of its own for each start: addresses and rules do not outlive a reboot. The hardware address does, or
@@ -90,19 +84,21 @@ wire() {
 }
 
 boot() {
-  local folder=$1 binds=$2 name=$3 number=$4 status=133
+  local folder=$1 name=$2 number=$3 status=133
   local own=$folder/$name
+  # Of this run alone: others boot hosts of the same names at the same time.
+  local group=$GROUP/${folder##*/}/$name
   # 133: it wants to be booted again.
   while [ "$status" = 133 ]; do
     wire "$name" "$number"
-    mkdir -p "$GROUP/$name"
+    mkdir -p "$group"
     status=0
-    bash -c 'echo $$ > "$1"; shift; exec "$@"' _ "$GROUP/$name/cgroup.procs" \
+    bash -c 'echo $$ > "$1"; shift; exec "$@"' _ "$group/cgroup.procs" \
       env SYSTEMD_NSPAWN_API_VFS_WRITABLE=network systemd-nspawn --quiet --register=no --keep-unit --boot \
       --directory="$own/root" --machine="$name" --hostname="$name" --network-namespace-path="/run/netns/$name" \
-      --bind="$own/tun:/dev/net/tun" $binds --capability=CAP_NET_ADMIN,CAP_NET_RAW \
+      $(cat "$own/options") --capability=CAP_NET_ADMIN,CAP_NET_RAW \
       --resolv-conf=off --timezone=off --link-journal=no --console=pipe </dev/null >>"$own/console.log" 2>&1 || status=$?
-    find "$GROUP/$name" -mindepth 1 -depth -type d -exec rmdir {} + 2>/dev/null || true
+    find "$group" -mindepth 1 -depth -type d -exec rmdir {} + 2>/dev/null || true
   done
 }
 

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { Child } from '../../support/child.ts'
@@ -10,8 +10,21 @@ import { eventually } from '../../support/eventually.ts'
 
 const run = promisify(execFile)
 const SCRIPT = join(import.meta.dirname, 'booted-hosts.sh')
+const BASE_SCRIPT = join(import.meta.dirname, 'booted-base.sh')
 /** This checkout, which every host sees where it lies, and cannot write to. */
 export const CHECKOUT: string = dirname(dirname(dirname(dirname(fileURLToPath(import.meta.url)))))
+
+/** What servers begin with: see booted-base.sh. */
+export type HostKind = 'node' | 'bare'
+
+export interface BootOptions {
+  /** `node` sees this checkout; `bare` has nothing of ours. */
+  readonly kind?: HostKind
+  /** A folder of this machine, without spaces, that all of them may write to. */
+  readonly shared?: string
+  /** A file of public SSH keys that let in every user who has a home. */
+  readonly keys?: string
+}
 
 /** A server: Debian, booted with systemd, in namespaces of its own. */
 export class BootedHost {
@@ -55,6 +68,11 @@ export class BootedHost {
     )
   }
 
+  /** Reads the whole of a file; rejects where there is none. */
+  async read(path: string): Promise<string> {
+    return await this.run('cat', path)
+  }
+
   /** Resolves when systemd says that all is up; rejects with what failed. */
   async ready(): Promise<void> {
     await eventually(`${this.name} to boot`, async () => {
@@ -78,6 +96,15 @@ export class BootedHost {
     await this.ready()
   }
 
+  /** As a person does it; resolves when all is up again. */
+  async reboot(): Promise<void> {
+    const before = this.#leader()
+    // It is cut off by what it asks for.
+    await this.run('systemctl', 'reboot').catch(() => {})
+    await eventually(`${this.name} to go down`, () => (this.#leader() === before ? undefined : true))
+    await this.ready()
+  }
+
   /** Process 1 of the host, as this machine numbers it. */
   #leader(): number | undefined {
     for (const pid of this.#hosts.processes()) {
@@ -97,21 +124,23 @@ export class BootedHost {
 export class BootedHosts implements AsyncDisposable {
   readonly folder: string
   readonly #keeper: Child
-  readonly #binds: string
   readonly #hosts = new Map<string, BootedHost>()
   readonly #boots: Child[] = []
 
-  private constructor(folder: string, keeper: Child, binds: string) {
+  private constructor(folder: string, keeper: Child) {
     this.folder = folder
     this.#keeper = keeper
-    this.#binds = binds
   }
 
-  /** All of them have booted. `shared` is a folder of this machine, without spaces, that all of them may write to. */
-  static async open(names: readonly string[], shared?: string): Promise<BootedHosts> {
-    const base = await makeBase()
+  /** All of them have booted. A path in place of options is the shared folder. */
+  static async open(names: readonly string[], options: BootOptions | string = {}): Promise<BootedHosts> {
+    const { kind = 'node', shared, keys = '' } = typeof options === 'string' ? { shared: options } : options
+    const base = await makeBase(kind)
     const folder = mkdtempSync(join(tmpdir(), 'maki-hosts-'))
-    const binds = `--bind-ro=${CHECKOUT}${shared === undefined ? '' : ` --bind=${shared}`}`
+    const binds = [
+      ...(kind === 'node' ? [`--bind-ro=${CHECKOUT}`] : []),
+      ...(shared === undefined ? [] : [`--bind=${shared}`]),
+    ].join(' ')
     const unshare = ['--mount', '--net', '--pid', '--fork', '--kill-child=SIGKILL', '--mount-proc']
     const keeper = new Child('setpriv', [
       '--pdeathsig',
@@ -121,11 +150,10 @@ export class BootedHosts implements AsyncDisposable {
       SCRIPT,
       'keep',
       folder,
-      base,
-      binds,
-      ...names,
+      keys,
+      ...names.flatMap((name) => [name, base, binds]),
     ])
-    const hosts = new BootedHosts(folder, keeper, binds)
+    const hosts = new BootedHosts(folder, keeper)
     try {
       await keeper.waitForLine((line) => line === 'ready')
       for (const [i, name] of names.entries()) hosts.#hosts.set(name, new BootedHost(name, i + 1, hosts))
@@ -162,7 +190,7 @@ export class BootedHosts implements AsyncDisposable {
 
   /** For hosts: starts one again. */
   boot(name: string, number: number): void {
-    this.#boots.push(this.start([SCRIPT, 'boot', this.folder, this.#binds, name, String(number)]))
+    this.#boots.push(this.start([SCRIPT, 'boot', this.folder, name, String(number)]))
   }
 
   /** For hosts: the processes of these namespaces, as this machine numbers them. */
@@ -176,10 +204,9 @@ export class BootedHosts implements AsyncDisposable {
     await this.#keeper[Symbol.asyncDispose]()
     for (const boot of this.#boots) await boot[Symbol.asyncDispose]()
     rmSync(this.folder, { recursive: true, force: true })
-    await run('sh', [
-      '-c',
-      'find /sys/fs/cgroup/makiatto-test /sys/fs/cgroup/unified/makiatto-test -depth -type d -exec rmdir {} + 2>/dev/null || true',
-    ])
+    const group = `makiatto-test/${basename(this.folder)}`
+    const trees = ['/sys/fs/cgroup', '/sys/fs/cgroup/unified'].map((tree) => `${tree}/${group}`)
+    await run('sh', ['-c', `find ${trees.join(' ')} -depth -type d -exec rmdir {} + 2>/dev/null || true`])
   }
 
   #keeperPid(): number {
@@ -189,12 +216,12 @@ export class BootedHosts implements AsyncDisposable {
   }
 }
 
-/** Makes what all hosts begin with, which takes half a minute, once on a machine and for each version of the script. */
-async function makeBase(): Promise<string> {
-  const version = createHash('sha256').update(readFileSync(SCRIPT)).digest('hex').slice(0, 16)
-  const base = join(tmpdir(), `makiatto-test-base-${version}`)
-  const make = `[ -d "$1" ] || "$2" base "$1"`
-  await run('flock', [`${base}.lock`, 'sh', '-c', make, 'sh', base, SCRIPT], { maxBuffer: 16 * 1024 * 1024 })
+/** Makes what hosts of a kind begin with, which takes half a minute, once on a machine and for each version of the script. */
+async function makeBase(kind: HostKind): Promise<string> {
+  const version = createHash('sha256').update(readFileSync(BASE_SCRIPT)).digest('hex').slice(0, 16)
+  const base = join(tmpdir(), `makiatto-test-base-${kind}-${version}`)
+  const make = `[ -d "$1" ] || "$2" "$3" "$1"`
+  await run('flock', [`${base}.lock`, 'sh', '-c', make, 'sh', base, BASE_SCRIPT, kind], { maxBuffer: 16 * 1024 * 1024 })
   return base
 }
 
