@@ -57,8 +57,12 @@ function isInstalled() {
   if (stamp?.lock === hash(lockText)) return wanted.every((entry) => stamp.absent.includes(entry[0]) || here(entry))
   const record = readJson(join(modules, '.package-lock.json'))?.packages
   if (record === undefined) return false
-  const same = ([path, entry]) => record[path]?.version === entry.version && record[path]?.integrity === entry.integrity
-  if (!wanted.every((entry) => same(entry) && here(entry))) return false
+  // npm leaves out what only a package for another platform depends on, and only that names its platform.
+  const isNobodys = ([path, { optional, os, cpu }]) => optional && !os && !cpu && record[path] === undefined
+  const isRecorded = ([path, { version, integrity }]) =>
+    record[path]?.version === version && record[path]?.integrity === integrity
+  const same = (entry) => isNobodys(entry) || (isRecorded(entry) && here(entry))
+  if (!wanted.every(same)) return false
   writeStamp()
   return true
 }
