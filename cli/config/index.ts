@@ -27,4 +27,5 @@ export type { ComponentConfig, DomainComponents, FunctionConfig, TransformConfig
 export { type DomainConfig, formatWarnings, loadProject, type ProjectConfig } from './project-config.ts'
 export type { RecordSetConfig } from './project-records.ts'
 export { formatTomlValue } from './toml-format.ts'
+export { findProfile, type LockOptions, lockProfile, type ProfileContent, updateProfile } from './update-profile.ts'
 export { writeFileAtomically } from './write-file.ts'

@@ -1,0 +1,122 @@
+import { createReadStream } from 'node:fs'
+import { MakiError } from '../../core/index.ts'
+import type { Bundle } from '../bundle/index.ts'
+import { plainLine } from '../output/text.ts'
+import type { Privilege, RemoteOutcome, SshHost } from '../ssh/index.ts'
+
+export interface UploadOptions {
+  /** Bytes that were handed to the connection so far. */
+  readonly onProgress?: (sentBytes: number) => void
+  readonly signal?: AbortSignal | undefined
+}
+
+/** Octets of the file that are read at a time. */
+const CHUNK_BYTES = 256 * 1024
+
+/** First line of standard input: the version. Says whether it lies there whole. */
+const LOOK_COMMAND =
+  'IFS= read -r v; [ "$' +
+  '{#v}" = 64 ] && [ -z "$(printf %s "$v" | tr -d 0-9a-f)" ] || exit 64; [ -x "/opt/makiatto/versions/$v/bin/makiatto" ] && echo whole || echo missing'
+
+/**
+ * First line of standard input: the version; second: its length in octets; then the archive. What lies in `incoming` has the
+ * process id of who brings it at its end, so that what a cut connection left is known from what is on its way. The folder
+ * appears under its name when all of it is on the disk.
+ */
+const UPLOAD_COMMAND = [
+  'IFS= read -r v; IFS= read -r n',
+  '[ "$' + '{#v}" = 64 ] && [ -z "$(printf %s "$v" | tr -d 0-9a-f)" ] || exit 64',
+  'umask 022; r=/opt/makiatto; made=; [ -d "$r" ] || made=1; [ -h "$r" ] && { echo symlink >&2; exit 66; }',
+  'mkdir -p "$r/incoming" "$r/versions" || exit 67; chmod 700 "$r/incoming"',
+  'for f in "$r"/incoming/*; do [ -e "$f" ] || continue; kill -0 "$' + '{f##*.}" 2>/dev/null || rm -rf "$f"; done',
+  'p="$r/incoming/$v.part.$$"; d="$r/incoming/$v.$$"',
+  'clean() { rm -rf "$p" "$d"; rmdir "$r/incoming" "$r/versions" "$r" 2>/dev/null; }',
+  'trap clean EXIT; trap "exit 71" HUP INT TERM PIPE',
+  'cat > "$p" || exit 68',
+  '[ "$(wc -c < "$p" | tr -d " ")" = "$n" ] || exit 69',
+  'printf "%s  %s\\n" "$v" "$p" | sha256sum -c - >/dev/null 2>&1 || exit 70',
+  'mkdir "$d" && tar -xzof "$p" -C "$d" || exit 68; rm -f "$p"',
+  '[ -x "$d/bin/makiatto" ] || exit 72',
+  'sync -f "$d" 2>/dev/null || sync',
+  '[ -e "$r/versions/$v" ] || mv -T "$d" "$r/versions/$v" || [ -e "$r/versions/$v" ] || exit 68; echo whole',
+].join('; ')
+
+/**
+ * Brings a bundle to a server, where it lies unpacked under `versions` then. `same`: it was there. Its SHA-256 is compared
+ * there before it is unpacked; what a cut connection leaves is swept by the next upload. Throws MAKI_UNREACHABLE where the
+ * connection is lost, and what the server says of its disk otherwise.
+ */
+export async function uploadBundle(
+  host: SshHost,
+  privilege: Privilege,
+  bundle: Bundle,
+  options: UploadOptions = {},
+): Promise<'sent' | 'same'> {
+  const { signal } = options
+  if (await hasBundle(host, privilege, bundle.sha256, signal)) return 'same'
+  const outcome = await host.run(UPLOAD_COMMAND, {
+    privilege,
+    input: readUpload(bundle, options),
+    ...(signal === undefined ? {} : { signal }),
+  })
+  if (outcome.code === 0 && outcome.stdout.trim().endsWith('whole')) return 'sent'
+  throw explain(outcome, bundle, host)
+}
+
+/** Whether a version lies on a server whole. */
+export async function hasBundle(
+  host: SshHost,
+  privilege: Privilege,
+  sha256: string,
+  signal?: AbortSignal,
+): Promise<boolean> {
+  const options = { privilege, input: `${sha256}\n`, ...(signal === undefined ? {} : { signal }) }
+  const { code, stdout } = await host.run(LOOK_COMMAND, options)
+  return code === 0 && stdout.trim() === 'whole'
+}
+
+async function* readUpload(bundle: Bundle, { onProgress }: UploadOptions): AsyncGenerator<Uint8Array> {
+  yield Buffer.from(`${bundle.sha256}\n${bundle.sizeBytes}\n`)
+  let sentBytes = 0
+  for await (const chunk of createReadStream(bundle.file, { highWaterMark: CHUNK_BYTES })) {
+    yield chunk as Buffer
+    sentBytes += (chunk as Buffer).length
+    onProgress?.(sentBytes)
+  }
+}
+
+function explain({ code, signal, stderr }: RemoteOutcome, { sha256 }: Bundle, { target }: SshHost): MakiError {
+  const said = plainLine(stderr.trim().split('\n').at(-1) ?? '')
+  const why = said === '' ? '' : `: ${said}`
+  switch (code) {
+    case 66:
+      return new MakiError('MAKI_CONFLICT', `/opt/makiatto on ${target.host} is a symbolic link, and nothing of ours`, {
+        hint: 'Look at what it leads to, and move it away.',
+      })
+    case 67:
+    case 68: {
+      const isFull = /no space left|disk quota/i.test(stderr)
+      const hint = isFull ? 'Make room below /opt, and run it again.' : 'See whether /opt can be written to as root.'
+      const message = `the program cannot be stored below /opt on ${target.host}${why}`
+      return new MakiError(isFull ? 'MAKI_DISK_FULL' : 'MAKI_STORE_FAILED', message, { hint })
+    }
+    case 69:
+      return new MakiError('MAKI_UNREACHABLE', `the program did not arrive whole on ${target.host}`, {
+        hint: 'Run the command again.',
+      })
+    case 70:
+      return new MakiError('MAKI_BLOB_MISMATCH', `what arrived on ${target.host} is not the bundle ${sha256}`, {
+        hint: 'Run the command again; where that happens again, look at the memory and disk of the server.',
+      })
+    case 72:
+      return new MakiError('MAKI_INVALID', 'the bundle has no program bin/makiatto in it', {
+        hint: 'Make another one, or leave --binary-path out.',
+      })
+    default:
+      return new MakiError(
+        'MAKI_STORE_FAILED',
+        `storing the program on ${target.host} ended ${signal === undefined ? `with code ${code}` : `by ${signal}`}${why}`,
+        { hint: 'It needs a POSIX shell, tar, gzip and sha256sum on the server.' },
+      )
+  }
+}
