@@ -72,6 +72,17 @@ t.test('both programs run', async (t) => {
     )
 })
 
+t.test('a checkout is installed for everywhere as the README says', async (t) => {
+  const prefix = scene.path('global')
+  const installed = await scene.run('npm', ['install', '--global', '--prefix', prefix, '--loglevel=error', '.'], {
+    cwd: clone,
+    env: npmEnv,
+  })
+  t.match(installed, { code: 0 }, installed.stderr)
+  const maki = await scene.run(join(prefix, 'bin', 'maki'), ['--version'], { cwd: scene.folder })
+  t.match(maki, { code: 0, stdout: /^maki \d+\.\d+\.\d+\n$/ })
+})
+
 t.test('a cluster runs from it, in processes of its own', async (t) => {
   mkdirSync(join(elsewhere, 'site'))
   writeFileSync(join(elsewhere, 'site', 'index.html'), 'from the package')
