@@ -4,6 +4,7 @@ import t from 'tap'
 import { COMMANDS } from '../../cli/commands/index.ts'
 import { loadProject } from '../../cli/config/index.ts'
 import { projectSchema } from '../../cli/config/project-schema.ts'
+import { SERVER_PATHS, SERVER_PORTS } from '../../cli/setup/index.ts'
 import { checkRrset, EXPLICIT_TYPES } from '../../dns/index.ts'
 import { ROOT } from './support/scene.ts'
 
@@ -21,6 +22,33 @@ t.test('links lead somewhere', async (t) => {
     t.strictSame(dead, [], document)
   }
 })
+
+t.test('so do those to a heading', async (t) => {
+  for (const document of DOCUMENTS) {
+    const links = [...read(document).matchAll(/\]\((?!https?:)([^)#]*)#([^)]+)\)/g)]
+    const dead = links.filter(([, path, anchor]) => {
+      const target = path === '' ? document : join(dirname(document), String(path))
+      return existsSync(join(ROOT, target)) && !listAnchors(read(target)).includes(String(anchor))
+    })
+    t.strictSame(
+      dead.map(([link]) => link),
+      [],
+      document,
+    )
+  }
+})
+
+/** Of the headings of a document, as the sites that show Markdown name them: lower case, hyphens, no punctuation. */
+function listAnchors(markdown: string): string[] {
+  const headings = markdown.replaceAll(/^```.*?^```/gms, '').matchAll(/^#+ (.*)$/gm)
+  return [...headings].map(([, heading]) =>
+    String(heading)
+      .replaceAll(/\[([^\]]*)\]\([^)]*\)/g, '$1')
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N} _-]/gu, '')
+      .replaceAll(' ', '-'),
+  )
+}
 
 t.test('files of the project that are named exist', async (t) => {
   for (const document of DOCUMENTS) {
@@ -97,6 +125,33 @@ t.test('every type of record has a section, and every example of one is read', a
     for (const record of domain?.records ?? [])
       t.strictSame(checkRrset(domain!.name, record, domain!.records), [], `${record.name} ${record.type}`)
   }
+})
+
+t.test('what lies on a server, and its ports, are documented as they are', async (t) => {
+  const text = read('docs/machines.md')
+  const cellsOf = (heading: string): string[] =>
+    [...(text.split(`## ${heading}\n`)[1]?.split('\n## ')[0] ?? '').matchAll(/^\| ([^|]*) \|/gm)].map(([, cell]) =>
+      String(cell),
+    )
+  const paths = cellsOf('What is changed on a server').flatMap((cell) => cell.match(/(?<=^`)\/[^`<]*[^`</]/) ?? [])
+  const known: readonly string[] = Object.values(SERVER_PATHS)
+  t.ok(paths.length > 8, `${paths.length} paths`)
+  t.strictSame(
+    paths.filter((path) => !known.includes(path)),
+    [],
+    'no other path is',
+  )
+  t.strictSame(
+    known.filter((path) => !paths.some((documented) => `${documented}/`.startsWith(`${path}/`))),
+    [],
+    'every path is, or what lies in it',
+  )
+  const ports = cellsOf('Ports').flatMap((cell) => cell.match(/^\d+/)?.map(Number) ?? [])
+  const { dns, http, https, gossip, blobs } = SERVER_PORTS
+  t.strictSame(
+    ports.sort((a, b) => a - b),
+    [dns, http, https, gossip, blobs].sort((a, b) => a - b),
+  )
 })
 
 t.test('log events and metrics that are documented are told', async (t) => {
