@@ -171,6 +171,11 @@ export class ControlClient implements Disposable {
     return same
   }
 
+  /** What the node counts, in the text format of Prometheus. */
+  async metrics(signal?: AbortSignal): Promise<string> {
+    return Buffer.from(await this.#bytes('GET', CONTROL_PATHS.metrics, { signal })).toString('utf8')
+  }
+
   async readBlob(hash: BlobHash, signal?: AbortSignal): Promise<Uint8Array> {
     return this.#bytes('GET', `${CONTROL_PATHS.blobs}/${hash}`, { signal })
   }
