@@ -72,4 +72,13 @@ export {
   spellOctet,
   TYPE_CODES,
 } from './wire/index.ts'
-export { buildZone, DnsProjection, isReplacedBy, listReplaced, lookUp, type Zone, ZoneTable } from './zone/index.ts'
+export {
+  AUTOMATIC_TTL,
+  buildZone,
+  DnsProjection,
+  isReplacedBy,
+  listReplaced,
+  lookUp,
+  type Zone,
+  ZoneTable,
+} from './zone/index.ts'

@@ -1,3 +1,4 @@
+export { TTL as AUTOMATIC_TTL } from './automatic-records.ts'
 export { buildZone, isReplacedBy, listReplaced } from './build-zone.ts'
 export { type Lookup, lookUp } from './look-up.ts'
 export { DnsProjection } from './projection.ts'
