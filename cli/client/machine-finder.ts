@@ -70,7 +70,7 @@ export class MachineFinder implements AsyncDisposable {
     }
     if (profile.machines.length === 0) {
       return new MakiError('MAKI_UNREACHABLE', `the profile ${profile.file} lists no node`, {
-        hint: 'Start a cluster on this computer with: maki dev',
+        hint: 'Start a cluster on this computer with: maki dev\nor set up a server with: maki machine init NAME USER@HOST',
       })
     }
     const reasons = this.#faults.map((error) => error.message)
