@@ -25,6 +25,7 @@ const PACKAGES = [
   { name: 'openssl', command: 'openssl', reason: 'handshakes and certificates are looked at from outside' },
   { name: 'nghttp2-client', command: 'h2load', reason: 'so is HTTP/2' },
   { name: 'openssh-client', command: 'ssh-keygen', reason: 'hosts have keys' },
+  { name: 'openssh-server', command: 'sshd', reason: 'and are reached by SSH' },
   { name: 'mmdebstrap', command: 'mmdebstrap', reason: 'servers are made of Debian' },
   { name: 'systemd-container', command: 'systemd-nspawn', reason: 'and boot with systemd' },
   { name: 'nftables', command: 'nft', reason: 'and these are cut' },

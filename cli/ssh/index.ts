@@ -1,5 +1,10 @@
 export { connectSsh } from './connect-ssh.ts'
+export { formatFingerprint, parseHostKey } from './host-key.ts'
+export { KeyRing, type KeyRingOptions } from './key-ring.ts'
+export type { LoginOptions } from './login.ts'
 export { requirePrivilege } from './privilege.ts'
+export { askInTurn, type Questions } from './questions.ts'
+export { SshConnection } from './ssh-connection.ts'
 export type {
   Privilege,
   RemoteOutcome,

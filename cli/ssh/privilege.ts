@@ -1,6 +1,12 @@
 import { MakiError } from '../../core/index.ts'
+import { quoteServer } from './ssh-faults.ts'
 import type { Privilege, SshHost } from './ssh-host.ts'
 import type { Ask } from './ssh-options.ts'
+import { SudoRefused } from './sudo.ts'
+import { formatSshTarget } from './target.ts'
+
+/** Wrong passwords until it is given up, as sudo does. */
+const TRIES = 3
 
 /**
  * Finds out how commands run as root: as root, by `sudo` without a password, or with one that is asked for, tried, and asked
@@ -8,5 +14,71 @@ import type { Ask } from './ssh-options.ts'
  * required, nobody to ask.
  */
 export async function requirePrivilege(host: SshHost, askSecret: Ask | undefined): Promise<Privilege> {
-  throw new MakiError('MAKI_UNSUPPORTED', `${host.target.host} ${askSecret === undefined}`)
+  const { stdout } = await host.run('id -u')
+  if (stdout.trim().split('\n').at(-1) === '0') return { kind: 'root' }
+  const refused = await attempt(host, { kind: 'sudo' })
+  if (refused === undefined) return { kind: 'sudo' }
+  if (refused.reason !== 'needs-password') throw explain(host, refused)
+  const { user } = host.target
+  const place = formatSshTarget(host.target)
+  if (askSecret === undefined)
+    throw new MakiError('MAKI_USAGE', `sudo on ${place} wants a password, and there is no terminal to ask for it`, {
+      hint: `Run it on a terminal, log in as root, or let ${user} use sudo without a password there.`,
+    })
+  for (let tries = 0; tries < TRIES; tries++) {
+    const again = tries === 0 ? '' : 'That was not it. '
+    const password = await askSecret(`${again}Password of ${user} for sudo on ${host.target.host}: `)
+    if (password === '') break
+    const privilege: Privilege = { kind: 'sudo-password', password }
+    const why = await attempt(host, privilege)
+    if (why === undefined) return privilege
+    if (why.reason !== 'wrong-password') throw explain(host, why)
+  }
+  throw new MakiError('MAKI_USAGE', `sudo on ${place} does not take the password of ${user}`, {
+    hint: 'Run it again with the right one, or log in as root.',
+  })
+}
+
+async function attempt(host: SshHost, privilege: Privilege): Promise<SudoRefused | undefined> {
+  try {
+    await host.run('true', { privilege })
+    return undefined
+  } catch (error) {
+    if (error instanceof MakiError && error.cause instanceof SudoRefused) return error.cause
+    throw error
+  }
+}
+
+function explain(host: SshHost, { reason, said }: SudoRefused): MakiError {
+  const { user } = host.target
+  const place = formatSshTarget(host.target)
+  const refuse = (message: string, hint: string): MakiError => new MakiError('MAKI_USAGE', message, { hint })
+  switch (reason) {
+    case 'missing':
+      return refuse(
+        `${place} is not root, and there is no sudo on the server`,
+        'Log in as root, or install sudo there.',
+      )
+    case 'needs-terminal':
+      return refuse(
+        `sudo on ${place} runs on terminals alone (requiretty)`,
+        `As root on the server, with visudo: Defaults:${user} !requiretty`,
+      )
+    case 'not-in-sudoers':
+      return refuse(
+        `${user} may not use sudo on ${host.target.host}`,
+        `As root on the server: usermod -aG sudo ${user}`,
+      )
+    case 'not-allowed':
+      return refuse(
+        `sudo on ${place} allows some commands to ${user}, and not a shell as root`,
+        'Log in as root, or as a user who may run everything.',
+      )
+    case 'needs-password':
+    case 'wrong-password':
+    case 'other':
+      return refuse(`sudo on ${place} failed: ${quoteServer(said) || 'it said nothing'}`, 'Does sudo true work there?')
+    default:
+      return reason satisfies never
+  }
 }
