@@ -1,0 +1,57 @@
+import { listNodes, type MemberKey, type OperationId } from '../../core/index.ts'
+import type { ClusterStatus } from '../../edge/index.ts'
+import type { ClusterClient } from '../client/cluster-client.ts'
+import { type Connect, createConnect } from '../client/connect.ts'
+import { dataFolderAt } from '../client/data-folder.ts'
+import type { Machine, Profile } from '../config/index.ts'
+import { type GlobalFlags, MakiCommand } from '../program/base.ts'
+import { listMachines, type NamedMachine } from './choose-machines.ts'
+import type { ServerAccess } from './open-server.ts'
+
+export type AccessFlags = Pick<GlobalFlags, 'profile' | 'key' | 'node' | 'offline' | 'ssh-priv-key'>
+
+/** What commands about machines have in common. */
+export abstract class MachineCommand<Result> extends MakiCommand<Result> {
+  /** All machines, of the profile and of the cluster as the copy on this computer has it. */
+  protected machinesOf(client: ClusterClient): readonly NamedMachine[] {
+    return listMachines(client.profile, client.state)
+  }
+
+  /** What the node that answers knows of all; undefined where none was asked. */
+  protected async statusOf(client: ClusterClient): Promise<ClusterStatus | undefined> {
+    const reached = await client.reach()
+    return reached?.control.status({ signal: this.host.signal }).catch(() => reached.status)
+  }
+
+  /** Control sockets of machines, one by one. */
+  protected connectOf(_profile: Profile, _flags: AccessFlags): Connect {
+    return createConnect(this.host.runtime)
+  }
+
+  /** The way to the servers of a profile over SSH. */
+  protected accessOf(profile: Profile, flags: AccessFlags): ServerAccess {
+    return {
+      host: this.host,
+      keyFile: flags['ssh-priv-key'],
+      makiKeyFile: flags.key ?? (this.host.env.MAKIATTO_KEY || undefined),
+      operatorKeyFile: dataFolderAt(profile.dataFolder).keyFile,
+      onNote: (text) => this.note(text),
+    }
+  }
+
+  /** Another machine of the profile than this one, to hand operations to; undefined where there is none. */
+  protected otherThan(profile: Profile, name: string): Machine | undefined {
+    return profile.machines.find((machine) => machine.name !== name)
+  }
+
+  /** Nodes that visitors are sent to, but for this one. */
+  protected servingBesides(client: ClusterClient, key: MemberKey): number {
+    return listNodes(client.state).filter((node) => node.key !== key && !node.drained).length
+  }
+}
+
+/** Where an operation went: a node, or it waits here. */
+export interface Delivery {
+  readonly operation: OperationId
+  readonly node: string | null
+}
