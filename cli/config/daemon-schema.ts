@@ -55,6 +55,8 @@ export const daemonSchema = v.object({
     addr: v.optional(listen),
     /** Whom to ask for the cluster's operations first. */
     bootstrap: v.optional(v.array(endpoint), []),
+    /** Every other node is dialled at its public addresses, at the port of `addr`: for clusters without a mesh. */
+    dial_members: v.optional(v.boolean(), false),
     /** Where blobs are served to peers; the mesh address and port 8282 unless it says otherwise. */
     blobs_addr: v.optional(listen),
   }),

@@ -179,6 +179,14 @@ export class EdgePool implements Edge {
     return (await worker.call((call) => ({ type: 'explain', call, question }))) as Explanation
   }
 
+  /** Lets go of the workers: they serve on with what they know, until the next control process sends them away. */
+  handOver(): void {
+    this.#closing = true
+    this.#watch[Symbol.dispose]()
+    for (const worker of this.#workers) worker.letGo()
+    this.#workers.clear()
+  }
+
   async close(): Promise<void> {
     this.#closing = true
     this.#watch[Symbol.dispose]()

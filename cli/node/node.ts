@@ -30,8 +30,10 @@ import { NodeBackend } from './backend.ts'
 import { BlobCare } from './blob-care.ts'
 import { isComponentQuestion, type NodeComponents, startComponents } from './components/index.ts'
 import { createEdge } from './create-edge.ts'
+import { DialMembers } from './dial-members.ts'
 import { DownFile, downStandings } from './down-file.ts'
 import type { EdgeAddresses } from './edge-messages.ts'
+import { EdgePool } from './edge-pool.ts'
 import type { AskControl } from './edge-questions.ts'
 import { HostWatch } from './host-load.ts'
 import { nextIncarnation } from './incarnation.ts'
@@ -65,6 +67,8 @@ export interface NodeOptions {
 /** A running node. */
 export interface Node extends AsyncDisposable {
   readonly addresses: EdgeAddresses & { readonly gossip: string; readonly blobs: string; readonly control: string }
+  /** Its end, which is to follow, leaves the workers serving until those of the next daemon have taken over. */
+  handOver(): void
 }
 
 /**
@@ -183,6 +187,8 @@ export async function startNode(options: NodeOptions): Promise<Node> {
       admits: (key, operations) => verifyAdmission({ key, operations, ...admissionRules(replica) }).admitted,
     }),
   )
+  const { dial_members: dials, bootstrap } = config.replication
+  if (dials) starting.use(new DialMembers({ replica, gossip, bootstrap, self }))
   starting.defer(gossip.events.on('peer-up', () => fetcher.peersChanged()))
   starting.defer(gossip.events.on('agreed', () => void recoverStore(store, log, () => releases.recovered(replica))))
   starting.use(new SchemaAnnouncement({ replica, gossip, signer, runtime, log }))
@@ -258,7 +264,8 @@ export async function startNode(options: NodeOptions): Promise<Node> {
     control: control.socketPath,
   }
   const owned = starting.move()
-  return { addresses, [Symbol.asyncDispose]: () => owned.disposeAsync() }
+  const handOver = () => edge instanceof EdgePool && edge.handOver()
+  return { addresses, handOver: () => void handOver(), [Symbol.asyncDispose]: () => owned.disposeAsync() }
 }
 
 function blobPeers(gossip: GossipService | undefined): BlobPeer[] {

@@ -96,6 +96,11 @@ export class WorkerHandle {
     await this.ended
   }
 
+  /** Says and hears nothing any more: it serves on by itself. */
+  letGo(): void {
+    if (this.#child.connected) this.#child.disconnect()
+  }
+
   /** For one that does not hear. */
   kill(): void {
     this.#child.kill('SIGKILL')

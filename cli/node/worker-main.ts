@@ -9,6 +9,7 @@ import { EdgeWorker } from './edge-worker.ts'
 import { LineWriter } from './line-writer.ts'
 import { LogRelay } from './log-relay.ts'
 import { quietListener } from './quiet-listener.ts'
+import { watchUnit } from './service-unit.ts'
 
 /** Said so often that control notices soon enough when the event loop does not turn any more. */
 const ALIVE_MS = 2_000
@@ -40,11 +41,20 @@ process.on('disconnect', () => {
   for (const answer of asked.values()) answer(null)
   asked.clear()
   if (!listening) void end()
-  else if (!ended) log.warn('worker.control-lost', { serving: 'the last state' })
+  else if (!ended) loseControl()
 })
 
 // Control was gone before anybody listened for that.
 if (!process.connected) void end()
+
+/** Serves on: the next control process is to come, unless the owner has stopped the service. */
+function loseControl(): void {
+  log.warn('worker.control-lost', { serving: 'the last state' })
+  watchUnit(process.env, systemRuntime, () => {
+    log.warn('worker.service-stopped')
+    void end()
+  })
+}
 
 function begin(options: EdgeOptions): EdgeWorker {
   const onBlobFailed = (hash: BlobHash) => report({ type: 'blob-failed', hash })

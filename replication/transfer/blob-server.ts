@@ -73,6 +73,7 @@ export class BlobServer implements AsyncDisposable {
     return `http://${host.includes(':') ? `[${host}]` : host}:${port}`
   }
 
+  /** `::` becomes `0.0.0.0` where there is no IPv6. */
   async listen(host: string, port: number): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     this.#server.once('error', reject)
@@ -80,7 +81,11 @@ export class BlobServer implements AsyncDisposable {
     try {
       await promise
     } catch (cause) {
-      throw listenError(cause, host, port)
+      const { code } = cause as NodeJS.ErrnoException
+      if (host !== '::' || (code !== 'EAFNOSUPPORT' && code !== 'EADDRNOTAVAIL')) throw listenError(cause, host, port)
+      this.#server.off('error', reject)
+      await this.listen('0.0.0.0', port)
+      return
     } finally {
       this.#server.off('error', reject)
     }

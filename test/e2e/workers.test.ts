@@ -107,30 +107,36 @@ async function readMetrics(): Promise<ReadonlyMap<string, Family>> {
 const readValue = (families: ReadonlyMap<string, Family>, name: string): number =>
   (families.get(name)?.samples ?? []).reduce((sum, { value }) => sum + value, 0)
 
-t.test('control is killed and returns: no client notices', async (t) => {
-  const clients = beginAll()
-  const all = [...clients.values()].flat()
-  await goOn(all)
-  for (let round = 0; round < 2; round++) {
-    const before = listWorkers()
-    t.equal(before.length, WORKERS)
-    await node.killControl()
+const ENDS = {
+  'is killed': { rounds: 1, end: () => node.killControl() },
+  'hands over': { rounds: 2, end: () => node.handOver() },
+}
+
+for (const [how, { rounds, end }] of Object.entries(ENDS))
+  t.test(`control ${how} and returns: no client notices`, async (t) => {
+    const clients = beginAll()
+    const all = [...clients.values()].flat()
     await goOn(all)
-    t.strictSame(listWorkers(), before, 'the workers go on')
-    await node.start()
-    await goOn(all)
-    await eventually('the end of the old workers', () => (before.some(isAlive) ? undefined : true))
-    t.equal(listWorkers().length, WORKERS)
-    await goOn(all)
-  }
-  for (const [kind, some] of clients) {
-    const { answers, failures } = await finish(some)
-    t.comment(`${kind}: ${answers} answers, failures: ${failures.join('; ')}`)
-    // A datagram may come in between the last look at a queue and its end; no worker hears of it.
-    if (kind === 'DNS over UDP') t.ok(failures.length <= 2, `${failures.length} questions were lost`)
-    else t.strictSame(failures, [], kind)
-  }
-})
+    for (let round = 0; round < rounds; round++) {
+      const before = listWorkers()
+      t.equal(before.length, WORKERS)
+      await end()
+      await goOn(all)
+      t.strictSame(listWorkers(), before, 'the workers go on')
+      await node.start()
+      await goOn(all)
+      await eventually('the end of the old workers', () => (before.some(isAlive) ? undefined : true))
+      t.equal(listWorkers().length, WORKERS)
+      await goOn(all)
+    }
+    for (const [kind, some] of clients) {
+      const { answers, failures } = await finish(some)
+      t.comment(`${kind}: ${answers} answers, failures: ${failures.join('; ')}`)
+      // A datagram may come in between the last look at a queue and its end; no worker hears of it.
+      if (kind === 'DNS over UDP') t.ok(failures.length <= 2, `${failures.length} questions were lost`)
+      else t.strictSame(failures, [], kind)
+    }
+  })
 
 t.test('a worker is killed: only its own connections break, and nothing that was counted is lost', async (t) => {
   const clients = beginAll()
@@ -187,6 +193,20 @@ t.test('every metric is documented, and none that is not there', async (t) => {
     WITHOUT_A_FUNCTION,
     'the rest is there from the start',
   )
+})
+
+t.test('told to end, a node ends the workers of a daemon that was killed, too', async (t) => {
+  const before = listWorkers()
+  await node.killControl()
+  t.strictSame(listWorkers(), before)
+  // Told before its own workers serve, and so before it sends those away.
+  const starting = node.start().catch(() => {})
+  await node.event('node.starting')
+  await node.stop()
+  await starting
+  t.strictSame(before.filter(isAlive), [])
+  t.strictSame(listWorkers(), [])
+  await node.start()
 })
 
 t.test('told to end, a node answers what was asked', async (t) => {

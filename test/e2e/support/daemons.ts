@@ -148,8 +148,17 @@ export class Daemon implements AsyncDisposable {
 
   /** kill -9 of the daemon alone: its workers go on, and hold its streams. */
   async killControl(): Promise<void> {
+    await this.#abandon('SIGKILL')
+  }
+
+  /** Tells the daemon to leave its workers to the next one. */
+  async handOver(): Promise<void> {
+    await this.#abandon('SIGUSR2')
+  }
+
+  async #abandon(signal: NodeJS.Signals): Promise<void> {
     const child = this.#running()
-    child.kill('SIGKILL')
+    child.kill(signal)
     await inTime(`${this.name} to be gone`, child.exited, () => child.describe())
     this.#abandoned.push(child)
     this.#lastLines = child.lines
