@@ -12,7 +12,7 @@ import { Scene } from './support/scene.ts'
 // The runner of all tests bounds the file's time.
 t.setTimeout(0)
 const { values } = parseArgs({ options: { rounds: { type: 'string' }, seed: { type: 'string' } }, strict: false })
-const rounds = Number(values.rounds ?? process.env.ROUNDS ?? 50)
+const rounds = Number(values.rounds ?? process.env.ROUNDS ?? 25)
 const only = values.seed === undefined ? seeds(1) : [Number(values.seed)]
 /** A round has to be lost within so many, when something is deliberately wrong. */
 const FAULTY_ROUNDS = 5
