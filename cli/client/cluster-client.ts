@@ -82,6 +82,7 @@ export class ClusterClient implements AsyncDisposable {
       offline: options.offline,
       connect: options.connect ?? createConnect(host.runtime),
       signal: host.signal,
+      runtime: host.runtime,
     })
     const local = await LocalReplica.open({
       cluster: profile.cluster,

@@ -1,4 +1,4 @@
-import { Agent, type IncomingMessage, type OutgoingHttpHeaders, request } from 'node:http'
+import { type Agent, type IncomingMessage, type OutgoingHttpHeaders, request } from 'node:http'
 import { Readable } from 'node:stream'
 import {
   type BlobHash,
@@ -36,6 +36,7 @@ import type { ExplainReport } from '../explain-report.ts'
 import { findErrorShape, readAll } from './answer-body.ts'
 import { isClusterStatus } from './cluster-status.ts'
 import { explainFailure, formatQuery } from './control-request.ts'
+import { type ControlWay, createControlAgent } from './control-way.ts'
 import { isExplainReport } from './explain-shape.ts'
 import { isKeptLine, readLogStream } from './log-lines.ts'
 import { readEventStream } from './sse.ts'
@@ -61,19 +62,21 @@ interface RequestOptions {
  * the node's own MakiError where it refuses.
  */
 export class ControlClient implements Disposable {
-  readonly #agent = new Agent({ keepAlive: true, maxSockets: 8 })
-  readonly #socketPath: string
+  readonly #agent: Agent
+  readonly #way: ControlWay
   readonly #name: string
   readonly #runtime: Pick<Runtime, 'after'> & Partial<Pick<Runtime, 'now'>>
   #clockAheadMs: number | undefined
 
   /** `name` is the machine's, for messages. */
-  constructor(options: {
-    socketPath: string
-    name: string
-    runtime: Pick<Runtime, 'after'> & Partial<Pick<Runtime, 'now'>>
-  }) {
-    this.#socketPath = options.socketPath
+  constructor(
+    options: ControlWay & {
+      name: string
+      runtime: Pick<Runtime, 'after'> & Partial<Pick<Runtime, 'now'>>
+    },
+  ) {
+    this.#way = options
+    this.#agent = createControlAgent(options)
     this.#name = options.name
     this.#runtime = options.runtime
   }
@@ -203,6 +206,7 @@ export class ControlClient implements Disposable {
 
   [Symbol.dispose](): void {
     this.#agent.destroy()
+    this.#way.onDispose?.()
   }
 
   async #json(method: string, path: string, options: RequestOptions = {}): Promise<unknown> {
@@ -237,16 +241,10 @@ export class ControlClient implements Disposable {
     const headers: OutgoingHttpHeaders = { accept: '*/*' }
     if (options.type !== undefined) headers['content-type'] = options.type
     if (body instanceof Uint8Array) headers['content-length'] = body.length
-    // `socketPath` leaves the host free: the name is only for the node's own log.
-    const outgoing = request({
-      agent: this.#agent,
-      socketPath: this.#socketPath,
-      host: 'makiatto',
-      method,
-      path,
-      headers,
-      signal,
-    })
+    const { socketPath } = this.#way
+    const to = socketPath === undefined ? {} : { socketPath }
+    // The way leaves the host free: the name is only for the node's own log.
+    const outgoing = request({ agent: this.#agent, ...to, host: 'makiatto', method, path, headers, signal })
     const answerMs = options.answerMs === undefined ? ANSWER_MS : options.answerMs
     const cancel =
       answerMs === null
@@ -286,7 +284,7 @@ export class ControlClient implements Disposable {
   }
 
   #explain(error: unknown, signal: AbortSignal | undefined): unknown {
-    return explainFailure(error, { name: this.#name, socketPath: this.#socketPath, signal })
+    return explainFailure(error, { name: this.#name, way: this.#way, signal })
   }
 
   #protocol(why: string, cause?: unknown): MakiError {

@@ -1,4 +1,5 @@
 import { MakiError } from '../../core/index.ts'
+import type { ControlWay } from './control-way.ts'
 import { hasErrno } from './identity.ts'
 
 /** Parameters behind a path; what is undefined is left out. */
@@ -12,16 +13,17 @@ export function formatQuery(parameters: Readonly<Record<string, string | undefin
 export interface Asked {
   /** The machine's, for messages. */
   readonly name: string
-  readonly socketPath: string
+  readonly way: ControlWay
   readonly signal: AbortSignal | undefined
 }
 
 /** Why a request to a control socket failed, as it is thrown: MAKI_UNREACHABLE, or the reason of the signal. */
-export function explainFailure(error: unknown, { name, socketPath, signal }: Asked): unknown {
+export function explainFailure(error: unknown, { name, way: { socketPath }, signal }: Asked): unknown {
   if (error instanceof MakiError) return error
   if (signal?.aborted === true) return signal.reason
   const unreachable = (why: string): MakiError =>
     new MakiError('MAKI_UNREACHABLE', `${name} cannot be reached: ${why}`, { cause: error })
+  if (socketPath === undefined) return unreachable(error instanceof Error ? error.message : String(error))
   if (hasErrno(error, 'EACCES')) return unreachable(`its control socket ${socketPath} may not be opened by you`)
   if (hasErrno(error, 'ENOENT') || hasErrno(error, 'ECONNREFUSED'))
     return unreachable(`nothing listens on its control socket ${socketPath}`)

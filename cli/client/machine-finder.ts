@@ -1,4 +1,4 @@
-import { asMakiError, MakiError } from '../../core/index.ts'
+import { asMakiError, MakiError, type Runtime } from '../../core/index.ts'
 import type { ClusterStatus } from '../../edge/index.ts'
 import { findNearest, type Machine, type Profile } from '../config/index.ts'
 import type { Connect } from './connect.ts'
@@ -19,10 +19,13 @@ export interface MachineFinderOptions {
   /** Asks none. */
   readonly offline: boolean
   readonly signal: AbortSignal
+  readonly runtime: Pick<Runtime, 'after'>
 }
 
 /** A node that is up says who it is in a moment; one that takes longer is wedged, and another is asked. */
 const PROBE_MS = 5_000
+/** A machine that is off costs so much, and not all the time that it may take to answer: the next is asked beside it. */
+const HEAD_START_MS = 1_500
 
 /** Finds the first machine of a profile that answers, once, and remembers why others did not. */
 export class MachineFinder implements AsyncDisposable {
@@ -87,23 +90,66 @@ export class MachineFinder implements AsyncDisposable {
   }
 
   async #reach(): Promise<Reached | undefined> {
-    const { offline, node, profile, connect, signal } = this.#options
+    const { offline, node, profile, signal } = this.#options
     if (offline) return undefined
     const machines = [...profile.machines].sort((a, b) => Number(b.name === node) - Number(a.name === node))
-    for (const machine of machines) {
-      let control: ControlClient | undefined
-      try {
-        control = await connect(machine)
-        const status = await control.status({ signal, answerMs: PROBE_MS })
-        if (status.cluster.id === profile.cluster) return { machine, control, status }
-        throw new MakiError('MAKI_UNREACHABLE', `${machine.name} belongs to another cluster (${status.cluster.id})`)
-      } catch (thrown) {
-        control?.[Symbol.dispose]()
-        if (signal.aborted) throw thrown
-        this.#faults.push(asMakiError(thrown))
-      }
+    const faults: (MakiError | undefined)[] = machines.map(() => undefined)
+    const ending = new AbortController()
+    const { promise, resolve, reject } = Promise.withResolvers<Reached | undefined>()
+    const timers: (() => void)[] = []
+    let next = 0
+    let running = 0
+    let isWon = false
+    const win = (reached: Reached): void => {
+      // Another one answered at the same moment.
+      if (isWon) reached.control[Symbol.dispose]()
+      isWon = true
+      resolve(reached)
     }
-    return undefined
+    const tryNext = (): void => {
+      const at = next++
+      const machine = machines[at]
+      if (machine === undefined) {
+        if (running === 0) resolve(undefined)
+        return
+      }
+      running++
+      timers.push(
+        this.#options.runtime.after(HEAD_START_MS, () => {
+          if (next === at + 1 && at + 1 < machines.length) tryNext()
+        }),
+      )
+      this.#ask(machine, AbortSignal.any([signal, ending.signal])).then(win, (thrown: unknown) => {
+        running--
+        if (signal.aborted) return reject(thrown)
+        if (ending.signal.aborted) return
+        faults[at] = asMakiError(thrown)
+        tryNext()
+      })
+    }
+    tryNext()
+    try {
+      return await promise
+    } finally {
+      for (const cancel of timers) cancel()
+      // Whoever answers later is not waited for.
+      ending.abort()
+      this.#faults.push(...faults.filter((fault) => fault !== undefined))
+    }
+  }
+
+  async #ask(machine: Machine, signal: AbortSignal): Promise<Reached> {
+    const { connect, profile } = this.#options
+    const control = await connect(machine, signal)
+    try {
+      const status = await control.status({ signal, answerMs: PROBE_MS })
+      signal.throwIfAborted()
+      if (status.cluster.id === profile.cluster) return { machine, control, status }
+      throw new MakiError('MAKI_UNREACHABLE', `${machine.name} belongs to another cluster (${status.cluster.id})`)
+    } catch (thrown) {
+      control[Symbol.dispose]()
+      throw thrown
+    }
   }
 }
 

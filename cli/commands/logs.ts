@@ -1,6 +1,5 @@
 import { Args, Flags } from '@oclif/core'
 import { MakiError } from '../../core/index.ts'
-import { createConnect } from '../client/connect.ts'
 import { followLogs, type LogsOptions, type NodeLine, readLogs } from '../client/node-logs.ts'
 import { findNearest, type Machine, type Profile } from '../config/index.ts'
 import { formatLogLine } from '../output/log-line.ts'
@@ -44,7 +43,7 @@ export default class Logs extends MakiCommand<readonly LoggedLine[]> {
     const options: LogsOptions = {
       profile,
       machines: chooseMachines(profile, names),
-      connect: createConnect(runtime),
+      connect: this.createConnect(profile, flags),
       filter: { function: flags.function, domain: flags.domain?.toLowerCase() },
       signal,
     }

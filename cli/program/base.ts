@@ -1,6 +1,7 @@
 import { Command, Flags } from '@oclif/core'
 import { type Log, type OperationId, shortId, silentLog } from '../../core/index.ts'
 import { ClusterClient, type ExchangeReport } from '../client/cluster-client.ts'
+import { type Connect, createConnect } from '../client/connect.ts'
 import { quoteForShell } from '../client/identity.ts'
 import { findProfilePath, loadProfile, type Profile } from '../config/index.ts'
 import { reportError } from '../output/report-error.ts'
@@ -32,7 +33,7 @@ const globalFlags = {
   'ssh-priv-key': Flags.string({
     helpGroup: 'GLOBAL',
     helpValue: 'FILE',
-    summary: 'Accepted; machines over SSH come later.',
+    summary: 'The private key for machines over SSH; else your keys of ssh are tried.',
   }),
   node: Flags.string({ helpGroup: 'GLOBAL', helpValue: 'NAME', summary: 'The node to ask first.' }),
   offline: Flags.boolean({
@@ -169,12 +170,30 @@ export abstract class MakiCommand<Result = unknown> extends Command {
     return profile
   }
 
+  /** The ways to the machines of a profile, with the keys that the flags name. */
+  protected createConnect(
+    profile: Profile,
+    flags: Pick<GlobalFlags, 'key'> & Partial<Pick<GlobalFlags, 'ssh-priv-key'>>,
+  ): Connect {
+    const { host } = this
+    return createConnect(host.runtime, {
+      host: this.isJson ? { env: host.env, signal: host.signal } : host,
+      profile,
+      keyFile: flags['ssh-priv-key'],
+      makiKeyFile: flags.key ?? (host.env.MAKIATTO_KEY || undefined),
+      onNote: (text) => this.note(text),
+    })
+  }
+
   /** Opens the profile's replica; to be closed (`await using`) before the command ends. */
-  protected async openClient(flags: Pick<GlobalFlags, 'profile' | 'key' | 'node' | 'offline'>): Promise<ClusterClient> {
+  protected async openClient(
+    flags: Pick<GlobalFlags, 'profile' | 'key' | 'node' | 'offline'> & Partial<Pick<GlobalFlags, 'ssh-priv-key'>>,
+  ): Promise<ClusterClient> {
     const profile = await this.loadProfile(flags)
     const keyFile = flags.key ?? (this.host.env.MAKIATTO_KEY || undefined)
     return ClusterClient.open({
       profile,
+      connect: this.createConnect(profile, flags),
       host: this.host,
       log: this.eventLog,
       offline: flags.offline,

@@ -26,7 +26,8 @@ export class SshConnection implements SshHost {
   readonly #silence: Silence
   /** What ends with an error when the connection does. */
   readonly #open = new Set<(error: MakiError) => void>()
-  readonly #closed: Promise<void>
+  /** Resolves when the connection is no more, for whatever reason. */
+  readonly lost: Promise<void>
   #sessions = 0
   #waiting: (() => void)[] = []
   #lost: MakiError | undefined
@@ -47,7 +48,7 @@ export class SshConnection implements SshHost {
       cause ??= new Error(`nothing came from it for ${patience.silenceMs / 1000} s`)
       login.destroy()
     })
-    this.#closed = new Promise((done) => {
+    this.lost = new Promise((done) => {
       client.on('close', () => {
         this.#lose(lostError(name, cause))
         done()
@@ -97,12 +98,12 @@ export class SshConnection implements SshHost {
     this.#login.client.end()
     // A server that is gone does not agree to the end.
     const cancel = this.#runtime.after(CLOSE_MS, () => this.#login.destroy())
-    void this.#closed.then(cancel)
+    void this.lost.then(cancel)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.close()
-    await this.#closed
+    await this.lost
   }
 
   async #start(
