@@ -3,17 +3,9 @@ import { asMakiError, isErrorCode, MakiError } from '../../core/index.ts'
 import { plainTexts } from '../output/text.ts'
 import { type SetupEvent, type SetupRequest, setupEvent } from '../setup/index.ts'
 import type { Privilege, RemoteProcess, SshHost } from '../ssh/index.ts'
+import { SETUP_COMMAND } from './remote-commands.ts'
 import { readRemoteLines, readTail } from './remote-lines.ts'
 import type { StepEvent } from './step-list.ts'
-
-/**
- * Reads the version's name, as the first line of standard input, and leaves the rest of that to the version's own program.
- * No word of it comes from anybody; it has no single quotes, line ends or exclamation marks, which some login shells take
- * for themselves.
- */
-export const SETUP_COMMAND =
-  'IFS= read -r v; [ "$' +
-  '{#v}" = 64 ] && [ -z "$(printf %s "$v" | tr -d 0-9a-f)" ] || exit 64; p="/opt/makiatto/versions/$v/bin/makiatto"; [ -x "$p" ] || exit 65; exec "$p" setup'
 
 /** Messages of programs on the server are carried along: none needs more. */
 const MAX_LINE_BYTES = 4 * 1024 * 1024

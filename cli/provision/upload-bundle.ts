@@ -3,6 +3,7 @@ import { MakiError } from '../../core/index.ts'
 import type { Bundle } from '../bundle/index.ts'
 import { plainLine } from '../output/text.ts'
 import type { Privilege, RemoteOutcome, SshHost } from '../ssh/index.ts'
+import { DISCARD_COMMAND, LOOK_COMMAND, UPLOAD_COMMAND } from './remote-commands.ts'
 
 export interface UploadOptions {
   /** Bytes that were handed to the connection so far. */
@@ -12,34 +13,6 @@ export interface UploadOptions {
 
 /** Octets of the file that are read at a time. */
 const CHUNK_BYTES = 256 * 1024
-
-/** First line of standard input: the version. Says whether it lies there whole. */
-const LOOK_COMMAND =
-  'IFS= read -r v; [ "$' +
-  '{#v}" = 64 ] && [ -z "$(printf %s "$v" | tr -d 0-9a-f)" ] || exit 64; [ -x "/opt/makiatto/versions/$v/bin/makiatto" ] && echo whole || echo missing'
-
-/**
- * First line of standard input: the version; second: its length in octets; then the archive. What lies in `incoming` has the
- * process id of who brings it at its end, so that what a cut connection left is known from what is on its way. The folder
- * appears under its name when all of it is on the disk.
- */
-const UPLOAD_COMMAND = [
-  'IFS= read -r v; IFS= read -r n',
-  '[ "$' + '{#v}" = 64 ] && [ -z "$(printf %s "$v" | tr -d 0-9a-f)" ] || exit 64',
-  'umask 022; r=/opt/makiatto; made=; [ -d "$r" ] || made=1; [ -h "$r" ] && { echo symlink >&2; exit 66; }',
-  'mkdir -p "$r/incoming" "$r/versions" || exit 67; chmod 700 "$r/incoming"',
-  'for f in "$r"/incoming/*; do [ -e "$f" ] || continue; kill -0 "$' + '{f##*.}" 2>/dev/null || rm -rf "$f"; done',
-  'p="$r/incoming/$v.part.$$"; d="$r/incoming/$v.$$"',
-  'clean() { rm -rf "$p" "$d"; rmdir "$r/incoming" "$r/versions" "$r" 2>/dev/null; }',
-  'trap clean EXIT; trap "exit 71" HUP INT TERM PIPE',
-  'cat > "$p" || exit 68',
-  '[ "$(wc -c < "$p" | tr -d " ")" = "$n" ] || exit 69',
-  'printf "%s  %s\\n" "$v" "$p" | sha256sum -c - >/dev/null 2>&1 || exit 70',
-  'mkdir "$d" && tar -xzof "$p" -C "$d" || exit 68; rm -f "$p"',
-  '[ -x "$d/bin/makiatto" ] || exit 72',
-  'sync -f "$d" 2>/dev/null || sync',
-  '[ -e "$r/versions/$v" ] || mv -T "$d" "$r/versions/$v" || [ -e "$r/versions/$v" ] || exit 68; echo whole',
-].join('; ')
 
 /**
  * Brings a bundle to a server, where it lies unpacked under `versions` then. `same`: it was there. Its SHA-256 is compared
@@ -73,6 +46,14 @@ export async function hasBundle(
   const options = { privilege, input: `${sha256}\n`, ...(signal === undefined ? {} : { signal }) }
   const { code, stdout } = await host.run(LOOK_COMMAND, options)
   return code === 0 && stdout.trim() === 'whole'
+}
+
+/**
+ * Takes back what `uploadBundle` brought where nothing was set up from it: versions that run, and servers that have been set
+ * up, are left as they are. Never throws; where the server is gone the next upload and `machine init` find it.
+ */
+export async function discardBundle(host: SshHost, privilege: Privilege, sha256: string): Promise<void> {
+  await host.run(DISCARD_COMMAND, { privilege, input: `${sha256}\n` }).catch(() => {})
 }
 
 async function* readUpload(bundle: Bundle, { onProgress }: UploadOptions): AsyncGenerator<Uint8Array> {
