@@ -26,6 +26,7 @@ export {
 export type { ComponentConfig, DomainComponents, FunctionConfig, TransformConfig } from './project-components.ts'
 export { type DomainConfig, formatWarnings, loadProject, type ProjectConfig } from './project-config.ts'
 export type { RecordSetConfig } from './project-records.ts'
+export { parseToml } from './toml.ts'
 export { formatTomlValue } from './toml-format.ts'
 export { findProfile, type LockOptions, lockProfile, type ProfileContent, updateProfile } from './update-profile.ts'
 export { writeFileAtomically } from './write-file.ts'
