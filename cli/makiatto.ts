@@ -4,12 +4,14 @@ import { parseArgs } from 'node:util'
 import { asMakiError, MakiError } from '../core/index.ts'
 import { DAEMON_CONFIG_FILE, loadDaemonConfig } from './config/index.ts'
 import { readPackageInfo } from './program/package-info.ts'
+import { systemRuntime } from './system.ts'
 
 const USAGE = `makiatto: a node of a content delivery network that a person owns
 
 USAGE
   makiatto run [--config FILE] [--only PARTS] [--no-dns] [--no-http] [--no-wireguard]
   makiatto stdio [--config FILE]      connect standard input and output to the control socket
+  makiatto check [--config FILE]      read the configuration; print what this program reads
   makiatto keygen [--config FILE]     make this node's key if it has none; print the public key
   makiatto --version
 
@@ -20,10 +22,11 @@ OPTIONS
   --no-http       do not serve HTTP
   --no-wireguard  do not manage the WireGuard interface
 
-Logs are JSON lines on standard output. SIGTERM and SIGINT end the daemon after what is under way.
+Logs are JSON lines on standard output. SIGTERM and SIGINT end the daemon after what is under way; SIGUSR2 leaves its
+workers serving for the next one.
 `
 
-const COMMANDS = ['run', 'stdio', 'keygen'] as const
+const COMMANDS = ['run', 'stdio', 'check', 'keygen', 'apply'] as const
 type Command = (typeof COMMANDS)[number]
 const isCommand = (text: string): text is Command => (COMMANDS as readonly string[]).includes(text)
 
@@ -34,6 +37,7 @@ async function main(args: readonly string[]): Promise<void> {
   if (values.help === true || command === undefined) return print(USAGE.trimEnd())
   if (!isCommand(command)) throw usage(`there is no command ${JSON.stringify(command)}`)
   if (rest.length > 0) throw usage(`${JSON.stringify(rest.join(' '))} was not expected after ${command}`)
+  if (command === 'apply') return await (await import('./setup/index.ts')).runActivation(systemRuntime)
   const config = await loadDaemonConfig(values.config)
   if (command === 'stdio') return await joinControlSocket(config.node.control)
   // Loaded here, so that the others do not wait for all of a node.
@@ -42,6 +46,10 @@ async function main(args: readonly string[]): Promise<void> {
     case 'run': {
       const flags = { only: values.only, noDns: values['no-dns'], noHttp: values['no-http'] }
       return await runDaemon(config, parseParts(flags))
+    }
+    case 'check': {
+      const { describeProgram } = await import('./check-program.ts')
+      return print(JSON.stringify(describeProgram()))
     }
     case 'keygen':
       return print(await makeNodeKey(config.node.data_dir))
@@ -86,7 +94,15 @@ async function joinControlSocket(path: string): Promise<void> {
     })
   })
   process.stdin.pipe(socket).pipe(process.stdout)
-  await done
+  // Whoever listened there has gone; nobody is left to answer.
+  process.stdin.on('error', () => socket.destroy())
+  process.stdout.on('error', () => socket.destroy())
+  try {
+    await done
+  } finally {
+    // The daemon has said all: an input that stays open must not keep this process.
+    process.stdin.destroy()
+  }
 }
 
 function print(text: string): void {
