@@ -1,9 +1,9 @@
-import { listNodes, type MemberKey, type OperationId } from '../../core/index.ts'
+import type { OperationId } from '../../core/index.ts'
 import type { ClusterStatus } from '../../edge/index.ts'
 import type { ClusterClient } from '../client/cluster-client.ts'
-import { type Connect, createConnect } from '../client/connect.ts'
+import type { Connect } from '../client/connect.ts'
 import { dataFolderAt } from '../client/data-folder.ts'
-import type { Machine, Profile } from '../config/index.ts'
+import type { Profile } from '../config/index.ts'
 import { type GlobalFlags, MakiCommand } from '../program/base.ts'
 import { listMachines, type NamedMachine } from './choose-machines.ts'
 import type { ServerAccess } from './open-server.ts'
@@ -24,8 +24,8 @@ export abstract class MachineCommand<Result> extends MakiCommand<Result> {
   }
 
   /** Control sockets of machines, one by one. */
-  protected connectOf(_profile: Profile, _flags: AccessFlags): Connect {
-    return createConnect(this.host.runtime)
+  protected connectOf(profile: Profile, flags: AccessFlags): Connect {
+    return this.createConnect(profile, flags)
   }
 
   /** The way to the servers of a profile over SSH. */
@@ -37,16 +37,6 @@ export abstract class MachineCommand<Result> extends MakiCommand<Result> {
       operatorKeyFile: dataFolderAt(profile.dataFolder).keyFile,
       onNote: (text) => this.note(text),
     }
-  }
-
-  /** Another machine of the profile than this one, to hand operations to; undefined where there is none. */
-  protected otherThan(profile: Profile, name: string): Machine | undefined {
-    return profile.machines.find((machine) => machine.name !== name)
-  }
-
-  /** Nodes that visitors are sent to, but for this one. */
-  protected servingBesides(client: ClusterClient, key: MemberKey): number {
-    return listNodes(client.state).filter((node) => node.key !== key && !node.drained).length
   }
 }
 
