@@ -13,6 +13,8 @@ export interface DialOptions {
   readonly runtime: Pick<Runtime, 'after'>
   readonly signal: AbortSignal
   readonly patience: Pick<Patience, 'connectMs' | 'headStartMs'>
+  /** Addresses of a name; the system's way unless said otherwise. */
+  readonly lookUp?: (name: string) => Promise<readonly string[]>
 }
 
 /** A connection, and the address that took it. */
@@ -75,12 +77,17 @@ export async function dial(options: DialOptions): Promise<Dialled> {
   }
 }
 
-async function resolve({ target, name, signal }: DialOptions): Promise<string[]> {
+async function resolve(options: DialOptions): Promise<string[]> {
+  const { target, name, signal, runtime, patience, lookUp = lookUpBySystem } = options
   if (isIP(target.host) !== 0) return [target.host]
+  const { promise: late, reject } = Promise.withResolvers<never>()
+  const onAbort = (): void => reject(signal.reason)
+  signal.addEventListener('abort', onAbort, { once: true })
+  const cancel = runtime.after(patience.connectMs, () => reject(new Error('no resolver answers')))
   try {
-    const found = await lookup(target.host, { all: true, order: 'verbatim' })
+    const found = await Promise.race([lookUp(target.host), late])
     signal.throwIfAborted()
-    return [...new Set(found.map(({ address }) => address))].slice(0, MOST_ADDRESSES)
+    return [...new Set(found)].slice(0, MOST_ADDRESSES)
   } catch (cause) {
     if (signal.aborted) throw signal.reason
     const isNoName = hasErrno(cause, 'ENOTFOUND')
@@ -91,7 +98,15 @@ async function resolve({ target, name, signal }: DialOptions): Promise<string[]>
         ? `Is ${JSON.stringify(target.host)} spelt right? An address does as well as a name.`
         : 'Does this computer reach a resolver? An address does as well as a name.',
     })
+  } finally {
+    cancel()
+    signal.removeEventListener('abort', onAbort)
   }
+}
+
+async function lookUpBySystem(name: string): Promise<string[]> {
+  const found = await lookup(name, { all: true, order: 'verbatim' })
+  return found.map(({ address }) => address)
 }
 
 function explainDialling(

@@ -28,8 +28,6 @@ export class Sshd implements AsyncDisposable {
 
   static async start({ config = [], hostKeys = ['ed25519'] }: SshdOptions = {}): Promise<Sshd> {
     const folder = mkdtempSync(join(tmpdir(), 'maki-sshd-'))
-    // sshd refuses to start without it; Debian makes it with the service.
-    mkdirSync('/run/sshd', { recursive: true, mode: 0o755 })
     const port = await findFreePorts([0])
     for (const type of hostKeys) makeKey(join(folder, `host_${type}`), { type })
     writeFileSync(join(folder, 'authorized_keys'), '')
@@ -47,15 +45,13 @@ export class Sshd implements AsyncDisposable {
       'PidFile none',
     ]
     writeFileSync(join(folder, 'sshd_config'), `${lines.join('\n')}\n`)
-    const child = new Child('setpriv', [
-      '--pdeathsig',
-      'KILL',
-      '/usr/sbin/sshd',
-      '-D',
-      '-e',
-      '-f',
-      join(folder, 'sshd_config'),
-    ])
+    // In a view of its own of the places where a server has makiatto: FOLDER/run is /run, FOLDER/bin is /usr/local/bin.
+    for (const name of ['run', 'run/sshd', 'run/makiatto', 'bin']) mkdirSync(join(folder, name), { mode: 0o755 })
+    chmodSync(folder, 0o755)
+    const view =
+      'mount --bind "$0/run" /run && mount --bind "$0/bin" /usr/local/bin && exec /usr/sbin/sshd -D -e -f "$0/sshd_config"'
+    const unshare = ['unshare', '--mount', '--propagation', 'private', 'sh', '-c', view, folder]
+    const child = new Child('setpriv', ['--pdeathsig', 'KILL', ...unshare])
     const sshd = new Sshd(folder, port, child)
     try {
       await eventually('sshd to listen', async () => ((await canConnect(port)) ? true : undefined))
@@ -68,6 +64,11 @@ export class Sshd implements AsyncDisposable {
 
   get output(): string {
     return this.#child.output
+  }
+
+  /** Where a client puts its socket in place of the daemon's. */
+  get controlSocket(): string {
+    return join(this.folder, 'run', 'makiatto', 'control.sock')
   }
 
   /** As a profile has it. */
@@ -108,6 +109,7 @@ export class Sshd implements AsyncDisposable {
   }
 }
 
+/** A signal for a process that may be gone. */
 export function signal(pid: number, name: NodeJS.Signals): void {
   try {
     process.kill(pid, name)
