@@ -25,6 +25,7 @@ export const COMMANDS = {
   logs: async () => (await import('./logs.ts')).default,
   'machine:drain': async () => (await import('./machine/drain.ts')).default,
   'machine:list': async () => (await import('./machine/list.ts')).default,
+  'machine:remove': async () => (await import('./machine/remove.ts')).default,
   'machine:restart': async () => (await import('./machine/restart.ts')).default,
   'machine:set': async () => (await import('./machine/set.ts')).default,
   'machine:undrain': async () => (await import('./machine/undrain.ts')).default,
