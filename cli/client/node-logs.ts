@@ -24,11 +24,15 @@ const PROBE_MS = 5_000
 const RETRY_MS = 2_000
 
 /** What all nodes keep, in the order of time, and why some did not say. */
-export async function readLogs(
-  options: LogsOptions,
-): Promise<{ readonly lines: readonly NodeLine[]; readonly faults: readonly MakiError[] }> {
+export async function readLogs(options: LogsOptions): Promise<{
+  readonly lines: readonly NodeLine[]
+  readonly faults: readonly MakiError[]
+  /** Whom the faults are of. */
+  readonly silent: readonly Machine[]
+}> {
   const { machines, filter, signal } = options
   const faults: MakiError[] = []
+  const silent: Machine[] = []
   const all = await Promise.all(
     machines.map(async (machine): Promise<readonly NodeLine[]> => {
       try {
@@ -37,11 +41,12 @@ export async function readLogs(
       } catch (thrown) {
         signal.throwIfAborted()
         faults.push(asMakiError(thrown))
+        silent.push(machine)
         return []
       }
     }),
   )
-  return { lines: all.flat().sort((a, b) => timeOf(a) - timeOf(b)), faults }
+  return { lines: all.flat().sort((a, b) => timeOf(a) - timeOf(b)), faults, silent }
 }
 
 export interface FollowOptions extends LogsOptions {

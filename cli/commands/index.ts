@@ -28,6 +28,7 @@ export const COMMANDS = {
   'machine:remove': async () => (await import('./machine/remove.ts')).default,
   'machine:restart': async () => (await import('./machine/restart.ts')).default,
   'machine:set': async () => (await import('./machine/set.ts')).default,
+  'machine:show': async () => (await import('./machine/show.ts')).default,
   'machine:undrain': async () => (await import('./machine/undrain.ts')).default,
   'operator:add': async () => (await import('./operator/add.ts')).default,
   'operator:key': async () => (await import('./operator/key.ts')).default,

@@ -2,6 +2,8 @@ import { Args, Flags } from '@oclif/core'
 import { MakiError } from '../../core/index.ts'
 import { followLogs, type LogsOptions, type NodeLine, readLogs } from '../client/node-logs.ts'
 import { findNearest, type Machine, type Profile } from '../config/index.ts'
+import { type AccessFlags, accessFor } from '../machine/machine-command.ts'
+import { readSilentLogs } from '../machine/silent-logs.ts'
 import { formatLogLine } from '../output/log-line.ts'
 import type { Style } from '../output/style.ts'
 import { plainLine } from '../output/text.ts'
@@ -13,7 +15,7 @@ type LoggedLine = Readonly<Record<string, unknown>>
 export default class Logs extends MakiCommand<readonly LoggedLine[]> {
   static override summary = 'Show the last lines of the log of every node, or follow them.'
   static override description =
-    'What functions and transforms print and how they fail stands there too. A node keeps half a mebibyte of lines, since its start. With --follow it runs until Ctrl-C, and --json prints one line each. Ends with 3 when a node cannot be reached.'
+    'What functions and transforms print and how they fail stands there too. A node keeps half a mebibyte of lines, since its start; of a server whose daemon does not answer, the end of the journal of its service is shown. With --follow it runs until Ctrl-C, and --json prints one line each. Ends with 3 when a node cannot be reached.'
   static override examples = [
     'maki logs',
     'maki logs berlin -f',
@@ -47,13 +49,19 @@ export default class Logs extends MakiCommand<readonly LoggedLine[]> {
       filter: { function: flags.function, domain: flags.domain?.toLowerCase() },
       signal,
     }
-    const { lines, faults } = await readLogs(options)
+    const { lines, faults, silent } = await readLogs(options)
     for (const { message } of faults) this.caution(message)
     if (faults.length > 0) this.exitCode = 3
-    if (faults.length === options.machines.length && !flags.follow)
+    const isFiltered = (flags.function ?? flags.domain) !== undefined
+    const journals = isFiltered
+      ? []
+      : await this.#readJournals(profile, flags, silent, new Set(faults.map(({ message }) => message)))
+    if (faults.length === options.machines.length && journals.length === 0 && !flags.follow)
       throw new MakiError('MAKI_UNREACHABLE', 'no node told its log', { hint: 'maki status' })
     const last = flags.lines === 0 ? [] : lines.slice(-flags.lines)
-    if (!flags.follow) return last.map(withNode)
+    const early = journals.slice(-flags.lines || journals.length)
+    if (!flags.follow) return [...early, ...last.map(withNode)]
+    for (const line of early) this.#tell(line)
     for (const line of last) this.#print(line)
     await followLogs({
       ...options,
@@ -70,8 +78,32 @@ export default class Logs extends MakiCommand<readonly LoggedLine[]> {
     return lines.map((line) => formatLine(line, style)).join('\n')
   }
 
+  /** Of servers whose daemon does not answer while SSH does. */
+  async #readJournals(
+    profile: Profile,
+    flags: AccessFlags,
+    silent: readonly Machine[],
+    said: ReadonlySet<string>,
+  ): Promise<readonly LoggedLine[]> {
+    const logs = await readSilentLogs(
+      accessFor(this.host, profile, flags, (text) => this.note(text)),
+      silent,
+    )
+    for (const { machine, lines, fault } of logs) {
+      if (fault !== undefined && !said.has(fault)) this.caution(`${machine}: ${fault}`)
+      else if (fault === undefined)
+        this.caution(
+          `${machine}: its daemon does not answer; this is what its service wrote (${lines.length} lines of the journal)`,
+        )
+    }
+    return logs.flatMap(({ machine, lines }) => lines.map((line) => ({ ...line, node: machine, from: 'journal' })))
+  }
+
   #print(line: NodeLine): void {
-    const logged = withNode(line)
+    this.#tell(withNode(line))
+  }
+
+  #tell(logged: LoggedLine): void {
     this.host.stdout.write(`${this.isJson ? JSON.stringify(logged) : formatLine(logged, this.style)}\n`)
   }
 }

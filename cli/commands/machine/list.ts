@@ -1,10 +1,9 @@
-import { formatCoordinates } from '../../machine/format-machine.ts'
+import { formatCoordinates, formatHeard } from '../../machine/format-machine.ts'
 import { MachineCommand } from '../../machine/machine-command.ts'
 import { buildMachineRows, type MachineRow } from '../../machine/machine-rows.ts'
 import type { Style } from '../../output/style.ts'
 import { formatTable } from '../../output/table.ts'
 import { plainLine } from '../../output/text.ts'
-import { formatDuration } from '../../output/when.ts'
 
 export default class MachineList extends MachineCommand<readonly MachineRow[]> {
   static override summary = 'List the machines: how they are reached, whether they are up, and what runs there.'
@@ -46,9 +45,4 @@ function formatState({ key, up, drained }: MachineRow, style: Style): string {
   const drain = drained ? style.warn('drained') : ''
   const state = up === null ? style.dim('not asked') : up ? style.good('up') : style.bad('down')
   return [state, drain].filter((word) => word !== '').join(', ')
-}
-
-function formatHeard(lagMs: number): string {
-  const words = formatDuration(lagMs)
-  return words === undefined ? 'now' : `${words} ago`
 }
