@@ -28,7 +28,7 @@ export interface DnsServer extends AsyncDisposable {
   readonly address: { readonly host: string; readonly port: number }
   /** A copy of the counts now. */
   readonly counters: DnsCounters
-  /** Resolves when both sockets are closed; connections are cut. Idempotent. */
+  /** Resolves when both sockets are closed and the questions that were on their way are answered. Idempotent. */
   close(): Promise<void>
 }
 

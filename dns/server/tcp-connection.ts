@@ -17,6 +17,9 @@ export interface ConnectionLimits {
   readonly maxAgeMs: number
 }
 
+/** Longer than a question is on its way. */
+const LAST_QUESTION_MS = 1_000
+
 /** What the listener hears of a connection. */
 export interface ConnectionHooks {
   /** A whole query came. */
@@ -42,6 +45,9 @@ export class TcpConnection {
   #filled = 0
   #ended = false
   #blocked = false
+  #hasAnswered = false
+  /** What comes now is answered, and nothing after it. */
+  #isLast = false
 
   constructor(
     socket: Socket,
@@ -69,6 +75,22 @@ export class TcpConnection {
 
   close(): void {
     this.#socket.destroy()
+  }
+
+  /**
+   * Closes when nothing is under way. A client that has asked nothing yet has a second for it: its question is on the way, and
+   * a reset would lose it. Whoever rests between two questions asks again elsewhere (RFC 7766 section 6.2.4).
+   */
+  finish(): void {
+    this.#isLast = true
+    this.#cancelIdle()
+    this.#cancelIdle = this.#runtime.after(LAST_QUESTION_MS, () => this.close())
+    if (this.#hasAnswered) this.#endAfterLast()
+  }
+
+  #endAfterLast(): void {
+    if (this.#filled === 0 && !this.#blocked && !this.#socket.destroyed)
+      this.#socket.end(() => this.#socket.destroySoon())
   }
 
   #receive(chunk: Buffer): void {
@@ -100,6 +122,7 @@ export class TcpConnection {
     this.#socket.uncork()
     if (start > 0) this.#forget(start)
     if (this.#ended && !this.#blocked && !this.#socket.destroyed) this.#socket.end()
+    else if (this.#isLast && this.#hasAnswered) this.#endAfterLast()
   }
 
   /** Where the message that starts there ends; undefined while it is not whole. */
@@ -120,6 +143,7 @@ export class TcpConnection {
     const frame = Buffer.allocUnsafe(LENGTH_OCTETS + bytes.length)
     frame.writeUInt16BE(bytes.length)
     frame.set(bytes, LENGTH_OCTETS)
+    this.#hasAnswered = true
     if (!this.#socket.write(frame)) this.#block()
   }
 
@@ -150,6 +174,7 @@ export class TcpConnection {
   }
 
   #restartIdle(): void {
+    if (this.#isLast) return
     this.#cancelIdle()
     this.#cancelIdle = this.#runtime.after(this.#limits.idleMs, () => this.close())
   }

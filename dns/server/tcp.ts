@@ -81,7 +81,7 @@ export async function listenTcp(options: TcpOptions): Promise<Listener> {
     async close() {
       const closed = once(server, 'close')
       server.close()
-      for (const connection of connections) connection.close()
+      for (const connection of connections) connection.finish()
       await closed
       // The server is closed a moment before its connections have let go of what they own.
       while (perClient.size > 0) {

@@ -2,6 +2,7 @@ import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import t from 'tap'
+import { systemRuntime } from '../../../cli/system.ts'
 import { type Log, silentLog } from '../../../core/index.ts'
 import { clientOf } from '../../../dns/server/tcp.ts'
 import { ZoneTable } from '../../../dns/zone/zone-table.ts'
@@ -207,9 +208,30 @@ t.test('a port that is taken is named, with its protocol, and nothing stays open
   await t.rejects(serve({ host: '192.0.2.77' }), { code: 'MAKI_CONFIG', message: /no such address/ })
 })
 
+t.test('closed, it answers who has asked nothing yet, and then nobody', async (t) => {
+  const runtime = new ManualTimers()
+  const server = await serve({ runtime })
+  const clients = await Promise.all([1, 2, 3].map(() => TcpClient.open(server.address.port)))
+  const [rests, asks, waits] = clients as [TcpClient, TcpClient, TcpClient]
+  for (const client of clients) t.teardown(() => client.socket.destroy())
+  const question = (id: number) => frame(encodeQuery('www.example.com', 'A', id))
+  await rests.write(question(1))
+  t.match(await rests.next(), { id: 1 })
+  const closed = server.close()
+  t.equal(await rests.next(), undefined, 'who rests is let go')
+  await asks.write(question(2).subarray(0, 5))
+  await asks.write(question(2).subarray(5))
+  t.match(await asks.next(), { id: 2 })
+  t.equal(await asks.next(), undefined, 'one last question')
+  runtime.fire(1_000)
+  t.equal(await waits.next(), undefined, 'who asks nothing is waited for no longer')
+  await closed
+  t.equal(runtime.pending, 0)
+})
+
 t.test('with reusePort two servers share a port; closing twice is closing once', async (t) => {
-  const first = await serve({ reusePort: true })
-  const second = await serve({ reusePort: true, port: first.address.port })
+  const first = await serve({ reusePort: true, runtime: systemRuntime })
+  const second = await serve({ reusePort: true, port: first.address.port, runtime: systemRuntime })
   t.equal(second.address.port, first.address.port)
   const tcp = await TcpClient.open(first.address.port)
   await Promise.all([first.close(), first.close(), second.close()])
