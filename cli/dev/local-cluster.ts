@@ -11,10 +11,10 @@ import {
   type Runtime,
   SCHEMA,
 } from '../../core/index.ts'
-import { CONTROL_LIMITS, encodeOperationBatch } from '../../edge/index.ts'
 import { createCluster } from '../client/create-cluster.ts'
 import { dataFolderAt, exists } from '../client/data-folder.ts'
 import { LocalReplica } from '../client/local-replica.ts'
+import { packSeed } from '../client/pack-seed.ts'
 import { findProfileKey } from '../client/profile-key.ts'
 import { type Environment, loadProfile, type Profile, writeFileAtomically, writeProfile } from '../config/index.ts'
 import { makeNodeKey } from '../node/index.ts'
@@ -43,8 +43,6 @@ export interface LocalCluster {
 
 /** What a node folds first when its store is empty: a MessagePack array of operations, in the order of their heads. */
 const SEED_FILE = 'bootstrap.operations'
-/** Operations read at a time. */
-const PAGE = 1000
 const OPERATOR = 'developer'
 
 /**
@@ -115,27 +113,6 @@ const joinChange = ({ name, place }: NodeLayout, key: MemberKey, announced: numb
   ...(announced === SCHEMA ? { schema: SCHEMA } : {}),
 })
 
-/**
- * The cluster's operations from its start, so that the new node knows whom to trust; the rest it hears from the others.
- * Every operation stands after those that it follows, so the first of them are a whole.
- */
-async function readSeed(local: LocalReplica): Promise<Uint8Array> {
-  const operations: Uint8Array[] = []
-  let sizeBytes = 0
-  for (let after: string | undefined; ; ) {
-    const page = await local.replica.page(after, PAGE)
-    for (const bytes of page.operations) {
-      sizeBytes += bytes.length
-      if (operations.length >= CONTROL_LIMITS.batchOperations || sizeBytes > CONTROL_LIMITS.batchBytes / 2) {
-        return encodeOperationBatch(operations)
-      }
-      operations.push(bytes)
-    }
-    after = page.cursor
-    if (!page.more) return encodeOperationBatch(operations)
-  }
-}
-
 async function writeNodeFiles(
   { nodes, env, runtime }: LocalClusterOptions,
   node: NodeLayout,
@@ -147,7 +124,7 @@ async function writeNodeFiles(
   const config = buildNodeConfig({ node, cluster: local.cluster, control, peers })
   await writeFileAtomically(node.config, config, { mode: 0o644, runtime })
   const seedPath = join(node.dataDirectory, SEED_FILE)
-  if (!(await exists(seedPath))) await writeFileAtomically(seedPath, await readSeed(local), { mode: 0o600, runtime })
+  if (!(await exists(seedPath))) await writeFileAtomically(seedPath, await packSeed(local), { mode: 0o600, runtime })
 }
 
 function buildProfile({ folder, nodes, env }: LocalClusterOptions, cluster: ClusterId): Omit<Profile, 'warnings'> {

@@ -1,3 +1,4 @@
+export { askOverTcp } from './ask-dns.ts'
 export { checkNodes, type NodeCheckup, type RecordsCheck, type SeenService } from './checkup.ts'
 export { type FindingsInput, type HealthFinding, listHealthFindings } from './findings.ts'
 export { isLocalCluster, refuseAddress } from './probe-address.ts'

@@ -53,6 +53,7 @@ export class StepList implements Disposable {
   #cancel: Cancel | undefined
   #isDrawn = false
   #frame = 0
+  #asked = 0
 
   /** `prefix` stands before each line: the machine's name where there are several. */
   constructor(host: Host, options: { quiet: boolean; prefix?: string }) {
@@ -119,6 +120,31 @@ export class StepList implements Disposable {
     }
   }
 
+  /** The same question, with the line that is redrawn away until it is answered. */
+  asking(
+    ask: ((question: string) => Promise<string>) | undefined,
+  ): ((question: string) => Promise<string>) | undefined {
+    if (ask === undefined) return undefined
+    return async (question) => {
+      this.#asked++
+      this.#clear()
+      try {
+        return await ask(question)
+      } finally {
+        this.#asked--
+        this.#draw()
+      }
+    }
+  }
+
+  /** Says something between the steps; silent with `quiet`. */
+  note(text: string): void {
+    if (this.#isQuiet) return
+    this.#clear()
+    this.#host.stderr.write(`${text}\n`)
+    this.#draw()
+  }
+
   /** Takes the line that is redrawn away; steps that still ran are forgotten. */
   [Symbol.dispose](): void {
     this.#running.clear()
@@ -136,7 +162,7 @@ export class StepList implements Disposable {
   }
 
   #draw(): void {
-    if (this.#isQuiet || !isInteractive(this.#host)) return
+    if (this.#isQuiet || this.#asked > 0 || !isInteractive(this.#host)) return
     this.#clear()
     if (this.#running.size === 0) {
       this.#cancel?.()

@@ -1,0 +1,267 @@
+import { type ClusterId, listNodes, type MemberKey } from '../../core/index.ts'
+import { packSeed } from '../client/pack-seed.ts'
+import { lockProfile, type ProfileContent, updateProfile, writeProfile } from '../config/index.ts'
+import { SERVER_PATHS } from '../setup/index.ts'
+import { formatSshTarget } from '../ssh/index.ts'
+import { buildServerConfig } from './build-config.ts'
+import { explainInit } from './explain-init.ts'
+import { findPlace } from './find-place.ts'
+import type { InitContext, InitRequest } from './init-context.ts'
+import {
+  describeMachine,
+  isUsualNameserver,
+  type JoinFields,
+  joinCluster,
+  leaveCluster,
+  requireFreeName,
+} from './join-cluster.ts'
+import { verify, waitAndLook } from './look-after.ts'
+import { openFitServer } from './open-fit-server.ts'
+import { findOwnProfile, makeOwnCluster } from './own-cluster.ts'
+import { SetupFailure } from './run-setup.ts'
+import { beginServer, cleanServer, type FitServer, installServer, placeProgram } from './set-up-server.ts'
+import { type ChosenAddresses, chooseAddresses } from './survey/addresses.ts'
+import { TakeBack } from './take-back.ts'
+import type { Answer } from './verify-node.ts'
+
+/** A node that runs, and what does not reach it. */
+export interface InitResult {
+  readonly name: string
+  readonly cluster: ClusterId
+  readonly key: MemberKey
+  readonly ipv4: string | null
+  readonly ipv6: string | null
+  readonly place: { readonly latitude: number; readonly longitude: number } | null
+  readonly nameserver: boolean
+  readonly profile: string
+  /** Where the cluster was made: the file that the owner keeps elsewhere. */
+  readonly recoveryKey: string | null
+  readonly answers: readonly Answer[]
+  /** What is not as it should be, though the node runs; the exit code is 1 then. */
+  readonly faults: readonly string[]
+}
+
+/**
+ * Makes a server a node. Everything that stands in the way is refused before anything is changed; what fails later is taken
+ * back on the server, in the cluster and here. Run again, it goes on with what is there.
+ */
+export async function initMachine(context: InitContext, request: InitRequest): Promise<InitResult> {
+  const { host, steps, profileFile } = context
+  const takeBack = new TakeBack()
+  await using owned = new AsyncDisposableStack()
+  // Another maki that makes this very machine would take its name from this one.
+  owned.use(await lockProfile(`${profileFile}.${request.name}`, host.env, host.runtime, { waitMs: 0 }))
+  const stage: Stage = { isBegun: false, starting: undefined }
+  try {
+    return await run(context, request, takeBack, owned, stage)
+  } catch (thrown) {
+    const step = steps.failed
+    if (stage.starting !== undefined && thrown instanceof SetupFailure && thrown.undone === undefined) {
+      // It may run. What it needs to go on is kept, and the next run finds out.
+      takeBack.keep()
+      const { starting } = stage
+      await updateProfile(profileFile, host.env, host.runtime, (present) => present ?? starting)
+      throw explainInit(thrown, { step, isBegun: true, isKept: true, left: [] })
+    }
+    if (stage.isBegun) steps.note('Taking back what was done…')
+    const left = await takeBack.run()
+    if (host.signal.aborted && stage.isBegun) context.caution(describeInterruption(left))
+    throw explainInit(thrown, { step, isBegun: stage.isBegun, isKept: false, left })
+  }
+}
+
+/** How far a run is. */
+interface Stage {
+  /** Something may have been changed. */
+  isBegun: boolean
+  /** The node is being started: from here on it may run without our knowing. The profile that it then belongs to. */
+  starting: ProfileContent | undefined
+}
+
+const describeInterruption = (left: readonly string[]): string =>
+  left.length === 0
+    ? 'interrupted: what was done was taken back'
+    : `interrupted, and this could not be taken back: ${left.join('; ')}. Run the command again: it goes on with that.`
+
+async function run(
+  context: InitContext,
+  request: InitRequest,
+  takeBack: TakeBack,
+  owned: AsyncDisposableStack,
+  stage: Stage,
+): Promise<InitResult> {
+  const { steps } = context
+  const { name, recreate } = request
+  const present = await findOwnProfile(context)
+  const server = await openFitServer(context, request, present, owned)
+  const isThere = server.survey.found.kind === 'node'
+  const sshTarget = formatSshTarget({ ...server.host.target, port: 22 })
+  if (present !== undefined) {
+    await steps.run('Cluster', async (step) => {
+      await using client = await context.openClient(present, { offline: present.machines.length === 0 })
+      await client.exchange()
+      await client.requireSigner()
+      await requireFreeName(client, name, { isThere, sshTarget, recreate })
+      const { length } = listNodes(client.state)
+      step.say(`${length} ${length === 1 ? 'machine' : 'machines'} so far`)
+    })
+  }
+  if (recreate && isThere) await context.confirm(`Set up ${name} anew, and delete what the node on ${sshTarget} has?`)
+  const addresses = requireAddresses(context, request, server)
+  const place = await choosePlace(context, request, addresses)
+  stage.isBegun = true
+  const version = await placeProgram(context, request, server, takeBack)
+  if (recreate && isThere) await steps.run('Remove the old node', () => cleanServer(server, version, () => {}))
+  await using creating = new AsyncDisposableStack()
+  const { profile, recoveryKey } =
+    present === undefined
+      ? await steps.run('Make the cluster', () => makeOwnCluster(context, takeBack, creating))
+      : { profile: present, recoveryKey: undefined }
+  const joined = await join(context, request, { server, profile, addresses, place, version, takeBack, stage })
+  const after = await steps.run('Profile', async (step) => {
+    const ssh = { sshTarget, port: server.host.target.port, hostKey: server.host.hostKey }
+    const edited = await writeMachine(context, profile, joined.fields, ssh, recoveryKey !== undefined)
+    step.say(edited.file)
+    return edited
+  })
+  await creating.disposeAsync()
+  takeBack.keep()
+  const faults = await waitAndLook(context, request, after, joined.key)
+  const answers = await verify(context, addresses, faults)
+  return {
+    name,
+    cluster: profile.cluster,
+    key: joined.key,
+    ipv4: addresses.ipv4,
+    ipv6: addresses.ipv6,
+    place: joined.fields.place,
+    nameserver: joined.fields.nameserver,
+    profile: after.file,
+    recoveryKey: recoveryKey ?? null,
+    answers,
+    faults,
+  }
+}
+
+interface Joining {
+  readonly server: FitServer
+  readonly profile: ProfileContent
+  readonly addresses: ChosenAddresses
+  readonly place: JoinFields['place']
+  readonly version: string
+  readonly takeBack: TakeBack
+  readonly stage: Stage
+}
+
+/** Installs, lets the node in and starts it. */
+async function join(
+  context: InitContext,
+  request: InitRequest,
+  { server, profile, addresses, place, version, takeBack, stage }: Joining,
+): Promise<{ readonly key: MemberKey; readonly fields: JoinFields }> {
+  const { steps } = context
+  const { name, nameserver, recreate } = request
+  const isFirst = profile.machines.length === 0
+  await using client = await context.openClient(profile, { offline: isFirst })
+  const signer = await client.requireSigner()
+  const before = listNodes(client.state).find((node) => node.name === name)
+  const fields: JoinFields = {
+    name,
+    addresses,
+    place,
+    nameserver: nameserver === 'usual' ? isUsualNameserver(client.state, name) : nameserver === 'force',
+  }
+  const peers = listNodes(client.state)
+    .filter((node) => node.name !== name)
+    .flatMap(({ ipv4, ipv6 }) => [ipv4, ipv6].filter((address) => address !== null))
+  const config = chooseConfig(
+    context,
+    server,
+    buildServerConfig({ name, cluster: profile.cluster, isNameserver: fields.nameserver, peers }),
+    recreate,
+  )
+  const key = await installServer(context, server, version, config, takeBack)
+  const isNew = before?.key !== key
+  await steps.run('Join', async (step) => {
+    const isJoined = await joinCluster(client, signer, key, fields, before)
+    if (!isJoined) return step.same('it is a member already')
+    takeBack.did(`the membership of ${name} (maki machine remove ${name})`, async () => {
+      await using again = await context.openClient(profile, { offline: isFirst })
+      await leaveCluster(again, signer, key, name)
+    })
+    step.say(
+      isFirst ? 'the first machine' : `known to ${(await client.reach())?.machine.name ?? 'no other machine yet'}`,
+    )
+  })
+  stage.starting = profile
+  await beginServer(context, server, version, await packSeed(client.local), isNew)
+  return { key, fields }
+}
+
+/** What the owner changed in the configuration of a node that is there stays. */
+function chooseConfig(
+  { steps }: InitContext,
+  { survey: { found } }: FitServer,
+  built: string,
+  recreate: boolean,
+): string {
+  if (found.kind !== 'node' || recreate || found.config === undefined || found.config.trim() === '') return built
+  if (found.config.trim() !== built.trim())
+    steps.report({ step: 'Configuration', state: 'same', detail: `${SERVER_PATHS.config} is left as it is` })
+  return `${found.config.trimEnd()}\n`
+}
+
+function requireAddresses(
+  { steps }: InitContext,
+  { ipv4, ipv6 }: InitRequest,
+  { host, survey }: FitServer,
+): ChosenAddresses {
+  const addresses = chooseAddresses(survey, { ipv4, ipv6, connected: host.address })
+  const said = [addresses.ipv4, addresses.ipv6].filter((address) => address !== null).join(' and ')
+  const state = addresses.notes.length > 0 ? 'warned' : 'done'
+  steps.report({ step: 'Addresses', state, detail: [said, ...addresses.notes].join('; ') })
+  return addresses
+}
+
+async function choosePlace(
+  { steps }: InitContext,
+  { name, place }: InitRequest,
+  { ipv4, ipv6 }: ChosenAddresses,
+): Promise<JoinFields['place']> {
+  const found = place ?? (await findPlace([ipv4, ipv6]))
+  if (found === undefined) {
+    const detail = `where it stands is not known, and visitors are sent to it evenly: maki machine set ${name} --lat DEGREES --lon DEGREES`
+    steps.report({ step: 'Place', state: 'warned', detail })
+    return null
+  }
+  const { latitude, longitude } = found
+  const how =
+    place === undefined ? `, by the country of its address${'country' in found ? ` (${found.country})` : ''}` : ''
+  steps.report({ step: 'Place', state: 'done', detail: `${latitude} ${longitude}${how}` })
+  return { latitude, longitude }
+}
+
+async function writeMachine(
+  { host: { env, runtime, signal } }: InitContext,
+  profile: ProfileContent,
+  fields: JoinFields,
+  ssh: Parameters<typeof describeMachine>[1],
+  isLocked: boolean,
+): Promise<ProfileContent> {
+  const edit = (present: ProfileContent | undefined): ProfileContent => {
+    const { file, cluster, dataFolder, machines } = present ?? profile
+    const before = machines.find((machine) => machine.name === fields.name)
+    const machine = describeMachine(fields, ssh, before)
+    return {
+      file,
+      cluster,
+      dataFolder,
+      machines: before === undefined ? [...machines, machine] : machines.map((one) => (one === before ? machine : one)),
+    }
+  }
+  // Whoever made the cluster holds the lock of its profile until it is written.
+  if (!isLocked) return (await updateProfile(profile.file, env, runtime, edit, { signal })) ?? profile
+  const content = edit(undefined)
+  await writeProfile(content, env, runtime)
+  return content
+}

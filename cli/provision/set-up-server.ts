@@ -1,0 +1,111 @@
+import * as v from 'valibot'
+import { type MemberKey, parseMemberKey } from '../../core/index.ts'
+import type { Bundle } from '../bundle/index.ts'
+import { formatBytes } from '../output/text.ts'
+import { installResult, removeResult } from '../setup/index.ts'
+import type { Privilege, SshHost } from '../ssh/index.ts'
+import type { InitContext, InitRequest } from './init-context.ts'
+import { runSetup, SetupFailure } from './run-setup.ts'
+import type { Survey } from './survey/survey.ts'
+import type { TakeBack } from './take-back.ts'
+import { discardBundle, hasBundle, uploadBundle } from './upload-bundle.ts'
+
+/** A server that fits: what is known of it, and how commands run there as root. */
+export interface FitServer {
+  readonly host: SshHost
+  readonly privilege: Privilege
+  readonly survey: Survey
+}
+
+/** The version that is to run there: the one that runs where the node is there already, else our bundle, brought there. */
+export async function placeProgram(
+  { steps, host: { env, runtime, signal }, findBundle }: InitContext,
+  { binaryPath, recreate }: Pick<InitRequest, 'binaryPath' | 'recreate'>,
+  { host, privilege, survey }: FitServer,
+  takeBack: TakeBack,
+): Promise<string> {
+  const { found, system } = survey
+  if (found.kind === 'node' && found.version !== undefined && !recreate) {
+    const { version } = found
+    const isWhole = await hasBundle(host, privilege, version, signal)
+    if (isWhole) return version
+  }
+  if (system.arch === undefined) throw new Error('a server that fits has an architecture')
+  const { arch } = system
+  const bundle: Bundle = await steps.run('Bundle', async (step) => {
+    const one = await findBundle({
+      arch,
+      env,
+      runtime,
+      signal,
+      onProgress: (text: string) => step.progress(text),
+      ...(binaryPath === undefined ? {} : { binaryPath }),
+    })
+    step.say(`${one.version} for ${arch}, ${formatBytes(one.sizeBytes)}`)
+    return one
+  })
+  await steps.run('Upload', async (step) => {
+    const sent = await uploadBundle(host, privilege, bundle, {
+      signal,
+      onProgress: (sentBytes) => step.progress(`${formatBytes(sentBytes)} of ${formatBytes(bundle.sizeBytes)}`),
+    })
+    if (sent === 'same') return step.same('it is there already')
+    takeBack.did(`the program in /opt/makiatto/versions/${bundle.sha256}`, () =>
+      discardBundle(host, privilege, bundle.sha256),
+    )
+    step.say(formatBytes(bundle.sizeBytes))
+  })
+  return bundle.sha256
+}
+
+/** User, folders, key, configuration and unit; resolves with the node's public key. */
+export async function installServer(
+  { steps, host: { signal } }: InitContext,
+  { host, privilege, survey }: FitServer,
+  version: string,
+  config: string,
+  takeBack: TakeBack,
+): Promise<MemberKey> {
+  const { user } = host.target
+  const request = {
+    do: 'install',
+    version,
+    config,
+    users: user === 'root' ? [] : [user],
+    freePort53: survey.sockets.some(({ port }) => port === 53),
+  } as const
+  const result = await runSetup(host, privilege, version, request, (step) => steps.report(step), signal)
+  const { key, known } = v.parse(installResult, result)
+  if (!known)
+    takeBack.did('what was installed on the server', () => cleanServer({ host, privilege }, version, () => {}))
+  return parseMemberKey(key)
+}
+
+/** Starts the node, which knows the cluster by these operations. A failure undoes all that was installed by this run. */
+export async function beginServer(
+  { steps, host: { signal } }: InitContext,
+  { host, privilege }: FitServer,
+  version: string,
+  seed: Uint8Array,
+  undo: boolean,
+): Promise<void> {
+  const request = { do: 'begin', seed: Buffer.from(seed).toString('base64'), undo } as const
+  await runSetup(host, privilege, version, request, (step) => steps.report(step), signal)
+}
+
+/** Puts a server back as it was before it was one of ours. What cannot be put back is thrown, a line each. */
+export async function cleanServer(
+  { host, privilege }: Pick<FitServer, 'host' | 'privilege'>,
+  version: string,
+  onStep: Parameters<typeof runSetup>[4],
+): Promise<void> {
+  // It was taken back there already.
+  if (!(await hasBundle(host, privilege, version))) return
+  try {
+    const { left } = v.parse(removeResult, await runSetup(host, privilege, version, { do: 'remove' }, onStep))
+    if (left.length > 0) throw new Error(left.join('; '))
+  } catch (thrown) {
+    // Nothing is there that could be removed.
+    if (!(thrown instanceof SetupFailure) || thrown.code !== 'MAKI_NOT_FOUND') throw thrown
+  }
+}
