@@ -81,7 +81,10 @@ export default class MachineRemove extends MachineCommand<MachineRemoval> {
 
     if (node !== undefined && server !== undefined && !flags.force && others.some(({ drained }) => !drained))
       await this.#drain(client, steps, node)
-    const removed = plan === undefined ? null : await this.#retire(client, connect, name, plan.changes, flags.force)
+    const removed =
+      plan === undefined
+        ? null
+        : await this.#retire(client, connect, name, plan.changes, flags.force || others.length === 0)
     const cleaned = server === undefined ? undefined : await this.#clean(server, steps)
     if (cleaned !== undefined && 'fault' in cleaned) this.exitCode = 4
     const isClean = cleaned !== undefined && 'left' in cleaned
@@ -169,7 +172,9 @@ export default class MachineRemove extends MachineCommand<MachineRemoval> {
     const operation = await client.commit(changes)
     const report = await this.send(client, operation.id)
     const isElsewhere = report.machine !== undefined && report.machine !== name
-    const node = isElsewhere ? report.machine : await handToAnother(operation, name, client, connect)
+    const node = isElsewhere
+      ? report.machine
+      : await handToAnother(operation, name, client, connect, { patient: !isForced })
     if (node === undefined && !isForced)
       throw new MakiError(
         'MAKI_UNREACHABLE',
