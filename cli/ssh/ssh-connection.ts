@@ -1,5 +1,4 @@
 import type { Duplex } from 'node:stream'
-import type { ClientChannel } from 'ssh2'
 import { MakiError, type Runtime } from '../../core/index.ts'
 import { SERVER_PATHS } from '../setup/index.ts'
 import { ChannelStream } from './channel-stream.ts'
@@ -10,6 +9,8 @@ import { Silence } from './silence.ts'
 import { lostError } from './ssh-faults.ts'
 import type { RemoteOutcome, RemoteProcess, RunOptions, SshHost, SshTarget } from './ssh-host.ts'
 import { buildSudoLine } from './sudo.ts'
+
+type FindFault = (ending: Ending) => Error | undefined
 
 const MOST_OUTPUT_BYTES = 64 * 1024 * 1024
 
@@ -29,6 +30,7 @@ export class SshConnection implements SshHost {
   /** Resolves when the connection is no more, for whatever reason. */
   readonly lost: Promise<void>
   #sessions = 0
+  #hasOpened = false
   #waiting: (() => void)[] = []
   #lost: MakiError | undefined
   #forwards = true
@@ -109,12 +111,12 @@ export class SshConnection implements SshHost {
   async #start(
     command: string,
     { privilege, signal }: Pick<RunOptions, 'privilege' | 'signal'>,
-    findFault?: (ending: Ending) => Error | undefined,
+    findFault?: FindFault,
   ): Promise<RunningProcess> {
     signal?.throwIfAborted()
     const isSudo = privilege !== undefined && privilege.kind !== 'root'
     const line = isSudo ? buildSudoLine(command, privilege.kind) : command
-    const running = processOf(await this.#openSession(line), findFault)
+    const running = await this.#openSession(line, findFault)
     const onAbort = (): void => running.fail(signal?.reason)
     const forget = this.#own((error) => running.fail(error))
     signal?.addEventListener('abort', onAbort, { once: true })
@@ -129,7 +131,7 @@ export class SshConnection implements SshHost {
   }
 
   /** A channel on which a command runs; waits for another to end where the server allows no more of them (MaxSessions). */
-  async #openSession(line: string): Promise<ClientChannel> {
+  async #openSession(line: string, findFault: FindFault | undefined): Promise<RunningProcess> {
     let isLate = false
     const cancel = this.#runtime.after(this.#login.patience.sessionMs, () => {
       isLate = true
@@ -139,25 +141,40 @@ export class SshConnection implements SshHost {
       for (;;) {
         if (this.#lost !== undefined) throw this.#lost
         this.#sessions++
-        const opened = await this.#exec(line).catch((error: unknown) => error as Error & { reason?: unknown })
-        if (!(opened instanceof Error)) return opened
+        const opened = await this.#exec(line, findFault).catch(
+          (error: unknown) => error as Error & { reason?: unknown },
+        )
+        if (!(opened instanceof Error)) {
+          this.#hasOpened = true
+          return opened
+        }
         this.#sessions--
         if (this.#lost !== undefined) throw this.#lost
         if (opened.reason === undefined)
           throw this.#refused(`the server does not run commands for ${this.target.user}`, opened)
-        if (this.#sessions === 0 || isLate)
+        if ((!this.#hasOpened && this.#sessions === 0) || isLate)
           throw this.#refused('the server allows no more sessions on one connection (MaxSessions)', opened)
-        await new Promise<void>((done) => this.#waiting.push(done))
+        await this.#sessionOver()
       }
     } finally {
       cancel()
     }
   }
 
-  #exec(line: string): Promise<ClientChannel> {
+  /** Resolves when it is worth to try again: the server counts one for a moment after it has ended here. */
+  async #sessionOver(): Promise<void> {
+    if (this.#sessions > 0) await new Promise<void>((done) => this.#waiting.push(done))
+    else await new Promise<void>((done) => this.#runtime.after(AGAIN_MS, done))
+  }
+
+  #exec(line: string, findFault: FindFault | undefined): Promise<RunningProcess> {
     return new Promise((done, fail) => {
       try {
-        this.#login.client.exec(line, (error, channel) => (error ? fail(error) : done(channel)))
+        this.#login.client.exec(line, (error, channel) => {
+          // At once: what it says and how it ends may stand in the same packet.
+          if (error) fail(error)
+          else done(processOf(channel, findFault))
+        })
       } catch (error) {
         fail(this.#lost ?? lostError(this.#login.name, error))
       }
@@ -221,3 +238,4 @@ export class SshConnection implements SshHost {
 }
 
 const CLOSE_MS = 1_000
+const AGAIN_MS = 50

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createConnection } from 'node:net'
-import { tmpdir } from 'node:os'
+import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { Child } from './child.ts'
 import { eventually } from './eventually.ts'
@@ -45,12 +45,17 @@ export class Sshd implements AsyncDisposable {
       'PidFile none',
     ]
     writeFileSync(join(folder, 'sshd_config'), `${lines.join('\n')}\n`)
-    // In a view of its own of the places where a server has makiatto: FOLDER/run is /run, FOLDER/bin is /usr/local/bin.
-    for (const name of ['run', 'run/sshd', 'run/makiatto', 'bin']) mkdirSync(join(folder, name), { mode: 0o755 })
+    // In a view of its own of the places where a server has makiatto: FOLDER/run is /run, FOLDER/bin is /usr/local/bin. And
+    // root has an empty home: what shells begin with on this computer is nothing to cut off in the middle.
+    for (const name of ['run', 'run/sshd', 'run/makiatto', 'bin', 'home'])
+      mkdirSync(join(folder, name), { mode: 0o755 })
     chmodSync(folder, 0o755)
-    const view =
-      'mount --bind "$0/run" /run && mount --bind "$0/bin" /usr/local/bin && exec /usr/sbin/sshd -D -e -f "$0/sshd_config"'
-    const unshare = ['unshare', '--mount', '--propagation', 'private', 'sh', '-c', view, folder]
+    const view = `set -e
+mount --bind "$0/run" /run
+mount --bind "$0/bin" /usr/local/bin
+mount --bind "$0/home" "$1"
+exec /usr/sbin/sshd -D -e -f "$0/sshd_config"`
+    const unshare = ['unshare', '--mount', '--propagation', 'private', 'sh', '-c', view, folder, userInfo().homedir]
     const child = new Child('setpriv', ['--pdeathsig', 'KILL', ...unshare])
     const sshd = new Sshd(folder, port, child)
     try {
