@@ -1,4 +1,4 @@
-import type { JudgeInput, Refusal } from './judge.ts'
+import type { JudgeInput, Refusal } from './judge-input.ts'
 
 /** What was there before us and is in the way. A node of this cluster by this name is not: it is gone on with. */
 export function judgeFound({ survey, target, name, cluster, recreate }: JudgeInput): readonly Refusal[] {

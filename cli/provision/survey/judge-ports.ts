@@ -1,5 +1,5 @@
 import { SERVER_PORTS } from '../../setup/index.ts'
-import type { Refusal } from './judge.ts'
+import type { Refusal } from './judge-input.ts'
 import type { ListeningSocket, Survey } from './survey.ts'
 
 const NEEDED: readonly { readonly port: number; readonly protocols: readonly ListeningSocket['protocol'][] }[] = [
