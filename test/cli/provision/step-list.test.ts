@@ -7,7 +7,10 @@ function createHost(isTerminal: boolean): { host: Host; said: () => string; tick
   let text = ''
   const timers: (() => void)[] = []
   const abort = new AbortController()
-  const sink = { write: (piece: string) => void (text += piece), isTerminal, columns: 40 }
+  const write = (piece: string): void => {
+    text += piece
+  }
+  const sink = { write, isTerminal, columns: 40 }
   const runtime = {
     ...systemRuntime,
     after: (_ms: number, call: () => void) => {
