@@ -1,3 +1,4 @@
+import { asMakiError } from '../../core/index.ts'
 import type { SshHost } from '../ssh/index.ts'
 
 /** The end of what the service wrote, for a daemon that does not answer. */
@@ -15,9 +16,15 @@ export type JournalLine = Readonly<Record<string, unknown>>
 export async function readJournal(server: SshHost, signal: AbortSignal): Promise<readonly JournalLine[] | undefined> {
   const own = await server.run(JOURNAL_COMMAND, { signal })
   if (own.code === 0 && own.stdout.trim() !== '') return parseJournal(own.stdout)
-  const asRoot = await server.run(JOURNAL_COMMAND, { signal, privilege: { kind: 'sudo' } })
-  if (asRoot.code === 0) return parseJournal(asRoot.stdout)
-  return undefined
+  if (server.target.user === 'root') return undefined
+  try {
+    const asRoot = await server.run(JOURNAL_COMMAND, { signal, privilege: { kind: 'sudo' } })
+    return asRoot.code === 0 ? parseJournal(asRoot.stdout) : undefined
+  } catch (thrown) {
+    // Who may not use sudo is told which ways there are; a connection that is lost is another matter.
+    if (signal.aborted || asMakiError(thrown).exitCode === 3) throw thrown
+    return undefined
+  }
 }
 
 /** A stranger's lines; what is no line of our log is kept as text. Pure. */
