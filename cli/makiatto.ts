@@ -13,6 +13,7 @@ USAGE
   makiatto stdio [--config FILE]      connect standard input and output to the control socket
   makiatto check [--config FILE]      read the configuration; print what this program reads
   makiatto keygen [--config FILE]     make this node's key if it has none; print the public key
+  makiatto setup                      change this server, as root: for maki machine, which says how on standard input
   makiatto --version
 
 OPTIONS
@@ -26,7 +27,7 @@ Logs are JSON lines on standard output. SIGTERM and SIGINT end the daemon after 
 workers serving for the next one.
 `
 
-const COMMANDS = ['run', 'stdio', 'check', 'keygen', 'apply'] as const
+const COMMANDS = ['run', 'stdio', 'check', 'keygen', 'setup', 'apply'] as const
 type Command = (typeof COMMANDS)[number]
 const isCommand = (text: string): text is Command => (COMMANDS as readonly string[]).includes(text)
 
@@ -37,7 +38,10 @@ async function main(args: readonly string[]): Promise<void> {
   if (values.help === true || command === undefined) return print(USAGE.trimEnd())
   if (!isCommand(command)) throw usage(`there is no command ${JSON.stringify(command)}`)
   if (rest.length > 0) throw usage(`${JSON.stringify(rest.join(' '))} was not expected after ${command}`)
-  if (command === 'apply') return await (await import('./setup/index.ts')).runActivation(systemRuntime)
+  if (command === 'apply' || command === 'setup') {
+    const { runActivation, runSetup } = await import('./setup/index.ts')
+    return await (command === 'apply' ? runActivation : runSetup)(systemRuntime)
+  }
   const config = await loadDaemonConfig(values.config)
   if (command === 'stdio') return await joinControlSocket(config.node.control)
   // Loaded here, so that the others do not wait for all of a node.

@@ -16,3 +16,5 @@ export {
   setupEvent,
   setupRequest,
 } from './protocol.ts'
+export { runSetup } from './run-setup.ts'
+export { UNIT_FILE } from './unit-file.ts'

@@ -1,0 +1,65 @@
+import { chmod, chown, lstat, mkdir } from 'node:fs/promises'
+import { MakiError } from '../../core/index.ts'
+import type { Server, Work } from './server.ts'
+import { digestSnapshot, readSnapshot, type Snapshot, writeSnapshot } from './snapshot.ts'
+import { lastLines } from './versions.ts'
+
+/** Makes a path be so, noted first; false where it was so already. Throws MAKI_CONFLICT for what could not be put back. */
+export async function placePath(
+  { journal }: Pick<Work, 'journal'>,
+  path: string,
+  wanted: Snapshot,
+  options: { readonly owned: boolean },
+): Promise<boolean> {
+  const before = await readSnapshot(path)
+  const after = digestSnapshot(wanted)
+  if (digestSnapshot(before) === after) return false
+  if (before.is === 'other')
+    throw new MakiError('MAKI_CONFLICT', `${path} is there, and is no plain file`, {
+      hint: 'Look at it, and move it away.',
+    })
+  await journal.record({ kind: 'path', path, before, after: [after], owned: options.owned })
+  await writeSnapshot(path, wanted)
+  return true
+}
+
+/** A file of text; it is the superuser's, and of a group that may read it where one is given. */
+export function textFile(text: string, { mode = 0o644, gid }: { mode?: number; gid?: number } = {}): Snapshot {
+  const [me, mine] = [process.getuid?.() ?? 0, process.getgid?.() ?? 0]
+  return { is: 'file', mode, uid: me, gid: gid ?? mine, content: Buffer.from(text).toString('base64') }
+}
+
+/** Makes a folder, noted first, and gives it its owner and mode; one that is there keeps its own. False where it was there. */
+export async function placeFolder(
+  { journal }: Pick<Work, 'journal'>,
+  path: string,
+  { mode, uid, gid, owned }: { mode: number; uid?: number | undefined; gid?: number | undefined; owned: boolean },
+): Promise<boolean> {
+  const found = await lstat(path).catch(() => undefined)
+  if (found !== undefined && !found.isDirectory())
+    throw new MakiError('MAKI_CONFLICT', `${path} is there, and is no folder`, {
+      hint: 'Look at it, and move it away.',
+    })
+  if (found === undefined) {
+    await journal.record({ kind: 'folder', path, owned })
+    await mkdir(path, { mode })
+    await chmod(path, mode)
+  } else if (!journal.has({ kind: 'folder', path, owned })) return false
+  if (uid !== undefined && gid !== undefined) await chown(path, uid, gid)
+  return found === undefined
+}
+
+/** Runs a program of the server that has to work. Throws MAKI_INTERNAL with what it said. */
+export async function requireProgram(
+  server: Server,
+  program: string,
+  args: readonly string[],
+  options: { readonly timeoutMs?: number; readonly hint?: string } = {},
+): Promise<string> {
+  const { code, stdout, stderr } = await server.run(program, args, options.timeoutMs)
+  if (code === 0) return stdout
+  const said = lastLines(stderr) || `it ended with ${code ?? 'a signal'}`
+  throw new MakiError('MAKI_INTERNAL', `${program} ${args[0] ?? ''} failed: ${said}`, {
+    ...(options.hint === undefined ? {} : { hint: options.hint }),
+  })
+}

@@ -1,0 +1,100 @@
+import { type Server as Listener, createServer as listen } from 'node:net'
+import { createInterface } from 'node:readline'
+import { MessageChannel } from 'node:worker_threads'
+import * as v from 'valibot'
+import { asMakiError, MakiError, type Runtime } from '../../core/index.ts'
+import { startActivation } from './activate.ts'
+import { begin } from './begin.ts'
+import { install, SetupError } from './install.ts'
+import { type SetupEvent, type SetupRequest, setupRequest } from './protocol.ts'
+import { remove } from './remove.ts'
+import { createServer, openJournal, type Work } from './server.ts'
+
+/** An address of the abstract namespace (unix(7)): it goes with the process that has it, however that ends. */
+const LOCK = '\0makiatto-setup'
+
+/** The program `makiatto setup`: see `setupRequest`. Ends the process. */
+export async function runSetup(runtime: Runtime): Promise<void> {
+  const gone = new AbortController()
+  const leave = (): void => gone.abort(new MakiError('MAKI_UNREACHABLE', 'whoever asked for this is gone'))
+  // Timers of the runtime do not keep a process alive.
+  new MessageChannel().port1.on('message', () => {})
+  for (const signal of ['SIGHUP', 'SIGTERM', 'SIGINT'] as const) process.on(signal, leave)
+  process.stdout.on('error', leave)
+  const tell = (event: SetupEvent): void => {
+    if (process.stdout.writable) process.stdout.write(`${JSON.stringify(event)}\n`)
+  }
+  let code = 0
+  try {
+    const request = parseRequest(await readRequest(leave))
+    if (process.getuid?.() !== 0) throw new MakiError('MAKI_USAGE', 'setup changes the server, and is for root alone')
+    await using _lock = await takeLock()
+    const server = createServer(runtime)
+    const work: Work = { server, journal: await openJournal(server), tell, signal: gone.signal }
+    tell({ event: 'result', result: await answer(work, request) })
+  } catch (thrown) {
+    const { code: what, message, hint } = asMakiError(thrown)
+    const undone = !(thrown instanceof SetupError) || thrown.undone
+    tell({ event: 'error', code: what, message, ...(hint === undefined ? {} : { hint }), undone })
+    code = 4
+  }
+  process.stdout.end(() => process.exit(code))
+  process.stdin.destroy()
+}
+
+async function answer(work: Work, request: SetupRequest): Promise<unknown> {
+  switch (request.do) {
+    case 'install':
+      return await install(work, request)
+    case 'begin':
+      return await begin(work, request)
+    case 'remove':
+      // What is begun is ended: half a removal helps nobody.
+      return await remove({ ...work, signal: new AbortController().signal })
+    case 'activate':
+    case 'restart':
+    case 'configure':
+      return await startActivation(request, work.tell)
+    default:
+      return request satisfies never
+  }
+}
+
+/** The first line; `leave` is called when standard input ends, at once or later. */
+function readRequest(leave: () => void): Promise<string> {
+  return new Promise((resolve) => {
+    const lines = createInterface({ input: process.stdin })
+    lines.once('line', resolve)
+    lines.on('close', () => {
+      leave()
+      resolve('')
+    })
+  })
+}
+
+function parseRequest(line: string): SetupRequest {
+  try {
+    return v.parse(setupRequest, JSON.parse(line))
+  } catch (cause) {
+    throw new MakiError('MAKI_INVALID', 'no request that this version understands came on standard input', {
+      cause,
+      hint: 'makiatto setup is talked to by maki machine.',
+    })
+  }
+}
+
+async function takeLock(): Promise<AsyncDisposable> {
+  const lock: Listener = listen().unref()
+  await new Promise<void>((resolve, reject) => {
+    lock.once('error', (cause) => {
+      reject(
+        new MakiError('MAKI_CONFLICT', 'somebody else sets this server up, or changes it, at this moment', {
+          cause,
+          hint: 'Wait until that has ended, then run the command again.',
+        }),
+      )
+    })
+    lock.listen(LOCK, resolve)
+  })
+  return { [Symbol.asyncDispose]: () => new Promise((resolve) => lock.close(() => resolve())) }
+}
