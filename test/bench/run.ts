@@ -12,6 +12,7 @@ import { benchPropagation } from './propagation.ts'
 import { describeMachine } from './report.ts'
 import { benchServing } from './serving.ts'
 import { benchSoak } from './soak.ts'
+import { benchSsh } from './ssh.ts'
 import { benchStartUp } from './start-up.ts'
 import { benchSync } from './sync.ts'
 import { benchTransforms } from './transforms.ts'
@@ -33,6 +34,7 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<void>>> = {
   images: benchImages,
   functions: benchFunctions,
   transforms: benchTransforms,
+  ssh: benchSsh,
   soak: benchSoak,
 }
 
