@@ -11,6 +11,10 @@ const LOST_MS = 10_000
 export interface RelentlessAskerOptions {
   readonly port: number
   readonly name: string
+  /** This machine unless it says otherwise. */
+  readonly address?: string
+  /** After each answer. */
+  readonly pauseMs?: number
   /** `tcp`: a connection for each question. `udp`: another port for each, so that each may be another worker's. */
   readonly transport: 'udp' | 'tcp'
 }
@@ -23,6 +27,7 @@ export class RelentlessAsker extends RelentlessClient {
   constructor(options: RelentlessAskerOptions) {
     super()
     this.#options = options
+    this.pauseMs = options.pauseMs ?? 0
     this.begin()
   }
 
@@ -30,7 +35,7 @@ export class RelentlessAsker extends RelentlessClient {
     const ask = this.#options.transport === 'udp' ? askUdp : askTcp
     this.#id = (this.#id + 1) % 65_536
     await ask(this.#options, this.#id)
-    this.answered()
+    await this.answered()
   }
 }
 
@@ -40,19 +45,19 @@ const question = (id: number, name: string) => ({
   questions: [{ name, type: 'SOA' as const }],
 })
 
-async function askUdp({ port, name }: RelentlessAskerOptions, id: number): Promise<void> {
+async function askUdp({ port, name, address = '127.0.0.1' }: RelentlessAskerOptions, id: number): Promise<void> {
   const socket = createSocket('udp4')
   try {
     const answered = once(socket, 'message', { signal: AbortSignal.timeout(LOST_MS) })
-    socket.send(encode(question(id, name)), port, '127.0.0.1')
+    socket.send(encode(question(id, name)), port, address)
     await answered
   } finally {
     socket.close()
   }
 }
 
-async function askTcp({ port, name }: RelentlessAskerOptions, id: number): Promise<void> {
-  const socket = connect({ port, host: '127.0.0.1', noDelay: true })
+async function askTcp({ port, name, address = '127.0.0.1' }: RelentlessAskerOptions, id: number): Promise<void> {
+  const socket = connect({ port, host: address, noDelay: true })
   try {
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     socket.on('data', () => resolve())

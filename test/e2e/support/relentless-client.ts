@@ -1,3 +1,5 @@
+import { setTimeout as pause } from 'node:timers/promises'
+
 /** What a client met so far. */
 export interface Met {
   answers: number
@@ -5,8 +7,10 @@ export interface Met {
   readonly failures: string[]
 }
 
-/** Does the same again and again as fast as it is answered, until stopped. */
+/** Does the same again and again as fast as it is answered, or with a pause after each answer, until stopped. */
 export abstract class RelentlessClient {
+  /** So that many of them leave the machine to those whom they ask. */
+  protected pauseMs = 0
   readonly met: Met = { answers: 0, failures: [] }
   #ended: Promise<void> | undefined
   #isStopped = false
@@ -24,9 +28,10 @@ export abstract class RelentlessClient {
     this.#ended ??= this.#run()
   }
 
-  protected answered(): void {
+  protected async answered(): Promise<void> {
     this.met.answers++
     this.#tell()
+    if (this.pauseMs > 0) await pause(this.pauseMs)
   }
 
   /** Resolves when so many more answers have come. */

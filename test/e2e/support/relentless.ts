@@ -5,6 +5,10 @@ import { RelentlessClient } from './relentless-client.ts'
 export interface RelentlessOptions {
   readonly port: number
   readonly host: string
+  /** This machine unless it says otherwise. */
+  readonly address?: string
+  /** After each answer. */
+  readonly pauseMs?: number
   /** A connection for each request, or the same for as long as the server lets it be. */
   readonly connections: 'new' | 'kept'
   /** Whom the server's certificate must come from (PEM), over TLS; in clear without it. */
@@ -21,13 +25,14 @@ export class Relentless extends RelentlessClient {
   constructor(options: RelentlessOptions) {
     super()
     this.#options = options
+    this.pauseMs = options.pauseMs ?? 0
     this.begin()
   }
 
   /** One connection, from its beginning to its end. */
   protected override async converse(): Promise<void> {
-    const { port, host, connections, ca } = this.#options
-    const to = { port, host: '127.0.0.1', noDelay: true }
+    const { port, host, connections, ca, address = '127.0.0.1' } = this.#options
+    const to = { port, host: address, noDelay: true }
     const socket =
       ca === undefined ? connect(to) : connectTls({ ...to, ca, servername: host, ALPNProtocols: ['http/1.1'] })
     try {
@@ -37,7 +42,7 @@ export class Relentless extends RelentlessClient {
         socket.write(`GET / HTTP/1.1\r\nhost: ${host}\r\n${close}\r\n`)
         const { status, isLast } = await reader.next()
         if (status !== 200) throw new Error(`status ${status}`)
-        this.answered()
+        await this.answered()
         mayAsk = connections === 'kept' && !isLast
       }
     } finally {
