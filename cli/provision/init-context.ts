@@ -3,9 +3,10 @@ import type { Bundle, BundleArch } from '../bundle/index.ts'
 import type { ClusterClient } from '../client/cluster-client.ts'
 import type { ProfileContent } from '../config/index.ts'
 import type { Host } from '../program/host.ts'
-import type { KeyRing, SshTarget } from '../ssh/index.ts'
+import type { connectSsh, KeyRing, SshTarget } from '../ssh/index.ts'
 import type { KnownPlace } from './find-place.ts'
 import type { StepList } from './step-list.ts'
+import type { verifyNode } from './verify-node.ts'
 
 /** What is asked for. */
 export interface InitRequest {
@@ -43,6 +44,9 @@ export interface InitContext {
   readonly keyRing: KeyRing
   readonly askSecret: ((question: string) => Promise<string>) | undefined
   readonly findBundle: FindBundle
+  /** How servers are connected to, and nodes asked as visitors do; for tests. */
+  readonly connect?: typeof connectSsh
+  readonly verify?: typeof verifyNode
   /** The cluster by a profile; `offline`: no machine is asked. `node`: the machine to ask first. */
   openClient(profile: ProfileContent, options: { offline: boolean; node?: string }): Promise<ClusterClient>
   confirm(question: string): Promise<void>

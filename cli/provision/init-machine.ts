@@ -165,7 +165,7 @@ async function join(
   await using client = await context.openClient(profile, { offline: isFirst })
   const signer = await client.requireSigner()
   const before = listNodes(client.state).find((node) => node.name === name)
-  const fields: JoinFields = {
+  const wanted: JoinFields = {
     name,
     addresses,
     place,
@@ -177,11 +177,13 @@ async function join(
   const config = chooseConfig(
     context,
     server,
-    buildServerConfig({ name, cluster: profile.cluster, isNameserver: fields.nameserver, peers }),
+    buildServerConfig({ name, cluster: profile.cluster, isNameserver: wanted.nameserver, peers }),
     recreate,
   )
   const key = await installServer(context, server, version, config, takeBack)
   const isNew = before?.key !== key
+  // What the cluster has of a machine is changed by `machine set` alone.
+  const fields: JoinFields = isNew || before === undefined ? wanted : { ...before, addresses: before }
   await steps.run('Join', async (step) => {
     const isJoined = await joinCluster(client, signer, key, fields, before)
     if (!isJoined) return step.same('it is a member already')

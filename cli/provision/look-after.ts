@@ -59,13 +59,13 @@ async function lookFromOthers(
 
 /** Asks as visitors do; what does not answer joins the faults. */
 export async function verify(
-  { steps, host }: InitContext,
+  { steps, host, verify: ask = verifyNode }: InitContext,
   addresses: ChosenAddresses,
   faults: string[],
 ): Promise<readonly Answer[]> {
   return await steps.run('Ask as visitors do', async (step) => {
     const { version } = readPackageInfo()
-    const answers = await verifyNode(addresses, { version, runtime: host.runtime, signal: host.signal })
+    const answers = await ask(addresses, { version, runtime: host.runtime, signal: host.signal })
     const down = answers.filter(({ outcome }) => outcome === 'down')
     for (const { address, port } of down)
       faults.push(`${port} is not reachable from here at ${address}: open it in your provider's firewall`)

@@ -16,14 +16,14 @@ export async function openFitServer(
   profile: Profile | undefined,
   owned: AsyncDisposableStack,
 ): Promise<FitServer> {
-  const { host: program, steps, keyRing, askSecret } = context
+  const { host: program, steps, keyRing, askSecret, connect = connectSsh } = context
   const { name, target, recreate, yes } = request
   const known = profile?.machines.find((machine) => machine.name === name)
   const isSame = known?.sshTarget !== undefined && parseSshTarget(known.sshTarget, known.port).host === target.host
   const { server, privilege } = await steps.run('Connect', async (step) => {
     const { env, runtime, signal } = program
     const connected = owned.use(
-      await connectSsh({
+      await connect({
         target,
         name,
         hostKey: isSame ? known?.hostKey : undefined,

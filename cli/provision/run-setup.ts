@@ -59,7 +59,15 @@ export async function runSetup(
     throw last === undefined ? await explainEnd(process, stderr, host) : readError(last)
   } catch (thrown) {
     process.stdio.destroy()
-    const failure = thrown instanceof SetupFailure ? thrown : new SetupFailure(asMakiError(thrown), undefined)
+    // A stream that was cut says little; why it was cut is said by the end of the command.
+    const reason =
+      thrown instanceof MakiError
+        ? thrown
+        : await process.ended.then(
+            () => thrown,
+            (lost: unknown) => lost,
+          )
+    const failure = reason instanceof SetupFailure ? reason : new SetupFailure(asMakiError(reason), undefined)
     for (const step of open) onStep({ step, state: 'failed', detail: failure.message })
     throw failure
   } finally {
