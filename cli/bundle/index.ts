@@ -1,1 +1,3 @@
 export type { Bundle, BundleArch } from './bundle.ts'
+export { type FindBundleOptions, findBundle } from './find-bundle.ts'
+export { makeBundle } from './make-bundle.ts'
