@@ -1,7 +1,6 @@
 import { type ClusterId, listNodes, type MemberKey } from '../../core/index.ts'
 import { packSeed } from '../client/pack-seed.ts'
 import { lockProfile, type ProfileContent, updateProfile, writeProfile } from '../config/index.ts'
-import { SERVER_PATHS } from '../setup/index.ts'
 import { formatSshTarget } from '../ssh/index.ts'
 import { buildServerConfig } from './build-config.ts'
 import { explainInit } from './explain-init.ts'
@@ -160,7 +159,7 @@ async function join(
   { server, profile, addresses, place, version, takeBack, stage }: Joining,
 ): Promise<{ readonly key: MemberKey; readonly fields: JoinFields }> {
   const { steps } = context
-  const { name, nameserver, recreate } = request
+  const { name, nameserver } = request
   const isFirst = profile.machines.length === 0
   await using client = await context.openClient(profile, { offline: isFirst })
   const signer = await client.requireSigner()
@@ -174,12 +173,8 @@ async function join(
   const peers = listNodes(client.state)
     .filter((node) => node.name !== name)
     .flatMap(({ ipv4, ipv6 }) => [ipv4, ipv6].filter((address) => address !== null))
-  const config = chooseConfig(
-    context,
-    server,
-    buildServerConfig({ name, cluster: profile.cluster, isNameserver: wanted.nameserver, peers }),
-    recreate,
-  )
+  // Setup leaves a configuration that is there as its owner has it.
+  const config = buildServerConfig({ name, cluster: profile.cluster, isNameserver: wanted.nameserver, peers })
   const key = await installServer(context, server, version, config, takeBack)
   const isNew = before?.key !== key
   // What the cluster has of a machine is changed by `machine set` alone.
@@ -198,19 +193,6 @@ async function join(
   stage.starting = profile
   await beginServer(context, server, version, await packSeed(client.local), isNew)
   return { key, fields }
-}
-
-/** What the owner changed in the configuration of a node that is there stays. */
-function chooseConfig(
-  { steps }: InitContext,
-  { survey: { found } }: FitServer,
-  built: string,
-  recreate: boolean,
-): string {
-  if (found.kind !== 'node' || recreate || found.config === undefined || found.config.trim() === '') return built
-  if (found.config.trim() !== built.trim())
-    steps.report({ step: 'Configuration', state: 'same', detail: `${SERVER_PATHS.config} is left as it is` })
-  return `${found.config.trimEnd()}\n`
 }
 
 function requireAddresses(

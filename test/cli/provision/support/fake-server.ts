@@ -129,7 +129,7 @@ export class FakeServer implements SshHost {
         if (this.#meet('install')) return refuse(true)
         const known = this.config !== undefined
         if (!known) this.#keyNumber++
-        this.config = request.config
+        this.config ??= request.config
         this.#current = lines[0]
         say({ event: 'step', step: 'Configuration', state: 'begun' })
         say({ event: 'step', step: 'Configuration', state: 'done' })
