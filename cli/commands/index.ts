@@ -32,6 +32,7 @@ export const COMMANDS = {
   'machine:set': async () => (await import('./machine/set.ts')).default,
   'machine:show': async () => (await import('./machine/show.ts')).default,
   'machine:undrain': async () => (await import('./machine/undrain.ts')).default,
+  'machine:upgrade': async () => (await import('./machine/upgrade.ts')).default,
   'operator:add': async () => (await import('./operator/add.ts')).default,
   'operator:key': async () => (await import('./operator/key.ts')).default,
   'operator:list': async () => (await import('./operator/list.ts')).default,

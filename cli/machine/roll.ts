@@ -8,13 +8,14 @@ import { type ActivateResult, activateResult, type SetupRequest } from '../setup
 import { checkNode, listNewFaults, type NodeCheck } from './check-node.ts'
 import { listMachines, requireMachine } from './choose-machines.ts'
 import type { OpenServer } from './open-servers.ts'
+import { readServerFacts } from './server-facts.ts'
 import { waitUntil } from './wait-span.ts'
 
 /** How a machine came out of a restart or an upgrade. */
 export interface MachineOutcome {
   readonly machine: string
   /**
-   * `same`: it ran that version already. `returned`: what ran before runs again. `failed`: nobody knows, or it is not well.
+   * `same`: it ran that version already. `returned`: what ran before runs, again or still. `failed`: nobody knows, or it is not well.
    * `untouched`: one before it failed.
    */
   readonly outcome: 'done' | 'same' | 'returned' | 'failed' | 'untouched'
@@ -90,7 +91,11 @@ export async function rollServer(
         )
   } catch (thrown) {
     client.signal.throwIfAborted()
-    return outcome('failed', null, asMakiError(thrown).message)
+    // A server that refuses a version has changed nothing.
+    const now = await readServerFacts(server.ssh).catch(() => undefined)
+    client.signal.throwIfAborted()
+    const stayed = version !== undefined && now?.running === facts.running && now?.unit.active === 'active'
+    return outcome(stayed ? 'returned' : 'failed', now?.running ?? null, asMakiError(thrown).message)
   }
 }
 
