@@ -111,6 +111,7 @@ public_key = "k"
       { host: '2001:db8::1', port: 8787 },
     ],
     blobs_addr: { host: 'fd00::1', port: 8282 },
+    dial_members: false,
   })
   t.equal(config.web.local_hosts, true)
 })

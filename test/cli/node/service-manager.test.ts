@@ -1,5 +1,8 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import t from 'tap'
 import { encodeAddress } from '../../../cli/node/notify-socket.ts'
@@ -18,7 +21,10 @@ print('listens', flush=True)
 while True: print(repr(s.recv(65536).decode()), flush=True)
 `
 
-for (const name of [`${t.testdirName}.sock`, `@makiatto-test-${process.pid}`]) {
+const folder = mkdtempSync(join(tmpdir(), 'maki-notify-'))
+t.teardown(() => rmSync(folder, { recursive: true }))
+
+for (const name of [join(folder, 'notify'), `@makiatto-test-${process.pid}`]) {
   t.test(`a manager at ${name[0] === '@' ? 'an abstract name' : 'a path'} hears all, in order`, async (t) => {
     const child = spawn('python3', ['-c', LISTENER, name], { stdio: ['ignore', 'pipe', 'inherit'] })
     t.teardown(() => child.kill())
