@@ -1,5 +1,6 @@
 import { buffer } from 'node:stream/consumers'
-import { XzReadableStream } from 'xz-decompress'
+// A CommonJS module whose names Node does not see.
+import xz from 'xz-decompress'
 import { readTar, type TarFile } from './tar.ts'
 
 const MAGIC = '!<arch>\n'
@@ -9,7 +10,7 @@ const HEAD_BYTES = 60
 export async function readDeb(bytes: Uint8Array): Promise<readonly TarFile[]> {
   const data = findMember(Buffer.from(bytes), 'data.tar.xz')
   const blob = new Blob([new Uint8Array(data)])
-  const stream = new XzReadableStream(blob.stream())
+  const stream = new xz.XzReadableStream(blob.stream())
   return [...readTar(await buffer(stream))]
 }
 

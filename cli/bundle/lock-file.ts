@@ -14,7 +14,6 @@ interface LockEntry {
   readonly libc?: readonly string[]
   readonly dependencies?: Readonly<Record<string, string>>
   readonly optionalDependencies?: Readonly<Record<string, string>>
-  readonly peerDependencies?: Readonly<Record<string, string>>
 }
 
 /** A package that goes into a bundle. */
@@ -51,8 +50,7 @@ export function listBundledPackages({ packages }: LockFile, arch: BundleArch): r
   return [...found.values()].sort((a, b) => (a.path < b.path ? -1 : 1))
 }
 
-const namesOf = (entry: LockEntry): string[] =>
-  Object.keys({ ...entry.dependencies, ...entry.optionalDependencies, ...entry.peerDependencies })
+const namesOf = (entry: LockEntry): string[] => Object.keys({ ...entry.dependencies, ...entry.optionalDependencies })
 
 /** As Node looks for a package: beside its user first, then further up. */
 function resolve(packages: LockFile['packages'], from: string, name: string): string | undefined {
