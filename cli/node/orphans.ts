@@ -32,10 +32,14 @@ export async function endWorkers({
   log.info('worker.orphans-ended', { pids: left })
   for (const pid of left) signal(pid, 'SIGTERM')
   const untilMs = runtime.monotonic() + PATIENCE_MS
-  for (let pids = left; pids.length > 0; pids = await listOrphans(register, new Set())) {
+  // Not by what is noted, which a worker takes away before it has ended.
+  for (let pids = left; pids.length > 0; ) {
     if (runtime.monotonic() > untilMs) for (const pid of pids) signal(pid, 'SIGKILL')
     await new Promise<void>((resolve) => void runtime.after(LOOK_EVERY_MS, resolve))
+    const are = await Promise.all(pids.map((pid) => isWorker(pid, register)))
+    pids = pids.filter((_pid, i) => are[i])
   }
+  for (const pid of left) await forgetWorker(register, pid)
 }
 
 /** A worker that ended leaves nothing. */
