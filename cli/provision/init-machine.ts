@@ -18,7 +18,7 @@ import { verify, waitAndLook } from './look-after.ts'
 import { openFitServer } from './open-fit-server.ts'
 import { findOwnProfile, makeOwnCluster } from './own-cluster.ts'
 import { SetupFailure } from './run-setup.ts'
-import { beginServer, cleanServer, type FitServer, installServer, placeProgram } from './set-up-server.ts'
+import { beginServer, type FitServer, installServer, placeProgram, removeNode } from './set-up-server.ts'
 import { type ChosenAddresses, chooseAddresses } from './survey/addresses.ts'
 import { TakeBack } from './take-back.ts'
 import type { Answer } from './verify-node.ts'
@@ -48,18 +48,18 @@ export async function initMachine(context: InitContext, request: InitRequest): P
   const { host, steps, profileFile } = context
   const takeBack = new TakeBack()
   await using owned = new AsyncDisposableStack()
+  // The profile of a cluster that is being made stays locked until what was made is taken back.
+  await using creating = new AsyncDisposableStack()
   // Another maki that makes this very machine would take its name from this one.
   owned.use(await lockProfile(`${profileFile}.${request.name}`, host.env, host.runtime, { waitMs: 0 }))
-  const stage: Stage = { isBegun: false, starting: undefined }
+  const stage: Stage = { isBegun: false, isStarting: false }
   try {
-    return await run(context, request, takeBack, owned, stage)
+    return await run(context, request, { takeBack, owned, creating, stage })
   } catch (thrown) {
     const step = steps.failed
-    if (stage.starting !== undefined && thrown instanceof SetupFailure && thrown.undone === undefined) {
+    if (stage.isStarting && thrown instanceof SetupFailure && thrown.undone === undefined) {
       // It may run. What it needs to go on is kept, and the next run finds out.
       takeBack.keep()
-      const { starting } = stage
-      await updateProfile(profileFile, host.env, host.runtime, (present) => present ?? starting)
       throw explainInit(thrown, { step, isBegun: true, isKept: true, left: [] })
     }
     if (stage.isBegun) steps.note('Taking back what was done…')
@@ -73,8 +73,16 @@ export async function initMachine(context: InitContext, request: InitRequest): P
 interface Stage {
   /** Something may have been changed. */
   isBegun: boolean
-  /** The node is being started: from here on it may run without our knowing. The profile that it then belongs to. */
-  starting: ProfileContent | undefined
+  /** The node is being started: from here on it may run without our knowing. */
+  isStarting: boolean
+}
+
+/** What a run holds, and has done. */
+interface Run {
+  readonly takeBack: TakeBack
+  readonly owned: AsyncDisposableStack
+  readonly creating: AsyncDisposableStack
+  readonly stage: Stage
 }
 
 const describeInterruption = (left: readonly string[]): string =>
@@ -85,19 +93,19 @@ const describeInterruption = (left: readonly string[]): string =>
 async function run(
   context: InitContext,
   request: InitRequest,
-  takeBack: TakeBack,
-  owned: AsyncDisposableStack,
-  stage: Stage,
+  { takeBack, owned, creating, stage }: Run,
 ): Promise<InitResult> {
   const { steps } = context
   const { name, recreate } = request
   const present = await findOwnProfile(context)
   const server = await openFitServer(context, request, present, owned)
-  const isThere = server.survey.found.kind === 'node'
+  const { found } = server.survey
+  const isThere = found.kind === 'node' && found.cluster === present?.cluster && found.name === name
   const sshTarget = formatSshTarget({ ...server.host.target, port: 22 })
-  if (present !== undefined) {
+  const isFirst = present === undefined || present.machines.length === 0
+  if (!isFirst) {
     await steps.run('Cluster', async (step) => {
-      await using client = await context.openClient(present, { offline: present.machines.length === 0 })
+      await using client = await context.openClient(present, { offline: false })
       await client.exchange()
       await client.requireSigner()
       await requireFreeName(client, name, { isThere, sshTarget, recreate })
@@ -105,21 +113,33 @@ async function run(
       step.say(`${length} ${length === 1 ? 'machine' : 'machines'} so far`)
     })
   }
-  if (recreate && isThere) await context.confirm(`Set up ${name} anew, and delete what the node on ${sshTarget} has?`)
+  const isNode = found.kind === 'node' && found.isBegun
+  if (recreate && isNode) await context.confirm(`Set up ${name} anew, and delete what the node on ${sshTarget} has?`)
   const addresses = requireAddresses(context, request, server)
   const place = await choosePlace(context, request, addresses)
   stage.isBegun = true
+  // What never began is of nobody, and is not gone on with under another name.
+  if (found.kind === 'node' && (recreate || !isThere)) {
+    await steps.run('Remove what is there', () => removeNode(context, request, server))
+  }
   const version = await placeProgram(context, request, server, takeBack)
-  if (recreate && isThere) await steps.run('Remove the old node', () => cleanServer(server, version, () => {}))
-  await using creating = new AsyncDisposableStack()
-  const { profile, recoveryKey } =
-    present === undefined
-      ? await steps.run('Make the cluster', () => makeOwnCluster(context, takeBack, creating))
-      : { profile: present, recoveryKey: undefined }
-  const joined = await join(context, request, { server, profile, addresses, place, version, takeBack, stage })
+  const { profile, recoveryKey, isLocked } = isFirst
+    ? await steps.run('Make the cluster', () => makeOwnCluster(context, takeBack, creating))
+    : { profile: present, recoveryKey: undefined, isLocked: false }
+  const joined = await join(context, request, {
+    server,
+    profile,
+    addresses,
+    place,
+    version,
+    takeBack,
+    stage,
+    isThere,
+    sshTarget,
+  })
   const after = await steps.run('Profile', async (step) => {
     const ssh = { sshTarget, port: server.host.target.port, hostKey: server.host.hostKey }
-    const edited = await writeMachine(context, profile, joined.fields, ssh, recoveryKey !== undefined)
+    const edited = await writeMachine(context, profile, joined.fields, ssh, isLocked)
     step.say(edited.file)
     return edited
   })
@@ -150,20 +170,22 @@ interface Joining {
   readonly version: string
   readonly takeBack: TakeBack
   readonly stage: Stage
+  readonly isThere: boolean
+  readonly sshTarget: string
 }
 
 /** Installs, lets the node in and starts it. */
 async function join(
   context: InitContext,
   request: InitRequest,
-  { server, profile, addresses, place, version, takeBack, stage }: Joining,
+  { server, profile, addresses, place, version, takeBack, stage, isThere, sshTarget }: Joining,
 ): Promise<{ readonly key: MemberKey; readonly fields: JoinFields }> {
   const { steps } = context
   const { name, nameserver } = request
   const isFirst = profile.machines.length === 0
   await using client = await context.openClient(profile, { offline: isFirst })
   const signer = await client.requireSigner()
-  const before = listNodes(client.state).find((node) => node.name === name)
+  const before = await requireFreeName(client, name, { isThere, sshTarget, recreate: request.recreate })
   const wanted: JoinFields = {
     name,
     addresses,
@@ -190,7 +212,7 @@ async function join(
       isFirst ? 'the first machine' : `known to ${(await client.reach())?.machine.name ?? 'no other machine yet'}`,
     )
   })
-  stage.starting = profile
+  stage.isStarting = true
   await beginServer(context, server, version, await packSeed(client.local), isNew)
   return { key, fields }
 }

@@ -7,7 +7,7 @@ import type { Privilege, SshHost } from '../ssh/index.ts'
 import type { InitContext, InitRequest } from './init-context.ts'
 import { runSetup, SetupFailure } from './run-setup.ts'
 import type { Survey } from './survey/survey.ts'
-import type { TakeBack } from './take-back.ts'
+import { TakeBack } from './take-back.ts'
 import { discardBundle, hasBundle, uploadBundle } from './upload-bundle.ts'
 
 /** A server that fits: what is known of it, and how commands run there as root. */
@@ -91,6 +91,24 @@ export async function beginServer(
 ): Promise<void> {
   const request = { do: 'begin', seed: Buffer.from(seed).toString('base64'), undo } as const
   await runSetup(host, privilege, version, request, (step) => steps.report(step), signal)
+}
+
+/**
+ * Takes a node away, by the program that runs there or, where that is gone, by ours, which goes with all else. The survey then
+ * tells of what was.
+ */
+export async function removeNode(
+  context: InitContext,
+  request: Pick<InitRequest, 'binaryPath' | 'recreate'>,
+  server: FitServer,
+): Promise<void> {
+  const { found } = server.survey
+  const version = found.kind === 'node' ? found.version : undefined
+  const isWhole = version !== undefined && (await hasBundle(server.host, server.privilege, version))
+  const program = isWhole
+    ? version
+    : await placeProgram(context, { ...request, recreate: true }, server, new TakeBack())
+  await cleanServer(server, program, () => {})
 }
 
 /** Puts a server back as it was before it was one of ours. What cannot be put back is thrown, a line each. */

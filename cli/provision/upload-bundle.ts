@@ -50,10 +50,11 @@ export async function hasBundle(
 
 /**
  * Takes back what `uploadBundle` brought where nothing was set up from it: versions that run, and servers that have been set
- * up, are left as they are. Never throws; where the server is gone the next upload and `machine init` find it.
+ * up, are left as they are. Throws MAKI_UNREACHABLE where the connection is lost; the next `machine init` goes on with what is
+ * there then.
  */
 export async function discardBundle(host: SshHost, privilege: Privilege, sha256: string): Promise<void> {
-  await host.run(DISCARD_COMMAND, { privilege, input: `${sha256}\n` }).catch(() => {})
+  await host.run(DISCARD_COMMAND, { privilege, input: `${sha256}\n` })
 }
 
 async function* readUpload(bundle: Bundle, { onProgress }: UploadOptions): AsyncGenerator<Uint8Array> {

@@ -22,6 +22,7 @@ export function judgeFound({ survey, target, name, cluster, recreate }: JudgeInp
         },
       ]
     case 'node': {
+      if (!found.isBegun) return []
       const which = found.name ?? 'one whose configuration cannot be read'
       if (cluster === undefined) {
         return [

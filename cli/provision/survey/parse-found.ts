@@ -7,6 +7,9 @@ import type { Found } from './survey.ts'
 /** What the Makiatto that was written in Rust leaves on a server, and ours never. */
 const RUST_MARKS = ['file /var/makiatto/cluster.db', 'file /etc/makiatto.toml', 'file /etc/sudoers.d/makiatto'] as const
 
+/** Operations of a cluster, that the node was given or has. */
+const BEGUN_MARKS = [`file ${SERVER_PATHS.data}/bootstrap.operations`, `file ${SERVER_PATHS.data}/stored`] as const
+
 /** What was there before us, from the files that it made. */
 export function parseFound(facts: Facts): Found {
   const lines = facts.get('marks') ?? []
@@ -27,6 +30,7 @@ export function parseFound(facts: Facts): Found {
       config,
       version: /versions\/([0-9a-f]{64})(?:\/|$)/.exec(current ?? '')?.[1],
       isActive: lines.includes('active active'),
+      isBegun: lines.includes('active active') || BEGUN_MARKS.some(has),
     }
   }
   if (hasJournal || current !== undefined) return { kind: 'remains', marks: paths }

@@ -38,7 +38,7 @@ firewalls() {
 }
 selinux() { cat /sys/fs/selinux/enforce; }
 marks() {
-  for f in /opt/makiatto /opt/makiatto/journal.json /opt/makiatto/current /usr/local/bin/makiatto /etc/makiatto /etc/makiatto/makiatto.toml /etc/makiatto.toml /var/makiatto /var/makiatto/cluster.db /etc/systemd/system/makiatto.service /etc/sudoers.d/makiatto; do
+  for f in /opt/makiatto /opt/makiatto/journal.json /opt/makiatto/current /usr/local/bin/makiatto /etc/makiatto /etc/makiatto/makiatto.toml /etc/makiatto.toml /var/makiatto /var/makiatto/cluster.db /var/makiatto/bootstrap.operations /var/makiatto/stored /etc/systemd/system/makiatto.service /etc/sudoers.d/makiatto; do
     if [ -h "$f" ]; then echo "link $f $(readlink "$f")"; elif [ -d "$f" ]; then echo "folder $f"; elif [ -e "$f" ]; then echo "file $f"; fi
   done
   ls /opt/makiatto/versions | sed 's/^/version /'

@@ -79,6 +79,8 @@ export type Found =
       readonly name: NodeName | undefined
       readonly version: string | undefined
       readonly isActive: boolean
+      /** It was given the operations of a cluster; one that was not is what a run that was broken off left. */
+      readonly isBegun: boolean
       readonly config: string | undefined
     }
   /** Parts of one: what a run that was broken off left, by its journal. */

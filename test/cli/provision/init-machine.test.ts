@@ -16,6 +16,7 @@ import {
 import { KeyRing } from '../../../cli/ssh/index.ts'
 import { systemRuntime } from '../../../cli/system.ts'
 import { listNodes, MakiError, type MemberKey, parseNodeName, silentLog } from '../../../core/index.ts'
+import { createTestCluster } from '../../support/histories.ts'
 import { keepAwake } from '../support/keep-awake.ts'
 import { FakeServer, type Fault } from './support/fake-server.ts'
 
@@ -220,6 +221,27 @@ for (const [isFirst, fault] of FAULTS)
       t.equal(laptop.list().filter((file) => /recovery/.test(file)).length, 1, 'one recovery key')
     },
   )
+
+t.test('what a run left that was killed before the node began is in nobody’s way', async (t) => {
+  await using laptop = new Laptop()
+  const server = laptop.server(12)
+  const other = createTestCluster().id
+  server.installOnly('cd'.repeat(32), `[node]\nname = "paris"\ncluster = "${other}"\n`)
+  const { cluster, faults } = await laptop.init(server, 'tokyo')
+  t.strictSame(faults, [])
+  t.not(cluster, other)
+  t.match(server.config, new RegExp(`name = "tokyo"\ncluster = "${cluster}"`))
+})
+
+t.test('a laptop that was killed while it made the first machine goes on with its cluster', async (t) => {
+  await using laptop = new Laptop()
+  const server = laptop.server(12)
+  server.fault = { at: 'begun', how: 'cut' }
+  await t.rejects(laptop.init(server, 'tokyo'))
+  t.match(await loadProfile(laptop.profile, { HOME: laptop.folder }), { machines: [] })
+  const again = await laptop.init(server, 'tokyo')
+  t.match(again.recoveryKey, /makiatto-recovery\.key$/, 'and says where its recovery key is')
+})
 
 t.test('Ctrl-C takes back what was done, and says so', async (t) => {
   await using laptop = new Laptop()

@@ -39,6 +39,7 @@ export class FakeServer implements SshHost {
   facts: Readonly<Record<string, string>> = {}
   #current: string | undefined
   #keyNumber: number
+  #isBegun = false
   readonly #directory: string
   readonly #running: Set<MemberKey>
 
@@ -106,6 +107,13 @@ export class FakeServer implements SshHost {
 
   async [Symbol.asyncDispose](): Promise<void> {}
 
+  /** As a run leaves it that was killed before the node was given anything. */
+  installOnly(version: string, config: string): void {
+    this.versions.add(version)
+    this.#current = version
+    this.config = config
+  }
+
   /** Ends the node, too. */
   async end(): Promise<void> {
     this.#running.delete(testKey(this.#keyNumber).key)
@@ -121,6 +129,7 @@ export class FakeServer implements SshHost {
     }
     const lines = text.split('\n')
     const request = JSON.parse(lines[1] as string) as SetupRequest
+    if (!this.versions.has(lines[0] as string)) throw new Error('the program is not there')
     this.requests.push(request)
     const refuse = (undone: boolean): void =>
       say({ event: 'error', code: 'MAKI_STORE_FAILED', message: `${request.do} failed`, undone })
@@ -143,6 +152,7 @@ export class FakeServer implements SshHost {
         if (this.fault?.at === 'begin') await undo()
         if (this.#meet('begin')) return refuse(true)
         if (this.node === undefined) await this.#boot(Buffer.from(request.seed, 'base64'))
+        this.#isBegun = true
         this.#meet('begun')
         return say({ event: 'result', result: { pid: 7 } })
       }
@@ -178,6 +188,7 @@ export class FakeServer implements SshHost {
 
   #wipe(): void {
     this.config = undefined
+    this.#isBegun = false
     this.#current = undefined
     this.versions.clear()
   }
@@ -198,6 +209,7 @@ export class FakeServer implements SshHost {
       'file /opt/makiatto/journal.json',
       `link /opt/makiatto/current versions/${this.#current}`,
       'file /etc/makiatto/makiatto.toml',
+      ...(this.#isBegun ? ['file /var/makiatto/stored'] : []),
       `active ${this.node === undefined ? 'inactive' : 'active'}`,
     ]
     return { marks: marks.join('\n'), config: this.config, date: String(Math.floor(systemRuntime.now() / 1000)) }

@@ -115,6 +115,7 @@ t.test('a node that is there: ours is gone on with, others are refused', async (
     'file /etc/makiatto/makiatto.toml',
     'folder /var/makiatto',
     'file /etc/systemd/system/makiatto.service',
+    'file /var/makiatto/stored',
     'active active',
   ].join('\n')
   const node = (of: string, called = 'amsterdam') => ({
