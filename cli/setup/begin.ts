@@ -3,12 +3,13 @@ import { join } from 'node:path'
 import { MakiError } from '../../core/index.ts'
 import { findAccount } from './account.ts'
 import { requireProgram } from './change-server.ts'
-import { readLastErrors, readUnitState } from './daemon-unit.ts'
+import { readLastErrors, readUnitState, takeOver } from './daemon-unit.ts'
 import { SetupError } from './install.ts'
 import { SERVICE_NAME } from './paths.ts'
 import type { BeginResult, SetupRequestOf } from './protocol.ts'
 import { takeStep, type Work } from './server.ts'
 import { undoChanges } from './undo.ts'
+import { readCurrentVersion } from './versions.ts'
 
 /** As the unit gives it to start, and a little more. */
 const START_MS = 310_000
@@ -31,10 +32,14 @@ export async function begin(work: Work, { seed, undo }: SetupRequestOf<'begin'>)
     await takeStep(work, 'Start', async () => {
       const before = await readUnitState()
       await journal.record({ kind: 'service' })
-      if (before.active === 'failed') await server.run('systemctl', ['reset-failed', SERVICE_NAME])
-      const start = requireProgram(server, 'systemctl', ['enable', '--now', SERVICE_NAME], { timeoutMs: START_MS })
-      start.catch(() => {})
-      await Promise.race([start, rejectOnAbort(signal)])
+      await requireProgram(server, 'systemctl', ['enable', SERVICE_NAME])
+      if (before.active !== 'active') {
+        // systemctl itself would wait for as long as systemd tries again.
+        const deadlineMs = server.runtime.monotonic() + START_MS
+        const start = takeOver(await readCurrentVersion(), server.runtime, deadlineMs)
+        start.catch(() => {})
+        await Promise.race([start, rejectOnAbort(signal)])
+      }
       return before.active === 'active' ? { same: 'it runs' } : undefined
     })
     const { active, mainPid } = await readUnitState()
