@@ -118,8 +118,8 @@ async function run(
   const addresses = requireAddresses(context, request, server)
   const place = await choosePlace(context, request, addresses)
   stage.isBegun = true
-  // What never began is of nobody, and is not gone on with under another name.
-  if (found.kind === 'node' && (recreate || !isThere)) {
+  // What never began is of nobody, and not gone on with: its key may have been let in and taken out again, for good.
+  if (found.kind === 'node' && (recreate || !isThere || !found.isBegun)) {
     await steps.run('Remove what is there', () => removeNode(context, request, server))
   }
   const version = await placeProgram(context, request, server, takeBack)
