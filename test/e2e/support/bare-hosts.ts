@@ -1,5 +1,6 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
-import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { copyFileSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Child } from '../../support/child.ts'
@@ -87,7 +88,9 @@ export class Operator {
     options: MakiOptions = {},
   ): Promise<Outcome> {
     const line = [MAKI, ...args].map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(' ')
-    const [program, ...rest] = this.#atSwitch(['script', '-qefc', line, '/dev/null'], options)
+    // Made of no terminal, it has no size of its own.
+    const typed = `stty cols 120 rows 40; exec ${line}`
+    const [program, ...rest] = this.#atSwitch(['script', '-qefc', typed, '/dev/null'], options)
     const child: ChildProcessWithoutNullStreams = spawn(program as string, rest, {
       env: { ...this.#envWith(options), TERM: 'xterm' },
       stdio: ['pipe', 'pipe', 'pipe'],
@@ -228,7 +231,23 @@ remote-control:
 /** All that a server is made of, a fact a line: files, users, units, sockets, addresses, settings of the kernel. */
 export async function listServer(host: BootedHost): Promise<readonly string[]> {
   const script = Buffer.from(readFileSync(LISTING)).toString('base64')
-  return (await host.run('sh', '-c', `echo ${script} | base64 -d | sh`)).trimEnd().split('\n')
+  const since = Math.floor(statSync(host.base).ctimeMs / 1000) + 1
+  const listed = await host.run('sh', '-c', `echo ${script} | base64 -d | sh -s ${since}`)
+  return listed
+    .trimEnd()
+    .split('\n')
+    .filter((line) => !isAsInBase(host.base, line))
+}
+
+/** A file that was touched and holds the same as in the beginning is told of no more than one that never was. */
+function isAsInBase(base: string, line: string): boolean {
+  const [, hash, path] = /^content (\w+) +(\/.*)$/.exec(line) ?? []
+  if (path === undefined || !existsSync(`${base}${path}`)) return false
+  return (
+    createHash('sha256')
+      .update(readFileSync(`${base}${path}`))
+      .digest('hex') === hash
+  )
 }
 
 /** What is in one listing alone: `- ` before, `+ ` after. Empty when the server is as it was. */

@@ -45,6 +45,11 @@ export class BootedHost {
     this.#number = number
   }
 
+  /** The root filesystem that it began with, on this machine. */
+  get base(): string {
+    return this.#hosts.base
+  }
+
   /** Stands before a command that is to run in the host, as root. */
   get wrapper(): readonly string[] {
     const pid = this.#leader()
@@ -123,12 +128,15 @@ export class BootedHost {
  */
 export class BootedHosts implements AsyncDisposable {
   readonly folder: string
+  /** The root filesystem that all of them began with, on this machine. */
+  readonly base: string
   readonly #keeper: Child
   readonly #hosts = new Map<string, BootedHost>()
   readonly #boots: Child[] = []
 
-  private constructor(folder: string, keeper: Child) {
+  private constructor(folder: string, base: string, keeper: Child) {
     this.folder = folder
+    this.base = base
     this.#keeper = keeper
   }
 
@@ -153,7 +161,7 @@ export class BootedHosts implements AsyncDisposable {
       keys,
       ...names.flatMap((name) => [name, base, binds]),
     ])
-    const hosts = new BootedHosts(folder, keeper)
+    const hosts = new BootedHosts(folder, base, keeper)
     try {
       await keeper.waitForLine((line) => line === 'ready')
       for (const [i, name] of names.entries()) hosts.#hosts.set(name, new BootedHost(name, i + 1, hosts))

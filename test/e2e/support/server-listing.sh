@@ -1,5 +1,6 @@
 # Prints what a server is made of, a fact a line, sorted: what is told otherwise the second time was changed in between.
-# For a Debian without anything else, as root, by `sh -s`.
+# For a Debian without anything else, as root: `sh server-listing.sh SECONDS`. Contents are hashed of files that were touched since
+# then (of the epoch), which is when the disk was made that the server began with.
 export LC_ALL=C
 
 # All files but those that differ by themselves from one minute to the next, or are a tool's own copy of the file before.
@@ -12,7 +13,7 @@ files() {
 
 facts() {
   files -printf 'path %p %M %u:%g %l\n'
-  files -type f -print0 | xargs -0 sha256sum | sed 's/^/content /'
+  files -type f -newerct "@$1" -print0 | xargs -0 -r sha256sum | sed 's/^/content /'
   getent passwd | sed 's/^/user /'
   getent group | sed 's/^/group /'
   find /run/makiatto /run/systemd/system /run/systemd/transient /run/systemd/resolve -printf 'run %p %M %u:%g %l\n' 2>/dev/null |
@@ -32,4 +33,4 @@ facts() {
   done
 }
 
-facts | sort -u
+facts "$@" | sort -u

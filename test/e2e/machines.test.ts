@@ -1,0 +1,146 @@
+import { cpSync, existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { eventually } from '../support/eventually.ts'
+import { BareHosts, compareListings, listServer } from './support/bare-hosts.ts'
+import type { BootedHost } from './support/booted-hosts.ts'
+import { ROOT, Scene } from './support/scene.ts'
+import { askDns, askHttp, makeBundle, readQuickStart } from './support/servers.ts'
+
+/** The README's way from three bare servers to a network that serves, typed as it stands there. */
+
+t.setTimeout(0)
+const scene = await Scene.open()
+t.teardown(() => scene[Symbol.asyncDispose]())
+const quickStart = readQuickStart()
+const inits = quickStart.filter((line) => line.startsWith('maki machine init '))
+const names = inits.map((line) => line.split(' ')[3] as string)
+const hosts = await BareHosts.open(scene, names)
+t.teardown(() => hosts[Symbol.asyncDispose]())
+const { operator } = hosts
+const servers: BootedHost[] = names.map((name) => hosts.host(name))
+const before = new Map<BootedHost, readonly string[]>()
+const bundle = await makeBundle(operator)
+
+const site = scene.path('site')
+cpSync(join(ROOT, 'examples', 'site'), site, { recursive: true })
+const domain = /^name = "(.*)"$/m.exec(readFileSync(join(site, 'makiatto.toml'), 'utf8'))?.[1] as string
+
+/** As it stands in the README, but for the address of the server. */
+const place = (line: string): string[] =>
+  line
+    .replace(/^maki /, '')
+    .replace(/@\S+$/, `@${hosts.host(line.split(' ')[3] as string).ipv4}`)
+    .split(' ')
+
+t.test('the README has three servers, a sync and a look', async (t) => {
+  t.equal(inits.length, 3)
+  t.ok(quickStart.includes('maki sync'))
+  t.ok(quickStart.includes('maki status'))
+})
+
+t.test('three bare servers become nodes by three commands', async (t) => {
+  for (const server of servers) before.set(server, await listServer(server))
+  const begunMs = Date.now()
+  for (const line of inits) {
+    const startMs = Date.now()
+    const { code, stdout, stderr } = await operator.maki(place(line))
+    t.equal(code, 0, `${line}\n${stdout}${stderr}`)
+    t.comment(`${line}: ${((Date.now() - startMs) / 1000).toFixed(1)} s`)
+  }
+  t.comment(`three servers: ${((Date.now() - begunMs) / 1000).toFixed(1)} s, a bundle of ${bundle.sizeBytes} bytes`)
+})
+
+t.test('the first one left a key to be kept elsewhere, which others cannot read', async (t) => {
+  const found = listFiles(operator.home).filter((file) => /recovery/.test(file))
+  t.equal(found.length, 1, found.join())
+  t.equal(statSync(found[0] as string).mode & 0o077, 0)
+})
+
+t.test('the site is published, and served by each', async (t) => {
+  for (const line of quickStart.filter((line) => /^maki (sync|status)/.test(line))) {
+    const { code, stdout, stderr } = await operator.maki(line.split(' ').slice(1), { cwd: site })
+    t.equal(code, 0, `${line}\n${stdout}${stderr}`)
+  }
+  for (const server of servers) await serves(t, server)
+})
+
+/** Answers for the site over HTTP, and for its domain over UDP and TCP, at both of its addresses. */
+async function serves(t: Test, server: BootedHost): Promise<void> {
+  for (const address of [server.ipv4, server.ipv6]) {
+    const page = await eventually(`the site at ${address}`, async () => {
+      const answer = await askHttp(hosts, address, domain)
+      return answer.endsWith(' 200') ? answer : undefined
+    })
+    t.match(page, /<html/i, `${server.name} at ${address}`)
+    for (const way of ['+notcp', '+tcp']) {
+      const names = await askDns(hosts, address, domain, 'NS', way)
+      t.strictSame(
+        names,
+        servers.map(({ name }) => `${name}.ns.${domain}.`).sort(),
+        `name servers by ${address} ${way}`,
+      )
+    }
+  }
+  const [answer] = await askDns(hosts, server.ipv4, domain, 'A')
+  t.ok(
+    servers.some(({ ipv4 }) => ipv4 === answer),
+    `${answer} is one of the servers`,
+  )
+  for (const one of servers) {
+    t.strictSame(await askDns(hosts, server.ipv4, `${one.name}.ns.${domain}`, 'A'), [one.ipv4])
+    t.strictSame(await askDns(hosts, server.ipv4, `${one.name}.ns.${domain}`, 'AAAA'), [one.ipv6])
+  }
+}
+
+t.test('status and health are of one mind', async (t) => {
+  const status = await operator.maki(['status', '--json'])
+  t.equal(status.code, 0, status.stderr)
+  const { nodes } = JSON.parse(status.stdout) as { nodes: { name: string; up: boolean }[] }
+  t.strictSame(nodes.map(({ name }) => name).sort(), [...names].sort())
+  t.ok(nodes.every(({ up }) => up))
+  const health = await operator.maki(['health'])
+  t.equal(health.code, 0, `${health.stdout}${health.stderr}`)
+})
+
+t.test('the daemon is no root, and what it may is little', async (t) => {
+  const [server] = servers
+  const main = (await server!.run('systemctl', 'show', '--property=MainPID', '--value', 'makiatto')).trim()
+  const status = await server!.run('cat', `/proc/${main}/status`)
+  t.match(status, /^NoNewPrivs:\s*1$/m)
+  t.match(status, /^Seccomp:\s*2$/m)
+  t.notMatch(status, /^Uid:\s*0\s/m)
+  // CAP_NET_BIND_SERVICE and CAP_NET_ADMIN.
+  t.match(status, /^CapBnd:\s*0000000000001400$/m)
+})
+
+t.test('a server boots again and serves, without anybody', async (t) => {
+  const last = servers.at(-1) as BootedHost
+  await last.reboot()
+  await serves(t, last)
+})
+
+t.test('one without a working server does not stop the others from being asked', async (t) => {
+  const [first] = servers
+  await first!.powerOff()
+  const { code, stdout, stderr } = await operator.maki(['status'])
+  t.equal(code, 0, `${stdout}${stderr}`)
+  t.match(`${stdout}${stderr}`, names[0])
+  await first!.powerOn()
+  await serves(t, first as BootedHost)
+})
+
+t.test('each is removed, and its server is as it was', async (t) => {
+  for (const server of [...servers].reverse()) {
+    const { code, stdout, stderr } = await operator.maki(['machine', 'remove', server.name, '--yes', '--force'])
+    t.equal(code, 0, `${server.name}\n${stdout}${stderr}`)
+    t.strictSame(compareListings(before.get(server) ?? [], await listServer(server)), [], server.name)
+  }
+})
+
+function listFiles(folder: string): string[] {
+  if (!existsSync(folder)) return []
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
+}
