@@ -54,13 +54,10 @@ const namesOf = (entry: LockEntry): string[] => Object.keys({ ...entry.dependenc
 
 /** As Node looks for a package: beside its user first, then further up. */
 function resolve(packages: LockFile['packages'], from: string, name: string): string | undefined {
-  for (let folder = from; ; folder = folder.slice(0, Math.max(0, folder.lastIndexOf('/node_modules/')))) {
+  for (let folder = from; ; folder = folder.slice(0, Math.max(0, folder.lastIndexOf('node_modules/') - 1))) {
     const path = `${folder === '' ? '' : `${folder}/`}node_modules/${name}`
     if (packages[path] !== undefined) return path
     if (folder === '') return undefined
-    if (!folder.includes('/node_modules/')) folder = ''
-    const top = `node_modules/${name}`
-    if (folder === '') return packages[top] === undefined ? undefined : top
   }
 }
 

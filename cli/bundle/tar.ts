@@ -38,13 +38,11 @@ function* entry(
   head.write(octal(0, 7), 116)
   head.write(octal(content.length, 11), 124)
   head.write(octal(0, 11), 136)
-  head.fill(' ', 148, 156)
   head.write(type, 156)
   head.write('ustar\0', 257)
   head.write('00', 263)
   head.write(prefix, 345)
-  const sum = head.reduce((total, byte) => total + byte, 0)
-  head.write(`${octal(sum, 6)}\0 `, 148)
+  head.write(`${octal(sumOf(head), 6)}\0 `, 148)
   yield head
   yield content
   const rest = content.length % BLOCK
@@ -72,11 +70,25 @@ function paxRecord(key: string, value: string): string {
   return `${length}${rest}`
 }
 
-/**
- * The plain files of an archive, one after the other, without reading on before one is asked for. Throws for what is no
- * archive, or ends in the middle.
- */
+/** What an archive names; `other`: a link, a device, whatever is neither file nor folder. */
+export type TarEntry =
+  | { readonly type: 'file'; readonly path: string; readonly content: Uint8Array; readonly isProgram: boolean }
+  | { readonly type: 'folder' | 'other'; readonly path: string }
+
+/** The plain files of an archive; see `readEntries`. */
 export function* readTar(bytes: Uint8Array): Generator<TarFile> {
+  for (const entry of readEntries(bytes)) {
+    if (entry.type !== 'file') continue
+    const { path, content, isProgram } = entry
+    yield { path, content, isProgram }
+  }
+}
+
+/**
+ * What an archive holds (ustar, pax paths), one after the other, without reading on before one is asked for; `./` at the start of a
+ * path is left out. Throws for what is no archive, has a damaged header, or ends in the middle.
+ */
+export function* readEntries(bytes: Uint8Array): Generator<TarEntry> {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
   let longPath: string | undefined
   for (let at = 0; ; ) {
@@ -84,20 +96,49 @@ export function* readTar(bytes: Uint8Array): Generator<TarFile> {
     if (head.length < BLOCK) throw new Error('it ends in the middle')
     if (head.every((byte) => byte === 0)) return
     if (head.toString('latin1', 257, 262) !== 'ustar') throw new Error('it is no tar archive')
-    const sizeBytes = Number.parseInt(readText(head, 124, 12), 8)
+    if (readOctal(head, 148, 8) !== sumOf(head)) throw new Error('it is damaged')
+    const sizeBytes = readOctal(head, 124, 12)
     const type = String.fromCharCode(head[156] ?? 0)
     const content = buffer.subarray(at + BLOCK, at + BLOCK + sizeBytes)
-    if (!Number.isSafeInteger(sizeBytes) || content.length < sizeBytes) throw new Error('it ends in the middle')
+    if (content.length < sizeBytes) throw new Error('it ends in the middle')
     at += BLOCK + Math.ceil(sizeBytes / BLOCK) * BLOCK
-    if (type === 'x') longPath = /(?:^|\n)\d+ path=(.*)\n/.exec(content.toString('utf8'))?.[1]
-    else {
-      const [prefix, name] = [readText(head, 345, PREFIX_BYTES), readText(head, 0, NAME_BYTES)]
-      const path = (longPath ?? (prefix === '' ? name : `${prefix}/${name}`)).replace(/^\.\//, '')
-      longPath = undefined
-      const isProgram = (Number.parseInt(readText(head, 100, 8), 8) & 0o100) !== 0
-      if (type === '0' || type === '\0') yield { path, content, isProgram }
+    if (type === 'x') {
+      longPath = readPaxPath(content)
+      continue
     }
+    const [prefix, name] = [readText(head, 345, PREFIX_BYTES), readText(head, 0, NAME_BYTES)]
+    const path = (longPath ?? (prefix === '' ? name : `${prefix}/${name}`)).replace(/^\.\//, '')
+    longPath = undefined
+    if (type === '0' || type === '\0')
+      yield { type: 'file', path, content, isProgram: (readOctal(head, 100, 8) & 0o100) !== 0 }
+    else yield { type: type === '5' ? 'folder' : 'other', path }
   }
+}
+
+/** Its records, `<length> <key>=<value>\n`: the last `path` counts. */
+function readPaxPath(content: Buffer): string | undefined {
+  let path: string | undefined
+  for (let at = 0; at < content.length; ) {
+    const space = content.indexOf(' ', at)
+    const lengthBytes = space === -1 ? Number.NaN : Number(content.toString('latin1', at, space))
+    if (!Number.isSafeInteger(lengthBytes) || lengthBytes <= space - at || at + lengthBytes > content.length)
+      throw new Error('it is damaged')
+    const [key, ...value] = content.toString('utf8', space + 1, at + lengthBytes - 1).split('=')
+    if (key === 'path') path = value.join('=')
+    at += lengthBytes
+  }
+  return path
+}
+
+/** The sum of a header's bytes, in which that of the sum itself counts as blanks. */
+function sumOf(head: Buffer): number {
+  return head.reduce((sum, byte, at) => sum + (at >= 148 && at < 156 ? 32 : byte), 0)
+}
+
+function readOctal(head: Buffer, at: number, length: number): number {
+  const text = readText(head, at, length).trim()
+  if (!/^[0-7]+$/.test(text)) throw new Error('it is damaged')
+  return Number.parseInt(text, 8)
 }
 
 function readText(head: Buffer, at: number, length: number): string {
