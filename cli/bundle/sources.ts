@@ -25,6 +25,9 @@ export interface Sources {
 const FOLDERS = ['core', 'migrations', 'replication', 'dns', 'edge', 'cli']
 const knownFile = v.object({ x64: v.optional(v.string()), arm64: v.optional(v.string()) })
 
+/** Beside the folders: what the program is compiled and packed with. */
+const FILES = ['package.json', 'LICENSE', 'tsconfig.json', 'tsconfig.build.json']
+
 /** Of the program that runs. */
 export async function findSources(): Promise<Sources> {
   const { root, version } = readPackageInfo()
@@ -39,7 +42,8 @@ export async function findSources(): Promise<Sources> {
     : globSync('**/*', { cwd: dist, withFileTypes: true })
   const paths = files.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name))
   const hash = createHash('sha256').update(`${FORMAT}\n${version}\n`)
-  for (const path of [...paths.sort(), join(root, 'package.json'), lockFile]) {
+  const single = FILES.map((name) => join(root, name)).filter((path) => existsSync(path))
+  for (const path of [...paths.sort(), ...single, lockFile]) {
     hash.update(`${path.slice(root.length)}\0`).update(
       createHash('sha256')
         .update(await readFile(path))
@@ -59,7 +63,7 @@ export async function findSources(): Promise<Sources> {
 }
 
 /** Raised when bundles are made otherwise of the same inputs. */
-const FORMAT = 1
+const FORMAT = 2
 
 async function readKnown(path: string): Promise<Sources['known']> {
   const text = await readFile(path, 'utf8').catch(() => undefined)

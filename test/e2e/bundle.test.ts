@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import sharp from 'sharp'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { archOf, isElf } from '../../cli/bundle/elf.ts'
 import { findBundle, makeBundle } from '../../cli/bundle/index.ts'
 import { findSources } from '../../cli/bundle/sources.ts'
@@ -93,8 +93,6 @@ t.test('what is no bundle for the server is refused in words', async (t) => {
   t.strictSame(await find('x64', x64.file), x64)
 })
 
-type Tap = typeof t
-
 const folder = scene.path('unpacked')
 mkdirSync(folder)
 execFileSync('tar', ['-xzf', x64.file, '-C', folder])
@@ -165,7 +163,7 @@ function makeInside(root: string): string {
 }
 
 /** Starts, answers, makes an image smaller and runs a component: all processes that a node has. */
-async function tryNode(t: Tap, suite: string, inside: string): Promise<void> {
+async function tryNode(t: Test, suite: string, inside: string): Promise<void> {
   await using cluster = await DaemonCluster.make(scene, { nodes: 1, name: suite })
   const [node] = cluster.daemons as [Daemon]
   // Its program in place of the checkout's: what comes first is Node, its flags and the main file.
