@@ -2,7 +2,6 @@ import {
   asMakiError,
   type Change,
   findCluster,
-  type Log,
   MakiError,
   type MemberKey,
   type Operation,
@@ -13,30 +12,22 @@ import {
   shortId,
 } from '../../core/index.ts'
 import type { Profile } from '../config/index.ts'
-import type { Host } from '../program/host.ts'
 import { describeClocks } from './compare-clocks.ts'
 import { type Connect, createConnect } from './connect.ts'
-import { dataFolderAt } from './data-folder.ts'
 import { deliver, publishes } from './deliver.ts'
 import { readKeyFile } from './identity.ts'
-import { LocalReplica, type Outbox } from './local-replica.ts'
+import type { LocalReplica, Outbox } from './local-replica.ts'
 import { MachineFinder, type Reached } from './machine-finder.ts'
+import { type LocalOptions, openLocal } from './open-local.ts'
 import { OutboxBlobs } from './outbox-blobs.ts'
 import { findProfileKey, requireProfileKey } from './profile-key.ts'
 
-export interface ClusterClientOptions {
-  readonly profile: Profile
-  readonly host: Pick<Host, 'runtime' | 'signal'>
-  readonly log: Log
+export interface ClusterClientOptions extends LocalOptions {
   readonly offline: boolean
-  /** An identity without a replica on disk: every command pulls what it needs. */
-  readonly keyFile?: string
   /** The machine to ask first. */
   readonly node?: string
   /** How machines are reached; for tests and later ways in. */
   readonly connect?: Connect
-  /** Another maki holds the replica and this one begins to wait. */
-  readonly onWait?: () => void
   /** Something that a person should look at, though the command goes on. */
   readonly onCaution?: (text: string) => void
 }
@@ -59,23 +50,23 @@ export interface ExchangeReport {
  */
 export class ClusterClient implements AsyncDisposable {
   readonly profile: Profile
-  readonly local: LocalReplica
   /** Undefined for an identity without a replica on disk. */
   readonly blobs: OutboxBlobs | undefined
   readonly #options: ClusterClientOptions
   readonly #finder: MachineFinder
+  #local: LocalReplica
   #clocksCompared = false
 
   private constructor(options: ClusterClientOptions, local: LocalReplica, finder: MachineFinder) {
     this.#options = options
     this.profile = options.profile
-    this.local = local
+    this.#local = local
     this.blobs = local.folder === undefined ? undefined : new OutboxBlobs(local.folder.blobs)
     this.#finder = finder
   }
 
   static async open(options: ClusterClientOptions): Promise<ClusterClient> {
-    const { profile, host, log, keyFile, onWait } = options
+    const { profile, host } = options
     const finder = new MachineFinder({
       profile,
       node: options.node,
@@ -84,15 +75,12 @@ export class ClusterClient implements AsyncDisposable {
       signal: host.signal,
       runtime: host.runtime,
     })
-    const local = await LocalReplica.open({
-      cluster: profile.cluster,
-      folder: keyFile === undefined ? dataFolderAt(profile.dataFolder) : undefined,
-      runtime: host.runtime,
-      signal: host.signal,
-      log,
-      ...(onWait === undefined ? {} : { onWait }),
-    })
-    return new ClusterClient(options, local, finder)
+    return new ClusterClient(options, await openLocal(options), finder)
+  }
+
+  /** The copy of the cluster on this computer. */
+  get local(): LocalReplica {
+    return this.#local
   }
 
   get state(): State {
@@ -227,6 +215,20 @@ export class ClusterClient implements AsyncDisposable {
       })
     }
     return this.local.replica.commit(signer, changes, options.message)
+  }
+
+  /**
+   * Lets every other `maki` use the copy on this computer while `wait` takes long, and has it again afterwards, with what they
+   * wrote. Meanwhile, and after a rejection, only `state` may be asked, and says what it said before.
+   */
+  async lend<T>(wait: () => Promise<T>): Promise<T> {
+    // What is on no disk is in nobody's way.
+    if (this.#local.folder === undefined) return await wait()
+    await this.blobs?.[Symbol.asyncDispose]()
+    await this.#local[Symbol.asyncDispose]()
+    const result = await wait()
+    this.#local = await openLocal(this.#options)
+    return result
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -44,18 +44,16 @@ export async function waitHeard(client: ClusterClient, operation: OperationId): 
 
 /**
  * Waits until no resolver remembers an answer that sends visitors to a drained node, as a step that tells how long it still
- * takes. Resolves with how long it took, milliseconds; rejects where it is interrupted, and the node stays drained.
+ * takes. Resolves with how long it took, milliseconds; rejects where it is interrupted, and the node stays drained. Other
+ * commands can be typed meanwhile.
  */
 export async function waitForVisitors(client: ClusterClient, steps: StepList, node: NodeView): Promise<number> {
   const { runtime, signal } = client
   const restMs = findDrainRest(client.state, node.key, runtime.now())
   await steps.run(`Wait until no answer names ${node.name}`, async (step) => {
     if (restMs === 0) return step.same('all that resolvers may remember is gone')
-    await waitSpan(restMs, {
-      runtime,
-      signal,
-      onRest: (leftMs) => step.progress(`${formatRest(leftMs)} left`),
-    })
+    const onRest = (leftMs: number): void => step.progress(`${formatRest(leftMs)} left`)
+    await client.lend(() => waitSpan(restMs, { runtime, signal, onRest }))
     step.say(`${formatRest(restMs)}, the longest that resolvers remember an address`)
   })
   return restMs

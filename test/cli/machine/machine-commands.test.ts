@@ -166,6 +166,35 @@ t.test('draining waits as long as answers live, and not for the last one', async
   t.match(await interrupted, { stderr: /two is drained already; only the waiting has ended/ })
 })
 
+t.test('while one command waits for visitors, others are done', async (t) => {
+  await using cluster = await startTestCluster({ nodes: ['one', 'two'] })
+  await announceSchema(cluster)
+  t.match(await cluster.maki('record', 'set', 'example.com', 'cdn', 'A', '--geo', '--ttl', '900'), { code: 0 })
+  const waits = Promise.withResolvers<() => void>()
+  let isOver = false
+  const draining = runInProcess(['machine', 'drain', 'two', '--json'], {
+    env: cluster.env,
+    cwd: cluster.directory,
+    runtime: {
+      ...systemRuntime,
+      // The wait for resolvers is the first that takes a second: it goes on when the others are done.
+      after: (ms, call) => {
+        if (isOver) return fast.after(ms, call)
+        if (ms !== 1_000) return systemRuntime.after(ms, call)
+        waits.resolve(call)
+        return () => {}
+      },
+      monotonic: () => (isOver ? fast : systemRuntime).monotonic(),
+    },
+  })
+  const goOn = await waits.promise
+  t.match(await cluster.maki('record', 'set', 'example.com', 'meanwhile', 'TXT', 'hello'), { code: 0 })
+  t.match(await cluster.maki('machine', 'undrain', 'two'), { code: 0, stdout: /Undrained two/ })
+  isOver = true
+  goOn()
+  t.match(await draining, { code: 0 })
+})
+
 t.test('no server stands behind a node of maki dev', async (t) => {
   await using cluster = await startTestCluster({ nodes: ['one', 'two'] })
   for (const words of [['restart'], ['remove', 'one', '--yes']])
@@ -174,7 +203,7 @@ t.test('no server stands behind a node of maki dev', async (t) => {
       { code: 2, stderr: /one runs on this computer under maki dev/ },
       String(words[0]),
     )
-  t.match(await cluster.maki('machine', 'restart', 'oen'), { code: 2, stderr: /no machine "oen"\n.*one/ })
+  t.match(await cluster.maki('machine', 'restart', 'oen'), { code: 4, stderr: /no machine "oen"\n.*one/ })
 })
 
 t.test('a machine that is dead leaves the cluster, and is forgotten when somebody says so', async (t) => {
