@@ -26,7 +26,7 @@ export const isElf = (bytes: Uint8Array): boolean =>
 
 /** The processor that an ELF file is for; undefined for another than ours. */
 export function archOf(bytes: Uint8Array): BundleArch | undefined {
-  const machine = bytes[18]
+  const machine = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).readUInt16LE(18)
   return (Object.keys(MACHINES) as BundleArch[]).find((arch) => MACHINES[arch] === machine)
 }
 

@@ -6,7 +6,7 @@ import { gunzip } from 'node:zlib'
 import * as v from 'valibot'
 import { asMakiError, MakiError } from '../../core/index.ts'
 import type { Bundle, BundleArch } from './bundle.ts'
-import { archOf } from './elf.ts'
+import { archOf, isElf } from './elf.ts'
 import { MANIFEST } from './make-bundle.ts'
 import { readEntries } from './tar.ts'
 
@@ -46,7 +46,8 @@ export async function readBundle(path: string, arch: BundleArch): Promise<Bundle
   const read = v.safeParse(manifest, parseJson(Buffer.from(text.content).toString()))
   if (!read.success) throw refuse(`its ${MANIFEST} is none`)
   if (read.output.arch !== arch) throw refuse(`it is for ${read.output.arch}, and the server is ${arch}`)
-  if (archOf(node.content) !== arch) throw refuse('its Node is for another processor than it says')
+  if (!isElf(node.content) || archOf(node.content) !== arch)
+    throw refuse('its Node is for another processor than it says')
   const sha256 = createHash('sha256').update(bytes).digest('hex')
   return { file, arch, version: read.output.version, sha256, sizeBytes: bytes.length }
 }

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { gzipSync } from 'node:zlib'
+import { gunzipSync, gzipSync } from 'node:zlib'
 import t from 'tap'
 import { readBundle } from '../../../cli/bundle/read-bundle.ts'
 import { type TarFile, writeTar } from '../../../cli/bundle/tar.ts'
@@ -111,6 +111,18 @@ for (const seed of seeds(100)) {
     // What stands before the data of gzip says nothing of them.
     const at = 10 + random.integer(bytes.length - 10)
     bytes[at] = (bytes[at] as number) ^ (1 << random.integer(8))
-    await t.rejects(readBundle(write('changed.tar.gz', bytes), 'x64'), { code: 'MAKI_INVALID' })
+    const changed = write('changed.tar.gz', bytes)
+    const same = isSame(bytes)
+    // Bits that fill the last byte mean nothing.
+    if (same) t.match(await readBundle(changed, 'x64'), { version: '1.2.3' })
+    else await t.rejects(readBundle(changed, 'x64'), { code: 'MAKI_INVALID' })
   })
+}
+
+function isSame(bytes: Uint8Array): boolean {
+  try {
+    return gunzipSync(bytes).equals(Buffer.concat([...writeTar(whole)]))
+  } catch {
+    return false
+  }
 }
