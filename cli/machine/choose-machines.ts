@@ -38,15 +38,15 @@ export function requireNode(machines: readonly NamedMachine[], typed: string): N
 }
 
 /**
- * Machines whose servers are to be changed: those that are named, in that order, or all of the profile. Throws MAKI_USAGE for
- * a name that the profile lacks, and for machines that no server stands behind.
+ * Machines whose servers are to be changed: those that are named, in that order, or all of the profile. Throws
+ * MAKI_NOT_FOUND for a name that the profile lacks, and MAKI_USAGE for machines that no server stands behind.
  */
 export function chooseServers({ machines, file }: Profile, names: readonly string[]): readonly ServerMachine[] {
   const known = machines.map(({ name }) => String(name))
   const chosen = [...new Set(names.map((name) => name.toLowerCase()))].map((name) => {
     const machine = machines.find((each) => each.name === name)
     if (machine !== undefined) return machine
-    throw new MakiError('MAKI_USAGE', `the profile ${file} has no machine ${JSON.stringify(name)}`, {
+    throw new MakiError('MAKI_NOT_FOUND', `the profile ${file} has no machine ${JSON.stringify(name)}`, {
       hint: findNearest(name, known) ?? (known.length > 0 ? `It has ${known.join(', ')}.` : 'maki machine init'),
     })
   })

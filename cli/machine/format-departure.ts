@@ -45,6 +45,7 @@ export function formatDeparture(
     parts.push(
       'Wipe it from outside, by what its provider offers; do not log in with a password that you use elsewhere.',
     )
+  else if (!server.cleaned && profile === 'removed') parts.push('The profile has forgotten it.')
   if (glue.length > 0) parts.push(formatGlue(glue))
   if (replace.length > 0)
     parts.push(

@@ -35,11 +35,14 @@ export function formatDescription(shown: MachineDescription, style: Style): stri
 type Row = readonly [string, string]
 
 function listWays({ profile }: MachineDescription): Row[] {
-  if (profile === null) return [['way', 'not in this profile: maki machine add USER@HOST']]
+  if (profile === null) return [['where', 'not in this profile: maki machine add USER@HOST']]
   const { sshTarget, port, control, hostKey } = profile
   const way =
     sshTarget === null ? `this computer (${control ?? '-'})` : `${sshTarget}${port === null ? '' : ` port ${port}`}`
-  return [['way', plainLine(way)], ...(sshTarget === null ? [] : [['host key', hostKey ?? 'not pinned yet'] as const])]
+  return [
+    ['where', plainLine(way)],
+    ...(sshTarget === null ? [] : [['host key', hostKey ?? 'not pinned yet'] as const]),
+  ]
 }
 
 function listNode({ node, name }: MachineDescription): Row[] {

@@ -52,7 +52,8 @@ export async function openAllAsRoot(
   if (first === undefined) return opened
   const names = [...faults.keys()].map(({ name }) => name).join(', ')
   const others = opened.map(({ machine }) => machine.name)
-  const message = faults.size === 1 ? `${names}: ${first.message}` : `${names} cannot be reached: ${first.message}`
+  const isNamed = faults.size === 1 && first.message.includes(names)
+  const message = isNamed ? first.message : `${names}: ${first.message}`
   throw new MakiError(first.code, `${message}; nothing was changed anywhere`, {
     cause: first,
     hint: [

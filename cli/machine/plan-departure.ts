@@ -48,6 +48,7 @@ export function describeDeparture(departure: Departure): readonly string[] {
   if (node === undefined) lines.push(`${name} is no node of the cluster any more.`)
   else if (isCompromised)
     lines.push(`The key of ${name} is revoked at once: nothing counts of it that is not known here now.`)
+  else if (others.length === 0) lines.push(`The key of ${name} is retired; a removed key never returns.`)
   else lines.push(`Visitors are sent to the others, then the key of ${name} is retired; a removed key never returns.`)
   if (node?.nameserver === true && others.length > 0)
     lines.push(`It is a name server: its glue has to be taken away at the registrar of each domain.`)

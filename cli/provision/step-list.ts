@@ -157,7 +157,9 @@ export class StepList implements Disposable {
     if (this.#isQuiet) return
     this.#clear()
     const paint = { done: this.#style.good, same: this.#style.dim, warned: this.#style.warn, failed: this.#style.bad }
-    const said = detail === undefined || detail === '' ? '' : `: ${plainLine(detail)}`
+    // An error is told whole when all has ended.
+    const [first = ''] = (detail ?? '').split('\n', 1)
+    const said = first === '' ? '' : `: ${plainLine(first)}`
     this.#host.stderr.write(`${paint[state](MARKS[state])} ${this.#prefix}${plainLine(step)}${said}\n`)
   }
 
@@ -169,7 +171,8 @@ export class StepList implements Disposable {
       this.#cancel = undefined
       return
     }
-    const columns = this.#host.stderr.columns ?? 80
+    // A terminal that does not know its size says 0.
+    const columns = this.#host.stderr.columns || 80
     const steps = [...this.#running].map(([step, detail]) => `${step}${detail === undefined ? '' : `: ${detail}`}`)
     const text = `${FRAMES[this.#frame % FRAMES.length]} ${this.#prefix}${plainLine(steps.join(', '))}`
     this.#host.stderr.write(text.slice(0, columns - 1))

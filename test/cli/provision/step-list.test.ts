@@ -31,9 +31,9 @@ t.test('without a terminal each step that ended is a line, in plain characters',
   await t.rejects(
     steps.run('Join', async (step) => {
       step.say('half')
-      throw new Error('no')
+      throw new Error('no\nand why: a list')
     }),
-    { message: 'no' },
+    { message: 'no\nand why: a list' },
   )
   t.equal(
     said(),
