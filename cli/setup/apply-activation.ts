@@ -21,7 +21,8 @@ type Step = <T>(step: string, work: () => Promise<T>) => Promise<T>
 interface Change {
   /** What is to run afterwards. */
   readonly version: string
-  apply(): Promise<void>
+  /** Undefined where nothing changes but the process: a restart. */
+  apply?(): Promise<void>
   /** Undefined where there is no way back: a plain restart. */
   readonly back?: { readonly version: string; undo(): Promise<void> }
 }
@@ -53,7 +54,8 @@ export async function applyActivation(
   const startedMs = runtime.now()
   const timeoutMs = request.timeoutSecs * 1000
   try {
-    await step('Switch', () => change.apply())
+    const { apply } = change
+    if (apply !== undefined) await step('Switch', apply)
     await settle(change.version, { noted, step, timeoutMs, runtime })
   } catch (thrown) {
     const said = await readLastErrors(startedMs)
@@ -94,7 +96,7 @@ async function goBack({ version, back }: Change, reason: string, settling: Settl
 async function planChange(request: ActivationRequest, running: string, step: Step): Promise<Change | undefined> {
   switch (request.do) {
     case 'restart':
-      return { version: running, apply: async () => {} }
+      return { version: running }
     case 'activate': {
       const version = parseVersionName(request.version)
       if (version === running) return undefined
