@@ -1,6 +1,7 @@
 import { MakiError, type Runtime } from '../../core/index.ts'
 import type { Machine, Profile } from '../config/index.ts'
 import type { Host } from '../program/host.ts'
+import type { KeyRing } from '../ssh/index.ts'
 import { ControlClient } from './control-client.ts'
 import { dataFolderAt } from './data-folder.ts'
 import { SshLines } from './ssh-lines.ts'
@@ -20,6 +21,8 @@ export interface SshAccess {
   readonly keyFile?: string | undefined
   /** `--key` or `MAKIATTO_KEY`. */
   readonly makiKeyFile?: string | undefined
+  /** Of a command that connects in other ways, too; else one is made of these. */
+  readonly keyRing?: KeyRing | undefined
   /** A sentence that a person should read. */
   readonly onNote: (text: string) => void
 }

@@ -5,6 +5,8 @@ import { connectSsh, KeyRing, type KeyRingOptions, parseSshTarget, type SshConne
 /** How machines are connected to. */
 export interface SshLinesOptions extends Omit<KeyRingOptions, 'env' | 'ask' | 'askSecret'> {
   readonly host: Pick<KeyRingOptions, 'env' | 'ask' | 'askSecret'> & { readonly signal: AbortSignal }
+  /** Of a command that connects in other ways, too, so that a passphrase is asked for once; else one is made of the rest. */
+  readonly keyRing?: KeyRing | undefined
   readonly onNote: (text: string) => void
 }
 
@@ -31,7 +33,7 @@ export class SshLines {
   constructor(runtime: Pick<Runtime, 'after' | 'monotonic'>, options: SshLinesOptions) {
     this.#runtime = runtime
     this.#options = options
-    this.#keyRing = new KeyRing({ ...options, ...options.host })
+    this.#keyRing = options.keyRing ?? new KeyRing({ ...options, ...options.host })
   }
 
   /** Throws as `connectSsh`, and the reason of the signal. */

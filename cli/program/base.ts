@@ -8,6 +8,7 @@ import { reportError } from '../output/report-error.ts'
 import { createStyle, isInteractive, type Style } from '../output/style.ts'
 import { count } from '../output/text.ts'
 import { formatAgo } from '../output/when.ts'
+import type { KeyRing } from '../ssh/index.ts'
 import { createJsonLog } from '../system.ts'
 import { confirm } from './confirm.ts'
 import type { Host } from './host.ts'
@@ -174,6 +175,7 @@ export abstract class MakiCommand<Result = unknown> extends Command {
   protected createConnect(
     profile: Profile,
     flags: Pick<GlobalFlags, 'key'> & Partial<Pick<GlobalFlags, 'ssh-priv-key'>>,
+    keyRing?: KeyRing,
   ): Connect {
     const { host } = this
     return createConnect(host.runtime, {
@@ -181,6 +183,7 @@ export abstract class MakiCommand<Result = unknown> extends Command {
       profile,
       keyFile: flags['ssh-priv-key'],
       makiKeyFile: flags.key ?? (host.env.MAKIATTO_KEY || undefined),
+      keyRing,
       onNote: (text) => this.note(text),
     })
   }

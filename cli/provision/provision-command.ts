@@ -28,16 +28,17 @@ export abstract class ProvisionCommand<Result> extends MakiCommand<Result> {
     })
   }
 
-  /** The cluster by a profile that need not be on the disk. */
+  /** The cluster by a profile that need not be on the disk; machines are connected to by the keys of the ring. */
   protected openProfile(
     profile: ProfileContent,
     flags: Flags,
+    keyRing: KeyRing,
     { offline, node }: { offline: boolean; node?: string },
   ): Promise<ClusterClient> {
     const content = { ...profile, warnings: [] }
     return ClusterClient.open({
       profile: content,
-      connect: this.createConnect(content, flags),
+      connect: this.createConnect(content, flags, keyRing),
       host: this.host,
       log: this.eventLog,
       offline,

@@ -34,7 +34,7 @@ export default class MachineAdd extends ProvisionCommand<AddResult> {
         steps,
         keyRing,
         yes: flags.yes,
-        openClient: (profile, options) => this.openProfile(profile, flags, options),
+        openClient: (profile, options) => this.openProfile(profile, flags, keyRing, options),
       },
       target,
     )

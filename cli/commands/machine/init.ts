@@ -78,7 +78,7 @@ export default class MachineInit extends ProvisionCommand<Result> {
         keyRing,
         askSecret: keyRing.questions.askSecret,
         findBundle,
-        openClient: (profile, options) => this.openProfile(profile, flags, options),
+        openClient: (profile, options) => this.openProfile(profile, flags, keyRing, options),
         confirm: (question) => this.confirm(question, flags.yes),
         caution: (text) => this.caution(text),
       },
