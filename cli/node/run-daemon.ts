@@ -37,14 +37,20 @@ export async function runDaemon(config: DaemonConfig, parts: Parts): Promise<voi
   process.stdout.on('error', () => {})
   const told = waitForEnd()
   // Timers of the runtime do not keep a process alive that waits for others to end.
-  new MessageChannel().port1.on('message', () => {})
+  const awake = new MessageChannel().port1
+  awake.on('message', () => {})
   rememberUnit(process.env)
   const manager = await openServiceManager(process.env, { runtime: systemRuntime, log, pid: process.pid })
   const { version } = readPackageInfo()
   log.info('node.starting', { version, pid: process.pid })
   for (const warning of config.warnings) log.warn('config.warning', { warning })
   const starting = startNode({ config, parts, version, runtime: systemRuntime, log, logs })
-  const isReady = await Promise.race([starting.then(() => true), told.then(() => false)])
+  const isReady = await Promise.race([starting.then(() => true), told.then(() => false)]).catch((fault: unknown) => {
+    // One that could not start ends: whoever started it waits for that.
+    awake.close()
+    systemRuntime.after(CLOSE_MS, () => process.exit(1))
+    throw fault
+  })
   if (isReady) {
     log.info('node.ready', { ...(await starting).addresses, pid: process.pid })
     manager.ready(`${config.node.name}, version ${version}: serving`)
