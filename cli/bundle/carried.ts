@@ -10,7 +10,15 @@ export interface CarriedFile {
   /** In the bundle. */
   readonly to: string
   readonly isProgram: boolean
+  /** Paths of what says on which terms it may be given away: in the package, else files beside it. */
+  readonly copyright:
+    | { readonly inPackage: string; readonly beside?: never }
+    | { readonly inPackage?: never; readonly beside: readonly string[] }
 }
+
+/** That of gcc-10-base, to which libatomic1 leads, with the exception that lets programs carry it; and what that is an exception to. */
+const GCC = { beside: ['gcc-10-base.copyright', 'GPL-3'] }
+const WIREGUARD_GO = { inPackage: 'usr/share/doc/wireguard-go/copyright' }
 
 /** What a bundle carries that no package of npm has; see `packages/README.md`. */
 export const CARRIED: Readonly<Record<BundleArch, readonly CarriedFile[]>> = {
@@ -21,6 +29,7 @@ export const CARRIED: Readonly<Record<BundleArch, readonly CarriedFile[]>> = {
       from: 'usr/lib/x86_64-linux-gnu/libatomic.so.1.2.0',
       to: 'lib/libatomic.so.1',
       isProgram: false,
+      copyright: GCC,
     },
     {
       package: 'wireguard-go_0.0.20220316-1+b4_amd64.deb',
@@ -28,6 +37,7 @@ export const CARRIED: Readonly<Record<BundleArch, readonly CarriedFile[]>> = {
       from: 'usr/bin/wireguard-go',
       to: 'bin/wireguard-go',
       isProgram: true,
+      copyright: WIREGUARD_GO,
     },
   ],
   arm64: [
@@ -37,6 +47,7 @@ export const CARRIED: Readonly<Record<BundleArch, readonly CarriedFile[]>> = {
       from: 'usr/lib/aarch64-linux-gnu/libatomic.so.1.2.0',
       to: 'lib/libatomic.so.1',
       isProgram: false,
+      copyright: GCC,
     },
     {
       package: 'wireguard-go_0.0.20220316-1+b4_arm64.deb',
@@ -44,6 +55,7 @@ export const CARRIED: Readonly<Record<BundleArch, readonly CarriedFile[]>> = {
       from: 'usr/bin/wireguard-go',
       to: 'bin/wireguard-go',
       isProgram: true,
+      copyright: WIREGUARD_GO,
     },
   ],
 }

@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto'
-import { globSync } from 'node:fs'
 import { mkdir, mkdtemp, open, readFile, rename, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -7,11 +6,12 @@ import { Gzip } from 'fflate'
 import { MakiError } from '../../core/index.ts'
 import type { Bundle, BundleArch } from './bundle.ts'
 import { CARRIED } from './carried.ts'
-import { readDeb } from './deb.ts'
 import { archOf, isElf, setRunPath, trimElf } from './elf.ts'
 import { type BundledPackage, type LockFile, listBundledPackages, nodePackage } from './lock-file.ts'
+import { collectNotices } from './notices.ts'
+import { readCarried } from './read-carried.ts'
 import type { Sources } from './sources.ts'
-import { stagePackages, stageProgram } from './stage.ts'
+import { listFiles, stagePackages, stageProgram } from './stage.ts'
 import { type TarFile, writeTar } from './tar.ts'
 
 /** Stands beside the program in every bundle. */
@@ -19,9 +19,7 @@ export const MANIFEST = 'bundle.json'
 /** By pure JavaScript: Node's own zlib gives other bytes on other processors. 6 makes it 0.8 % smaller, and takes 2 s longer. */
 const LEVEL = 4
 /** Nobody who runs it needs these. */
-const LEFT_OUT = /\.(d\.[cm]?ts|ts|map|md|markdown|cc|gyp|gypi|c|h|flow)$|\/(test|tests|examples|\.github)\//
-/** Names of licences are what a bundle has to carry. */
-const LICENCE = /^(licen[cs]e|copying|notice|copyright)([.-].*)?$/i
+const LEFT_OUT = /\.(d\.[cm]?ts|ts|map|md|markdown|cc|gyp|gypi|c|h|flow)$|\/(test|tests|examples|coverage|\.github)\//
 /** Functions of ICU, which no module of ours asks Node for. */
 const SPARE_SYMBOL = /^u(cnv|cal|num|dat|col|regex|set|tmscale|loc)_[A-Za-z]{8,}/
 
@@ -86,7 +84,8 @@ async function collectFiles(sources: Sources, arch: BundleArch, staging: string)
   }
   const program = await readFile(join(staging, node, 'bin', 'node'))
   add('bin/node', trimElf(setRunPath(program, '$ORIGIN/../lib', SPARE_SYMBOL)), true)
-  for (const carried of CARRIED[arch]) add(carried.to, await readCarried(sources, carried), carried.isProgram)
+  for (const carried of CARRIED[arch])
+    add(carried.to, await readCarried(sources, carried, carried.from), carried.isProgram)
   for (const { path } of packages) {
     if (path === node) continue
     for (const file of listPackageFiles(staging, path, arch)) add(file, await readFile(join(staging, file)))
@@ -103,26 +102,10 @@ async function collectFiles(sources: Sources, arch: BundleArch, staging: string)
   const info = { name, version, description, license, type }
   add('package.json', Buffer.from(`${JSON.stringify(info, undefined, 2)}\n`))
   add('LICENSE', await readFile(join(sources.root, 'LICENSE')))
-  add('NOTICES', await collectNotices(staging, packages))
+  add('NOTICES', await collectNotices(sources, arch, staging, packages))
   add(MANIFEST, Buffer.from(describe(sources, arch, packages)))
   return files
 }
-
-async function readCarried({ packages }: Sources, carried: (typeof CARRIED)['x64'][number]): Promise<Uint8Array> {
-  const bytes = await readFile(join(packages, carried.package))
-  if (createHash('sha256').update(bytes).digest('hex') !== carried.sha256)
-    throw new MakiError('MAKI_BLOB_MISMATCH', `${carried.package} is not what Debian published`, {
-      hint: 'Get this program again: something has changed a file of it.',
-    })
-  const found = (await readDeb(bytes)).find(({ path }) => path === carried.from)
-  if (found === undefined) throw new Error(`${carried.package} has no ${carried.from}`)
-  return found.content
-}
-
-const listFiles = (folder: string): string[] =>
-  globSync('**/*', { cwd: folder, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1))
 
 /** The files of a package itself, without those of packages inside it, and those for other platforms. */
 function listPackageFiles(staging: string, path: string, arch: BundleArch): string[] {
@@ -132,18 +115,6 @@ function listPackageFiles(staging: string, path: string, arch: BundleArch): stri
     .filter((file) => !/(^|\/)prebuilds\//.test(file) || file.includes(`prebuilds/linux-${arch}/`))
     .filter((file) => !/\.musl\.node$/.test(file))
     .map((file) => `${path}/${file}`)
-}
-
-async function collectNotices(staging: string, packages: readonly BundledPackage[]): Promise<Uint8Array> {
-  const parts: string[] = []
-  for (const { path, version, license } of packages) {
-    const files = listFiles(join(staging, path)).filter((file) => LICENCE.test(file))
-    const texts = await Promise.all(files.sort().map((file) => readFile(join(staging, path, file), 'utf8')))
-    parts.push(`${path.replace(/^.*node_modules\//, '')} ${version}: ${license}\n\n${texts.join('\n')}`)
-  }
-  parts.push('libatomic1 (Debian): GPL 3 with the GCC Runtime Library Exception\n')
-  parts.push('wireguard-go (Debian): MIT\n')
-  return Buffer.from(parts.join(`\n${'-'.repeat(80)}\n`))
 }
 
 function describe({ version }: Sources, arch: BundleArch, packages: readonly BundledPackage[]): string {

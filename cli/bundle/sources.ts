@@ -23,6 +23,8 @@ export interface Sources {
 }
 
 const FOLDERS = ['core', 'migrations', 'replication', 'dns', 'edge', 'cli']
+/** What is known of the bundles is nothing that they are made from. */
+const KNOWN = 'bundles.json'
 const knownFile = v.object({ x64: v.optional(v.string()), arm64: v.optional(v.string()) })
 
 /** Beside the folders: what the program is compiled and packed with. */
@@ -40,7 +42,10 @@ export async function findSources(): Promise<Sources> {
         { cwd: root, withFileTypes: true },
       )
     : globSync('**/*', { cwd: dist, withFileTypes: true })
-  const paths = files.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name))
+  const paths = files
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
+    .filter((path) => path !== join(dist, KNOWN))
   const hash = createHash('sha256').update(`${FORMAT}\n${version}\n`)
   const single = FILES.map((name) => join(root, name)).filter((path) => existsSync(path))
   for (const path of [...paths.sort(), ...single, lockFile]) {
@@ -57,7 +62,7 @@ export async function findSources(): Promise<Sources> {
     lockFile,
     compiled: isCheckout ? undefined : dist,
     packages: join(base, 'cli', 'bundle', 'packages'),
-    known: isCheckout ? undefined : await readKnown(join(dist, 'bundles.json')),
+    known: isCheckout ? undefined : await readKnown(join(dist, KNOWN)),
     key: hash.digest('hex'),
   }
 }

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process'
+import { globSync } from 'node:fs'
 import { copyFile, cp, mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { MakiError } from '../../core/index.ts'
@@ -33,6 +34,12 @@ export async function stageProgram(sources: Sources, folder: string, signal: Abo
   const build = join(sources.root, 'cli', 'bin', 'build.mjs')
   await run(process.execPath, [build, target], sources.root, signal, 'the program is compiled')
 }
+
+/** The plain files below a folder, relative to it. */
+export const listFiles = (folder: string): string[] =>
+  globSync('**/*', { cwd: folder, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1))
 
 async function run(
   command: string,
