@@ -1,6 +1,7 @@
 import { lstat, open, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { MakiError } from '../../core/index.ts'
+import { syncDirectory } from '../../replication/index.ts'
 import { findAccount } from './account.ts'
 import { requireProgram } from './change-server.ts'
 import { readLastErrors, readUnitState, takeOver } from './daemon-unit.ts'
@@ -83,6 +84,7 @@ async function placeSeed({ server }: Work, seed: Uint8Array): Promise<{ same: st
     await file.close()
   }
   await rename(next, path)
+  await syncDirectory(data)
   return undefined
 }
 

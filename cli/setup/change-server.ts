@@ -1,10 +1,11 @@
-import { chmod, chown, lstat, mkdir } from 'node:fs/promises'
+import { chmod, chown, lstat, mkdir, stat } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { MakiError } from '../../core/index.ts'
 import type { Server, Work } from './server.ts'
 import { digestSnapshot, readSnapshot, type Snapshot, writeSnapshot } from './snapshot.ts'
 import { lastLines } from './versions.ts'
 
-/** Makes a path be so, noted first; false where it was so already. Throws MAKI_CONFLICT for what could not be put back. */
+/** Makes a path be so, and the folders above it, noted first; false where it was so already. Throws MAKI_CONFLICT for what could not be put back. */
 export async function placePath(
   { journal }: Pick<Work, 'journal'>,
   path: string,
@@ -18,9 +19,18 @@ export async function placePath(
     throw new MakiError('MAKI_CONFLICT', `${path} is there, and is no plain file`, {
       hint: 'Look at it, and move it away.',
     })
+  await placeAbove({ journal }, path)
   await journal.record({ kind: 'path', path, before, after: [after], owned: options.owned })
   await writeSnapshot(path, wanted)
   return true
+}
+
+/** The folders that a path needs; they go again when nothing of others has come into them. */
+async function placeAbove(work: Pick<Work, 'journal'>, path: string): Promise<void> {
+  const folder = dirname(path)
+  // What is there may be a link to a folder: whoever set the server up wants it so.
+  if ((await stat(folder).catch(() => undefined)) !== undefined) return
+  await placeFolder(work, folder, { mode: 0o755, owned: false })
 }
 
 /** A file of text; it is the superuser's, and of a group that may read it where one is given. */
@@ -41,6 +51,7 @@ export async function placeFolder(
       hint: 'Look at it, and move it away.',
     })
   if (found === undefined) {
+    await placeAbove({ journal }, path)
     await journal.record({ kind: 'folder', path, owned })
     await mkdir(path, { mode })
     await chmod(path, mode)

@@ -18,22 +18,22 @@ const STUB_SOCKETS = /\b3[56]00007F:0035\b/i
  */
 export async function freePort53(work: Work): Promise<StepOutcome> {
   const { server, journal } = work
-  if (!(await hasStub(server))) {
-    const known = journal.has({ kind: 'resolver' })
-    return { same: known ? 'systemd-resolved has left it already' : 'systemd-resolved does not have it' }
-  }
+  // A run that was cut may have done half of it, and a boot the rest of that half.
+  const isBegun = journal.has({ kind: 'resolver' })
+  if (!isBegun && !(await hasStub(server))) return { same: 'systemd-resolved does not have it' }
   const resolvConf = server.at('/etc/resolv.conf')
   const wasResolving = await resolves(resolvConf)
   // Undone last: when the files are as they were.
   await journal.record({ kind: 'resolver' })
-  await placePath(work, server.paths.resolved, textFile(DROP_IN), { owned: true })
+  let isNew = await placePath(work, server.paths.resolved, textFile(DROP_IN), { owned: true })
   const present = await readSnapshot(resolvConf)
   if (present.is === 'link' && STUB_RESOLV_CONF.test(present.target)) {
     const target = present.target.replace(/stub-resolv\.conf$/, 'resolv.conf')
-    await placePath(work, resolvConf, { is: 'link', target }, { owned: false })
+    isNew = (await placePath(work, resolvConf, { is: 'link', target }, { owned: false })) || isNew
   } else if (present.is === 'file' && /^\s*nameserver\s+127\.0\.0\.5[34]\b/m.test(textOf(present.content))) {
-    await placePath(work, resolvConf, { is: 'link', target: UPSTREAM_RESOLV_CONF }, { owned: false })
+    isNew = (await placePath(work, resolvConf, { is: 'link', target: UPSTREAM_RESOLV_CONF }, { owned: false })) || isNew
   }
+  if (!isNew && !(await hasStub(server))) return { same: 'systemd-resolved has left it already' }
   await requireProgram(server, 'systemctl', ['restart', 'systemd-resolved'])
   if (await hasStub(server))
     throw new MakiError('MAKI_CONFLICT', 'systemd-resolved still holds port 53, though it was told to leave it', {

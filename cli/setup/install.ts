@@ -89,8 +89,10 @@ async function change(work: Work, request: InstallRequest): Promise<InstallResul
       await placeFolder(work, paths.configFolder, { mode: 0o755, owned: true }),
       await placeFolder(work, paths.data, { mode: 0o700, uid, gid, owned: true }),
     ]
-    // Made by systemd at the first start.
-    await work.journal.record({ kind: 'folder', path: server.at(CACHE_FOLDER), owned: true })
+    // Made by systemd at the first start; one that is there before is not ours to delete.
+    const cache = server.at(CACHE_FOLDER)
+    if ((await lstat(cache).catch(() => undefined)) === undefined)
+      await work.journal.record({ kind: 'folder', path: cache, owned: true })
     return made.includes(true) ? undefined : { same: 'they are there' }
   })
   await takeStep(work, 'Configuration', () => placeConfig(work, request.config, gid))

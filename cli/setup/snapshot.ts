@@ -86,7 +86,7 @@ export const draftOf = (path: string): string => `${path}.makiatto-next`
 export function digestSnapshot(one: Snapshot): string {
   switch (one.is) {
     case 'file':
-      return `file ${one.mode} ${createHash('sha256').update(one.content).digest('hex')}`
+      return `file ${one.mode} ${one.uid}:${one.gid} ${createHash('sha256').update(one.content).digest('hex')}`
     case 'link':
       return `link ${one.target}`
     default:

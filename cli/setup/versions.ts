@@ -2,6 +2,7 @@ import { readdir, readlink, rename, rm, stat, symlink } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import * as v from 'valibot'
 import { MakiError } from '../../core/index.ts'
+import { syncDirectory } from '../../replication/index.ts'
 import { type ProgramCheck, programCheck } from '../check-program.ts'
 import { plainLine } from '../output/text.ts'
 import { BUNDLE_COMMAND, SERVER_PATHS } from './paths.ts'
@@ -40,6 +41,8 @@ export async function switchVersion(version: string): Promise<void> {
   await rm(next, { force: true })
   await symlink(folderOf(version), next)
   await rename(next, SERVER_PATHS.current)
+  // Versions are deleted after that.
+  await syncDirectory(SERVER_PATHS.root)
 }
 
 /**
