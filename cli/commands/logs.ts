@@ -119,7 +119,7 @@ function formatLine(line: LoggedLine, style: Style): string {
 function chooseMachines({ machines, file }: Profile, names: readonly string[]): readonly Machine[] {
   if (machines.length === 0)
     throw new MakiError('MAKI_UNREACHABLE', `the profile ${file} lists no node`, {
-      hint: 'Start a cluster on this computer with: maki dev',
+      hint: 'Start a cluster on this computer with: maki dev\nor set up a server with: maki machine init NAME USER@HOST',
     })
   if (names.length === 0) return machines
   const unique = new Set(names)

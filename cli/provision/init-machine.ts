@@ -18,7 +18,15 @@ import { verify, waitAndLook } from './look-after.ts'
 import { openFitServer } from './open-fit-server.ts'
 import { findOwnProfile, makeOwnCluster } from './own-cluster.ts'
 import { SetupFailure } from './run-setup.ts'
-import { beginServer, type FitServer, installServer, placeProgram, removeNode } from './set-up-server.ts'
+import {
+  beginServer,
+  type FitServer,
+  findProgram,
+  findWhole,
+  installServer,
+  removeNode,
+  uploadProgram,
+} from './set-up-server.ts'
 import { type ChosenAddresses, chooseAddresses } from './survey/addresses.ts'
 import { TakeBack } from './take-back.ts'
 import type { Answer } from './verify-node.ts'
@@ -117,12 +125,9 @@ async function run(
   if (recreate && isNode) await context.confirm(`Set up ${name} anew, and delete what the node on ${sshTarget} has?`)
   const addresses = requireAddresses(context, request, server)
   const place = await choosePlace(context, request, addresses)
-  stage.isBegun = true
   // What never began is of nobody, and not gone on with: its key may have been let in and taken out again, for good.
-  if (found.kind === 'node' && (recreate || !isThere || !found.isBegun)) {
-    await steps.run('Remove what is there', () => removeNode(context, request, server))
-  }
-  const version = await placeProgram(context, request, server, takeBack)
+  const isInTheWay = found.kind === 'node' && (recreate || !isThere || !found.isBegun)
+  const version = await placeVersion(context, request, { server, isInTheWay, takeBack, stage })
   const { profile, recoveryKey, isLocked } = isFirst
     ? await steps.run('Make the cluster', () => makeOwnCluster(context, takeBack, creating))
     : { profile: present, recoveryKey: undefined, isLocked: false }
@@ -160,6 +165,21 @@ async function run(
     answers,
     faults,
   }
+}
+
+/** The version that is to run there: the one of a node that stays, where it is whole, else ours, which is brought there. */
+async function placeVersion(
+  context: InitContext,
+  request: InitRequest,
+  { server, isInTheWay, takeBack, stage }: Pick<Run, 'takeBack' | 'stage'> & { server: FitServer; isInTheWay: boolean },
+): Promise<string> {
+  const kept = isInTheWay ? undefined : await findWhole(server)
+  // Had before anything is deleted: where there is none, what is there stays.
+  const bundle = kept === undefined ? await findProgram(context, request, server) : undefined
+  stage.isBegun = true
+  if (bundle === undefined) return String(kept)
+  if (isInTheWay) await context.steps.run('Remove what is there', () => removeNode(context, server, bundle))
+  return await uploadProgram(context, server, bundle, takeBack)
 }
 
 interface Joining {

@@ -17,22 +17,15 @@ export interface FitServer {
   readonly survey: Survey
 }
 
-/** The version that is to run there: the one that runs where the node is there already, else our bundle, brought there. */
-export async function placeProgram(
+/** Our bundle for that server; nothing is changed there. */
+export async function findProgram(
   { steps, host: { env, runtime, signal }, findBundle }: InitContext,
-  { binaryPath, recreate }: Pick<InitRequest, 'binaryPath' | 'recreate'>,
-  { host, privilege, survey }: FitServer,
-  takeBack: TakeBack,
-): Promise<string> {
-  const { found, system } = survey
-  if (found.kind === 'node' && found.version !== undefined && !recreate) {
-    const { version } = found
-    const isWhole = await hasBundle(host, privilege, version, signal)
-    if (isWhole) return version
-  }
-  if (system.arch === undefined) throw new Error('a server that fits has an architecture')
+  { binaryPath }: Pick<InitRequest, 'binaryPath'>,
+  { survey: { system } }: Pick<FitServer, 'survey'>,
+): Promise<Bundle> {
   const { arch } = system
-  const bundle: Bundle = await steps.run('Bundle', async (step) => {
+  if (arch === undefined) throw new Error('a server that fits has an architecture')
+  return await steps.run('Bundle', async (step) => {
     const one = await findBundle({
       arch,
       env,
@@ -44,6 +37,15 @@ export async function placeProgram(
     step.say(`${one.version} for ${arch}, ${formatBytes(one.sizeBytes)}`)
     return one
   })
+}
+
+/** Brings the bundle to the server, unless it lies there; resolves with the name of its version. */
+export async function uploadProgram(
+  { steps, host: { signal } }: InitContext,
+  { host, privilege }: Pick<FitServer, 'host' | 'privilege'>,
+  bundle: Bundle,
+  takeBack: TakeBack,
+): Promise<string> {
   await steps.run('Upload', async (step) => {
     const sent = await uploadBundle(host, privilege, bundle, {
       signal,
@@ -56,6 +58,12 @@ export async function placeProgram(
     step.say(formatBytes(bundle.sizeBytes))
   })
   return bundle.sha256
+}
+
+/** The version that a node has, where it is whole. */
+export async function findWhole({ host, privilege, survey: { found } }: FitServer): Promise<string | undefined> {
+  if (found.kind !== 'node' || found.version === undefined) return undefined
+  return (await hasBundle(host, privilege, found.version)) ? found.version : undefined
 }
 
 /** User, folders, key, configuration and unit; resolves with the node's public key. */
@@ -98,17 +106,8 @@ export async function beginServer(
  * Takes a node away, by the program that runs there or, where that is gone, by ours, which goes with all else. The survey then
  * tells of what was.
  */
-export async function removeNode(
-  context: InitContext,
-  request: Pick<InitRequest, 'binaryPath' | 'recreate'>,
-  server: FitServer,
-): Promise<void> {
-  const { found } = server.survey
-  const version = found.kind === 'node' ? found.version : undefined
-  const isWhole = version !== undefined && (await hasBundle(server.host, server.privilege, version))
-  const program = isWhole
-    ? version
-    : await placeProgram(context, { ...request, recreate: true }, server, new TakeBack())
+export async function removeNode(context: InitContext, server: FitServer, bundle: Bundle): Promise<void> {
+  const program = (await findWhole(server)) ?? (await uploadProgram(context, server, bundle, new TakeBack()))
   await cleanServer(server, program, () => {})
 }
 
