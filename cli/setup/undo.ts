@@ -1,8 +1,9 @@
 import { lstat, readdir, readFile, rm, rmdir } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { asMakiError } from '../../core/index.ts'
 import { pause } from './daemon-unit.ts'
 import type { Journal, UndoRecord } from './journal.ts'
-import { SERVICE_NAME, SERVICE_USER } from './paths.ts'
+import { SERVER_PATHS, SERVICE_NAME, SERVICE_USER } from './paths.ts'
 import type { Server } from './server.ts'
 import { digestSnapshot, draftOf, readSnapshot, writeSnapshot } from './snapshot.ts'
 import { lastLines } from './versions.ts'
@@ -100,7 +101,10 @@ async function undoService(server: Server): Promise<string | undefined> {
   await server.run('systemctl', ['stop', 'makiatto-activate.service'], STOP_MS)
   await server.run('systemctl', ['disable', '--now', SERVICE_NAME], STOP_MS)
   // A daemon that had to be killed leaves its workers serving.
-  return await endProcesses(server)
+  const left = await endProcesses(server)
+  // Kept between two starts, also where the last one failed.
+  await rm(server.at(dirname(SERVER_PATHS.controlSocket)), { recursive: true, force: true })
+  return left
 }
 
 /** Kills what still runs as the service's user. */
