@@ -1,14 +1,23 @@
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, globSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  globSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import sharp from 'sharp'
 import t, { type Test } from 'tap'
 import { archOf, isElf } from '../../cli/bundle/elf.ts'
-import { findBundle, makeBundle } from '../../cli/bundle/index.ts'
-import { findSources } from '../../cli/bundle/sources.ts'
+import { findBundle } from '../../cli/bundle/index.ts'
 import { readTar } from '../../cli/bundle/tar.ts'
 import { NODE_FLAGS } from '../../cli/node/node-flags.ts'
 import { systemRuntime } from '../../cli/system.ts'
@@ -16,7 +25,7 @@ import { eventually } from '../support/eventually.ts'
 import { buildWatGuest } from '../support/guests/build-wat.ts'
 import { type Daemon, DaemonCluster } from './support/daemons.ts'
 import { Visitor } from './support/http.ts'
-import { MAKI, Scene } from './support/scene.ts'
+import { MAKI, ROOT, Scene } from './support/scene.ts'
 
 /** Bundles are made, equal each time, refused when they are none, and run where nothing is installed. */
 
@@ -46,10 +55,41 @@ t.test('one is made once, and compared each time', async (t) => {
   t.equal(said, '', 'it was not made again')
 })
 
-t.test('the same bytes in another folder', async (t) => {
-  const made = await makeBundle(await findSources(), 'x64', { folder: scene.path('other'), signal })
-  t.equal(made.sha256, x64.sha256)
+t.test('an installed package makes the same bytes, and takes no others than it was published with', async (t) => {
+  const program = await installPackage()
+  const known = join(program, 'dist', 'bundles.json')
+  const { findBundle: findPublished } = (await import(join(program, 'dist/cli/bundle/index.js'))) as {
+    findBundle: typeof findBundle
+  }
+  const cache = { XDG_CACHE_HOME: scene.path('cache') }
+  const again = () => findPublished({ arch: 'x64', env: cache, runtime: systemRuntime, signal })
+  writeFileSync(known, JSON.stringify({ x64: x64.sha256 }))
+  t.match(await again(), { sha256: x64.sha256, sizeBytes: x64.sizeBytes })
+  t.strictSame(readdirSync(scene.path('cache', 'makiatto', 'bundles')).length, 1, 'and leaves nothing beside it')
+  writeFileSync(known, JSON.stringify({ x64: '0'.repeat(64) }))
+  await t.rejects(again(), { code: 'MAKI_BLOB_MISMATCH', message: /published with 0000/, hint: /--binary-path/ })
+  rmSync(known)
+  await t.rejects(again(), { code: 'MAKI_BLOB_MISMATCH', message: /without saying what its bundle/ })
 })
+
+/** As npm packs and installs it, in a folder of its own; its dependencies are those of the checkout. */
+async function installPackage(): Promise<string> {
+  const source = scene.path('source')
+  mkdirSync(source)
+  for (const name of ['package.json', 'LICENSE', 'README.md', 'cli/bin'])
+    cpSync(join(ROOT, name), join(source, name), { recursive: true })
+  for (const [command, ...args] of [
+    [process.execPath, join(ROOT, 'cli', 'bin', 'build.mjs'), join(source, 'dist')],
+    ['npm', 'pack', '--ignore-scripts', '--silent', '--pack-destination', source, source],
+    ['mkdir', scene.path('node_modules')],
+    ['sh', '-c', `tar -xzf ${source}/*.tgz && mv package node_modules/makiatto`],
+    ['sh', '-c', `ln -s ${ROOT}/node_modules/* node_modules/`],
+  ] as [string, ...string[]][]) {
+    const { code, stderr } = await scene.run(command, args)
+    if (code !== 0) throw new Error(`${command} ${args.join(' ')}: ${stderr}`)
+  }
+  return scene.path('node_modules', 'makiatto')
+}
 
 t.test('for arm64 everything native is for arm64', async (t) => {
   const arm64 = await find('arm64')
@@ -102,6 +142,7 @@ t.test('all that the daemon can load is there', async (t) => {
   const seen = new Set<string>()
   const queue = ['dist/cli/makiatto.js', ...mains]
   const missing: string[] = []
+  const packages = new Set<string>()
   for (let file = queue.pop(); file !== undefined; file = queue.pop()) {
     if (seen.has(file)) continue
     seen.add(file)
@@ -110,16 +151,21 @@ t.test('all that the daemon can load is there', async (t) => {
       /(?:^import |^(?:import|export)\b[^'"\n]*? from |^\} from |\bimport\()'([^']+)'/gm,
     )) {
       if (name.startsWith('node:')) continue
-      const path = name.startsWith('.') ? join(file, '..', name) : join('node_modules', packageOf(name))
-      if (!existsSync(join(folder, path))) missing.push(`${file}: ${name}`)
-      else if (name.startsWith('.')) queue.push(path)
+      if (!name.startsWith('.')) packages.add(name)
+      else if (existsSync(join(folder, file, '..', name))) queue.push(join(file, '..', name))
+      else missing.push(`${file}: ${name}`)
     }
   }
   t.ok(mains.length >= 4 && seen.size > 300, `${seen.size} files`)
   t.strictSame(missing, [])
+  // Each with all that it imports itself.
+  const names = [...packages].sort()
+  const load = `for (const name of ${JSON.stringify(names)}) await import(name).catch((error) => console.log(name, error))
+    process.exit()`
+  const node = join(folder, 'bin', 'node')
+  const loaded = await scene.run(node, ['--input-type=module', '-e', load], { cwd: folder })
+  t.strictSame([loaded.stdout, loaded.code], ['', 0], names.join(' '))
 })
-
-const packageOf = (name: string): string => name.split('/', name.startsWith('@') ? 2 : 1).join('/')
 
 t.test('wireguard-go runs where glibc is 2.34 or newer', async (t) => {
   t.match(execFileSync(join(folder, 'bin', 'wireguard-go'), ['--version'], { encoding: 'utf8' }), /wireguard-go/)
