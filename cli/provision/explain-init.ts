@@ -31,3 +31,9 @@ export function explainInit(thrown: unknown, { step, isBegun, isKept, left }: Se
     hint: error.hint === undefined ? again : `${error.hint}\n${again}`,
   })
 }
+
+/** What an interrupted run has left, which nobody would see otherwise. Pure. */
+export const describeInterruption = (left: readonly string[]): string =>
+  left.length === 0
+    ? 'interrupted: what was done was taken back'
+    : `interrupted, and this could not be taken back: ${left.join('; ')}. Run the command again: it goes on with that.`

@@ -3,7 +3,7 @@ import { packSeed } from '../client/pack-seed.ts'
 import { lockProfile, type ProfileContent, updateProfile, writeProfile } from '../config/index.ts'
 import { formatSshTarget } from '../ssh/index.ts'
 import { buildServerConfig } from './build-config.ts'
-import { explainInit } from './explain-init.ts'
+import { describeInterruption, explainInit } from './explain-init.ts'
 import { findPlace } from './find-place.ts'
 import type { InitContext, InitRequest } from './init-context.ts'
 import {
@@ -60,11 +60,17 @@ export async function initMachine(context: InitContext, request: InitRequest): P
   await using creating = new AsyncDisposableStack()
   // Another maki that makes this very machine would take its name from this one.
   owned.use(await lockProfile(`${profileFile}.${request.name}`, host.env, host.runtime, { waitMs: 0 }))
-  const stage: Stage = { isBegun: false, isStarting: false }
+  const stage: Stage = { isBegun: false, isStarting: false, isDone: false }
   try {
     return await run(context, request, { takeBack, owned, creating, stage })
   } catch (thrown) {
     const step = steps.failed
+    if (stage.isDone) {
+      context.caution(
+        `${request.name} is set up and runs; only the look at it has ended: maki machine show ${request.name}`,
+      )
+      throw thrown
+    }
     if (stage.isStarting && thrown instanceof SetupFailure && thrown.undone === undefined) {
       // It may run. What it needs to go on is kept, and the next run finds out.
       takeBack.keep()
@@ -83,6 +89,8 @@ interface Stage {
   isBegun: boolean
   /** The node is being started: from here on it may run without our knowing. */
   isStarting: boolean
+  /** It is set up, and stays whatever comes. */
+  isDone: boolean
 }
 
 /** What a run holds, and has done. */
@@ -92,11 +100,6 @@ interface Run {
   readonly creating: AsyncDisposableStack
   readonly stage: Stage
 }
-
-const describeInterruption = (left: readonly string[]): string =>
-  left.length === 0
-    ? 'interrupted: what was done was taken back'
-    : `interrupted, and this could not be taken back: ${left.join('; ')}. Run the command again: it goes on with that.`
 
 async function run(
   context: InitContext,
@@ -150,6 +153,7 @@ async function run(
   })
   await creating.disposeAsync()
   takeBack.keep()
+  stage.isDone = true
   const faults = await waitAndLook(context, request, after, joined.key)
   const answers = await verify(context, addresses, faults)
   return {
