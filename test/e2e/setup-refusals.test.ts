@@ -97,7 +97,6 @@ function checkDone(t: Test, { last, stderr }: Ran, what: string): void {
 
 await place()
 const placed = await listServer(host)
-const steps: readonly string[] = []
 
 t.test('a node that does not start: told why, and all is put back', async (t) => {
   checkDone(t, await ask(install()), 'install')
