@@ -2,7 +2,7 @@ import { Args, Flags } from '@oclif/core'
 import { MakiError } from '../../core/index.ts'
 import { followLogs, type LogsOptions, type NodeLine, readLogs } from '../client/node-logs.ts'
 import { findNearest, type Machine, type Profile } from '../config/index.ts'
-import { type AccessFlags, accessFor } from '../machine/machine-command.ts'
+import type { AccessFlags } from '../machine/machine-command.ts'
 import { readSilentLogs } from '../machine/silent-logs.ts'
 import { formatLogLine } from '../output/log-line.ts'
 import type { Style } from '../output/style.ts'
@@ -86,7 +86,7 @@ export default class Logs extends MakiCommand<readonly LoggedLine[]> {
     said: ReadonlySet<string>,
   ): Promise<readonly LoggedLine[]> {
     const logs = await readSilentLogs(
-      accessFor(this.host, profile, flags, (text) => this.note(text)),
+      { host: this.host, keyRing: this.keyRing(profile, flags), onNote: (text) => this.note(text) },
       silent,
     )
     for (const { machine, lines, fault } of logs) {

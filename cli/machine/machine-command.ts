@@ -2,10 +2,8 @@ import type { OperationId } from '../../core/index.ts'
 import type { ClusterStatus } from '../../edge/index.ts'
 import type { ClusterClient } from '../client/cluster-client.ts'
 import type { Connect } from '../client/connect.ts'
-import { dataFolderAt } from '../client/data-folder.ts'
 import type { Profile } from '../config/index.ts'
 import { type GlobalFlags, MakiCommand } from '../program/base.ts'
-import type { Host } from '../program/host.ts'
 import { listMachines, type NamedMachine } from './choose-machines.ts'
 import type { ServerAccess } from './open-server.ts'
 
@@ -31,23 +29,7 @@ export abstract class MachineCommand<Result> extends MakiCommand<Result> {
 
   /** The way to the servers of a profile over SSH. */
   protected accessOf(profile: Profile, flags: AccessFlags): ServerAccess {
-    return accessFor(this.host, profile, flags, (text) => this.note(text))
-  }
-}
-
-/** The way to the servers of a profile over SSH, for a command with these flags. */
-export function accessFor(
-  host: Host,
-  profile: Profile,
-  flags: Pick<AccessFlags, 'key' | 'ssh-priv-key'>,
-  onNote: (text: string) => void,
-): ServerAccess {
-  return {
-    host,
-    keyFile: flags['ssh-priv-key'],
-    makiKeyFile: flags.key ?? (host.env.MAKIATTO_KEY || undefined),
-    operatorKeyFile: dataFolderAt(profile.dataFolder).keyFile,
-    onNote,
+    return { host: this.host, keyRing: this.keyRing(profile, flags), onNote: (text) => this.note(text) }
   }
 }
 

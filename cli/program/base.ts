@@ -2,13 +2,14 @@ import { Command, Flags } from '@oclif/core'
 import { type Log, type OperationId, shortId, silentLog } from '../../core/index.ts'
 import { ClusterClient, type ExchangeReport } from '../client/cluster-client.ts'
 import { type Connect, createConnect } from '../client/connect.ts'
+import { dataFolderAt } from '../client/data-folder.ts'
 import { quoteForShell } from '../client/identity.ts'
 import { findProfilePath, loadProfile, type Profile } from '../config/index.ts'
 import { reportError } from '../output/report-error.ts'
 import { createStyle, isInteractive, type Style } from '../output/style.ts'
 import { count } from '../output/text.ts'
 import { formatAgo } from '../output/when.ts'
-import type { KeyRing } from '../ssh/index.ts'
+import { KeyRing } from '../ssh/index.ts'
 import { createJsonLog } from '../system.ts'
 import { confirm } from './confirm.ts'
 import type { Host } from './host.ts'
@@ -69,6 +70,7 @@ export abstract class MakiCommand<Result = unknown> extends Command {
   /** 0 unless the command says otherwise: 1 where the answer is no. */
   protected exitCode = 0
   #host: Host | undefined
+  #keyRing: KeyRing | undefined
 
   abstract override run(): Promise<Result>
 
@@ -175,17 +177,29 @@ export abstract class MakiCommand<Result = unknown> extends Command {
   protected createConnect(
     profile: Profile,
     flags: Pick<GlobalFlags, 'key'> & Partial<Pick<GlobalFlags, 'ssh-priv-key'>>,
-    keyRing?: KeyRing,
+    keyRing: KeyRing = this.keyRing(profile, flags),
   ): Connect {
     const { host } = this
-    return createConnect(host.runtime, {
-      host: this.isJson ? { env: host.env, signal: host.signal } : host,
-      profile,
+    return createConnect(host.runtime, { host, profile, keyRing, onNote: (text) => this.note(text) })
+  }
+
+  /**
+   * The keys to servers, the same for all connections of this command: a passphrase is asked for once, and never by two at the
+   * same time. Nobody is asked with `--json`.
+   */
+  protected keyRing(
+    profile: Pick<Profile, 'dataFolder'>,
+    flags: Pick<GlobalFlags, 'key'> & Partial<Pick<GlobalFlags, 'ssh-priv-key'>>,
+  ): KeyRing {
+    const { env, ask, askSecret } = this.host
+    this.#keyRing ??= new KeyRing({
+      env,
       keyFile: flags['ssh-priv-key'],
-      makiKeyFile: flags.key ?? (host.env.MAKIATTO_KEY || undefined),
-      keyRing,
-      onNote: (text) => this.note(text),
+      makiKeyFile: flags.key ?? (env.MAKIATTO_KEY || undefined),
+      operatorKeyFile: dataFolderAt(profile.dataFolder).keyFile,
+      ...(this.isJson ? {} : { ask, askSecret }),
     })
+    return this.#keyRing
   }
 
   /** Opens the profile's replica; to be closed (`await using`) before the command ends. */

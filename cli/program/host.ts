@@ -47,6 +47,13 @@ export function createProcessHost(): Host & Disposable {
   awake.port1.on('message', () => {})
   const signals = Object.keys(SIGNAL_EXIT_CODES) as NodeJS.Signals[]
   for (const signal of signals) process.on(signal, onSignal)
+  // One question at a time: the end of one would have the terminal show what is typed at the other.
+  let last: Promise<unknown> = Promise.resolve()
+  const inTurn = (ask: () => Promise<string>): Promise<string> => {
+    const asking = last.then(ask)
+    last = asking.catch(() => {})
+    return asking
+  }
   return {
     stdout: sinkOf(process.stdout),
     stderr: sinkOf(process.stderr),
@@ -56,15 +63,16 @@ export function createProcessHost(): Host & Disposable {
     signal: interruption.signal,
     ...(process.stdin.isTTY && process.stderr.isTTY
       ? {
-          ask: (question: string) => askOnTerminal(question, interruption.signal, process.stderr),
-          askSecret: async (question: string) => {
-            const typing = askOnTerminal('', interruption.signal, nowhere())
-            // Once the terminal echoes no more.
-            process.stderr.write(question)
-            const typed = await typing
-            process.stderr.write('\n')
-            return typed
-          },
+          ask: (question: string) => inTurn(() => askOnTerminal(question, interruption.signal, process.stderr)),
+          askSecret: (question: string) =>
+            inTurn(async () => {
+              const typing = askOnTerminal('', interruption.signal, nowhere())
+              // Once the terminal echoes no more.
+              process.stderr.write(question)
+              const typed = await typing
+              process.stderr.write('\n')
+              return typed
+            }),
         }
       : {}),
     [Symbol.dispose]() {
