@@ -25,7 +25,7 @@ export interface MakiOptions {
   readonly env?: NodeJS.ProcessEnv
 }
 
-/** What a person types at a terminal when a question stands there. */
+/** What a person types at a terminal whenever a question stands there. */
 export interface TypedAnswer {
   readonly question: RegExp
   readonly text: string
@@ -95,18 +95,17 @@ export class Operator {
       env: { ...this.#envWith(options), TERM: 'xterm' },
       stdio: ['pipe', 'pipe', 'pipe'],
     })
-    const waiting = [...answers]
     let stdout = ''
     let stderr = ''
     let read = 0
     child.stdout.setEncoding('utf8').on('data', (piece: string) => {
       stdout += piece
-      const next = waiting[0]
-      const met = next?.question.exec(stdout.slice(read))
-      if (next === undefined || met === null || met === undefined) return
-      waiting.shift()
-      read += met.index + met[0].length
-      child.stdin.write(`${next.text}\r`)
+      for (const { question, text } of answers) {
+        const met = question.exec(stdout.slice(read))
+        if (met === null) continue
+        read += met.index + met[0].length
+        child.stdin.write(`${text}\r`)
+      }
     })
     child.stderr.setEncoding('utf8').on('data', (piece: string) => {
       stderr += piece
