@@ -36,12 +36,16 @@ export async function openAllAsRoot(
   steps: StepList,
   options: { readonly stack: AsyncDisposableStack; readonly command: string },
 ): Promise<readonly OpenServer[]> {
+  const { host } = access
+  // Asked with the list of steps out of the way.
+  const askSecret = steps.asking(host.askSecret)
+  const asking = askSecret === undefined ? access : { ...access, host: { ...host, askSecret } }
   const opened: OpenServer[] = []
   const faults = new Map<ServerMachine, MakiError>()
   for (const machine of machines) {
     await steps
       .run(`Connect to ${machine.name}`, async () => {
-        opened.push(options.stack.use(await openAsRoot(access, machine)))
+        opened.push(options.stack.use(await openAsRoot(asking, machine)))
       })
       .catch((thrown: unknown) => {
         access.host.signal.throwIfAborted()
