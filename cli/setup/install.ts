@@ -20,6 +20,8 @@ const START_MS = 60_000
 /** Datagrams wait in the queue of their socket while edge workers take turns: the usual 208 KiB hold some 250 of them. */
 const SYSCTLS: readonly (readonly [name: string, least: number])[] = [['net.core.rmem_default', 1024 * 1024]]
 
+const DONE = { code: 0, stderr: '' } as const
+
 /** An error, and whether anything of this run is left. */
 export class SetupError extends MakiError {
   readonly undone: boolean
@@ -136,21 +138,25 @@ async function placeSysctls(work: Work): Promise<StepOutcome> {
   const { server, journal } = work
   const faults: string[] = []
   const lines: string[] = []
+  let isNew = false
   for (const [name, least] of SYSCTLS) {
     const before = (await server.run('sysctl', ['-n', name])).stdout.trim()
-    if (/^\d+$/.test(before) && Number(before) >= least) continue
     const isKnown = /^\d+$/.test(before)
+    const isEnough = isKnown && Number(before) >= least
+    // A run that was cut may have set it, and not come to what sets it at the next boot.
+    if (isEnough && !journal.has({ kind: 'sysctl', name, before })) continue
     if (isKnown) await journal.record({ kind: 'sysctl', name, before })
-    const { code, stderr } = await server.run('sysctl', ['-q', '-w', `${name}=${least}`])
+    const { code, stderr } = isEnough ? DONE : await server.run('sysctl', ['-q', '-w', `${name}=${least}`])
     if (code === 0) lines.push(`${name} = ${least}\n`)
     else faults.push(`${name}: ${lastLines(stderr, 1)}`)
+    isNew ||= !isEnough
   }
   if (lines.length > 0) {
     const text = `# Written by maki machine init.\n${lines.join('')}`
-    await placePath(work, server.paths.sysctl, textFile(text), { owned: true })
+    isNew = (await placePath(work, server.paths.sysctl, textFile(text), { owned: true })) || isNew
   }
   if (faults.length > 0) return { warned: `the kernel does not let them be set here: ${faults.join('; ')}` }
-  return lines.length > 0 ? undefined : { same: 'they are so already' }
+  return isNew ? undefined : { same: 'they are so already' }
 }
 
 async function placeUnit(work: Work): Promise<StepOutcome> {

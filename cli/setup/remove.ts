@@ -1,4 +1,5 @@
 import { readdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import { MakiError } from '../../core/index.ts'
 import { findAccount } from './account.ts'
 import { Journal, type UndoRecord } from './journal.ts'
@@ -6,7 +7,7 @@ import { SERVER_PATHS } from './paths.ts'
 import type { RemoveResult } from './protocol.ts'
 import { type Server, takeStep, type Work } from './server.ts'
 import { ABSENT, readSnapshot } from './snapshot.ts'
-import { undoChanges } from './undo.ts'
+import { undoRecords } from './undo.ts'
 import { CACHE_FOLDER } from './unit-file.ts'
 
 /** Stops the daemon, and puts back all that was changed on this server; the program that does it goes last. */
@@ -17,11 +18,16 @@ export async function remove(work: Work): Promise<RemoveResult> {
     const journal = work.journal.isThere ? work.journal : await reconstruct(server)
     if (journal.records.length === 0 && !work.journal.isThere)
       throw new MakiError('MAKI_NOT_FOUND', 'nothing of Makiatto is installed on this server')
-    left.push(...(await undoChanges(server, journal)))
+    left.push(...(await undoRecords(server, journal)))
     return left.length === 0 ? undefined : { warned: left.join('; ') }
   })
   await takeStep(work, 'Delete the program', async () => {
-    await rm(server.paths.root, { recursive: true, force: true })
+    const { root, journal } = server.paths
+    // The journal is the last of it: a removal that is cut is begun again by what it says.
+    for (const name of await readdir(root).catch(() => [])) {
+      if (join(root, name) !== journal) await rm(join(root, name), { recursive: true, force: true })
+    }
+    await rm(root, { recursive: true, force: true })
     return undefined
   })
   return { left }

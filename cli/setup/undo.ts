@@ -12,11 +12,18 @@ const STOP_MS = 90_000
 /** Processes that were killed are gone in a moment; one that waits for a disk is not waited for much longer. */
 const GONE_MS = 10_000
 
+/** As `undoRecords`; the journal goes with its first record. */
+export async function undoChanges(server: Server, journal: Journal, from = 0): Promise<readonly string[]> {
+  const left = await undoRecords(server, journal, from)
+  if (from === 0) await journal.remove()
+  return left
+}
+
 /**
  * Puts back what the journal has, the last first, down to the record number `from`. Resolves with what could not be put
  * back, a line each: it is tried no more. A power cut in the middle leaves the rest noted.
  */
-export async function undoChanges(server: Server, journal: Journal, from = 0): Promise<readonly string[]> {
+export async function undoRecords(server: Server, journal: Journal, from = 0): Promise<readonly string[]> {
   const left: string[] = []
   while (journal.records.length > from) {
     const record = journal.records.at(-1) as UndoRecord
@@ -24,7 +31,6 @@ export async function undoChanges(server: Server, journal: Journal, from = 0): P
     if (fault !== undefined) left.push(fault)
     await journal.drop()
   }
-  if (from === 0) await journal.remove()
   return left
 }
 
