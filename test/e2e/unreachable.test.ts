@@ -12,7 +12,7 @@ t.setTimeout(0)
 const [seed = 1] = seeds(1)
 const random = createRandom(seed)
 const APEX = 'example.test' as Hostname
-const HEALTH = { check_interval: 1, dns_timeout: 1, http_timeout: 1, failure_threshold: 2, success_threshold: 1 }
+const HEALTH = { check_interval: 1, dns_timeout: 2, http_timeout: 2, failure_threshold: 2, success_threshold: 1 }
 /** Clients that the answers are asked for: unknown places, which are spread over the nodes. */
 const SUBNETS = Array.from({ length: 24 }, (_, i) => `203.0.${i * 9}.0/24`)
 const PAGE: Change = { kind: 'domain.set', domain: APEX, spa: false, onConcurrent: 'latest', previews: true }
