@@ -19,6 +19,7 @@ export {
   type RemovalSource,
   roleOf,
 } from './membership/index.ts'
+export * from './mesh/index.ts'
 export * from './names.ts'
 export * from './operation/index.ts'
 export { IdTable } from './packed/index.ts'

@@ -21,6 +21,10 @@ export function describeChange(change: Change): string {
       return `change ${list(describeNodeFields(change.set))} of the node ${shortId(change.key)}`
     case 'node.remove':
       return `${REMOVALS[change.how]} the node ${shortId(change.key)}`
+    case 'peer.set':
+      return `let the nodes reach the external peer ${change.name} at ${change.endpoint === null ? 'wherever it comes from' : plainLine(change.endpoint)}`
+    case 'peer.remove':
+      return `remove the external peer ${change.name}`
     case 'domain.set':
       return `set up the domain ${change.domain}${describeSettings(change)}`
     case 'domain.remove':

@@ -8,6 +8,7 @@ import {
   type MemberKey,
   type MemberValue,
   type OperationId,
+  type PeerView,
   type RecordValue,
   type ReleaseValue,
   shortId,
@@ -47,6 +48,10 @@ export function formatValue(key: Key, value: Entry['value']): string {
       return plainLine((value as AccountValue).directory)
     case 'grant':
       return 'sealed'
+    case 'peer': {
+      const { endpoint, address } = value as PeerView
+      return `${endpoint === null ? 'an external peer' : plainLine(endpoint)}, ${address} in the mesh`
+    }
     case 'alias':
     case 'hold':
     case 'announcement':

@@ -1,6 +1,7 @@
 import { isIPv6 } from 'node:net'
 import * as v from 'valibot'
 import { type BlobHash, type Brand, isBlobHash, isId, type MemberKey, type OperationId } from '../ids.ts'
+import { isWireGuardKey, type WireGuardKey } from '../mesh/index.ts'
 import { type Hostname, type NodeName, type OwnerName, parseHostname, parseNodeName, parseOwnerName } from '../names.ts'
 
 /** Schemas of what stands in changes. Operations hold every value in its one canonical form. */
@@ -71,6 +72,30 @@ export const nodeFields = {
   /** A drained node keeps its data and gets no visitors. */
   drained: v.boolean(),
 }
+
+/** The address of an external peer of the mesh. */
+export const meshPeerAddress = publicIpv6
+
+export const wireGuardKey = v.custom<WireGuardKey>(
+  (input) => typeof input === 'string' && isWireGuardKey(input),
+  'a public key of WireGuard is expected',
+)
+
+/** Where others send their datagrams: `host:port`, IPv6 in brackets; a name is resolved by whoever sends. */
+export const meshEndpoint = v.pipe(
+  text(300),
+  v.regex(/^(\[[0-9a-f:.]+\]|[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?):[1-9][0-9]{0,4}$/, 'host:port is expected'),
+  v.check((endpoint) => Number(endpoint.slice(endpoint.lastIndexOf(':') + 1)) <= 65_535, 'a port is at most 65535'),
+)
+
+/** How a node takes part in the mesh. */
+export const nodeMesh = v.strictObject({
+  publicKey: wireGuardKey,
+  /** UDP port of its public addresses. */
+  port: v.pipe(count, v.minValue(1), v.maxValue(65_535)),
+  /** Where it is reached instead of at its public addresses; null for one that nobody can reach first (behind NAT). */
+  endpoint: v.optional(v.nullable(meshEndpoint)),
+})
 
 const BASE64URL = /^[A-Za-z0-9_-]+$/
 

@@ -6,7 +6,10 @@ import {
   functionFields,
   hostname,
   memberKey,
+  meshEndpoint,
+  meshPeerAddress,
   nodeFields,
+  nodeMesh,
   nodeName,
   operationId,
   ownerName,
@@ -19,14 +22,16 @@ import {
   transformFields,
   ttl,
   via,
+  wireGuardKey,
 } from './change-fields.ts'
 
 /**
  * The newest schema of changes that this code knows. A change that is added or gets a new field raises it, with an
  * upcaster in `migrations/`. Schema 2: seals, certificates, functions and transforms of a release, holds and purges, a
  * node's announced schema. Schema 3: RRsets that hold the addresses of the nodes.
+ * Schema 4: how a node takes part in the mesh, external peers.
  */
-export const SCHEMA = 3
+export const SCHEMA = 4
 
 /** How far a removal reaches: `retire` lets what the removed wrote concurrently count, `revoke` cuts it (key stolen). */
 const removal = v.picklist(['retire', 'revoke'])
@@ -55,13 +60,26 @@ const changeSchema = v.variant('kind', [
     ...nodeFields,
     /** The newest schema that its program reads; 1 where it is absent. Since schema 2. */
     schema: v.optional(v.pipe(count, v.minValue(1))),
+    /** Absent for one that is reached without WireGuard. Since schema 4. */
+    mesh: v.optional(nodeMesh),
   }),
   v.strictObject({
     kind: v.literal('node.update'),
     key: memberKey,
-    set: v.partial(v.strictObject({ ...nodeFields, schema: v.pipe(count, v.minValue(1)) })),
+    set: v.partial(v.strictObject({ ...nodeFields, schema: v.pipe(count, v.minValue(1)), mesh: nodeMesh })),
   }),
   v.strictObject({ kind: v.literal('node.remove'), key: memberKey, how: removal }),
+  /** A machine outside of the cluster that the nodes reach through the mesh; it reaches nothing of theirs. Since schema 4. */
+  v.strictObject({
+    kind: v.literal('peer.set'),
+    name: nodeName,
+    publicKey: wireGuardKey,
+    /** Where it is reached; null for one that always begins itself. */
+    endpoint: v.nullable(meshEndpoint),
+    /** In the /64 of external peers. */
+    address: meshPeerAddress,
+  }),
+  v.strictObject({ kind: v.literal('peer.remove'), name: nodeName }),
   v.strictObject({
     kind: v.literal('domain.set'),
     domain: hostname,
@@ -195,11 +213,17 @@ const SINCE_SCHEMA_2: ReadonlySet<ChangeKind> = new Set([
   'certificate.account',
 ])
 
+/** Kinds that schema 3 did not have. */
+const SINCE_SCHEMA_4: ReadonlySet<ChangeKind> = new Set(['peer.set', 'peer.remove'])
+
 /**
  * The oldest schema that can say this change. Authors write it, so that a program of an older version reads all that it
  * could ever know.
  */
 export function schemaOf(change: Change): number {
+  if (SINCE_SCHEMA_4.has(change.kind)) return 4
+  if (change.kind === 'node.join' && change.mesh !== undefined) return 4
+  if (change.kind === 'node.update' && change.set?.mesh !== undefined) return 4
   if (change.kind === 'record.set' && change.geo !== undefined) return 3
   if (SINCE_SCHEMA_2.has(change.kind)) return 2
   if (change.kind === 'release.publish' && (change.functions ?? change.transforms) !== undefined) return 2

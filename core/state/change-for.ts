@@ -10,6 +10,7 @@ import type {
   ReleaseValue,
   State,
 } from './state.ts'
+import type { PeerView } from './views.ts'
 
 /** What a change is made with besides key and value. */
 export interface ChangeForOptions {
@@ -43,6 +44,9 @@ export function changeFor(key: Key, value: unknown, options: ChangeForOptions = 
     }
     case 'node-field':
       return gone ? undefined : { kind: 'node.update', key: parts.node, set: { [parts.field]: value } }
+    case 'peer':
+      if (gone) return { kind: 'peer.remove', name: parts.name }
+      return { kind: 'peer.set', ...(value as PeerView) }
     case 'domain':
       if (gone) return { kind: 'domain.remove', domain: parts.domain, ...via }
       return { kind: 'domain.set', domain: parts.domain, ...(value as DomainValue), ...via }

@@ -72,6 +72,14 @@ function applyChange(change: Change, by: Pick<Operation, 'author' | 'stamp'>, wr
       write.remove(keys.member(change.key))
       write.removeScope(keys.node(change.key))
       return
+    case 'peer.set': {
+      const { kind, ...value } = change
+      write.set(keys.peer(change.name), value)
+      return
+    }
+    case 'peer.remove':
+      write.remove(keys.peer(change.name))
+      return
     case 'domain.set': {
       const redirect = change.redirect === undefined ? {} : { redirect: change.redirect }
       const { spa, onConcurrent, previews } = change

@@ -31,6 +31,9 @@ export {
   hostOwner,
   listDomains,
   listNodes,
+  listPeers,
+  type NodeMesh,
   type NodeView,
+  type PeerView,
   type Release,
 } from './views.ts'

@@ -11,6 +11,7 @@ export type KeyParts =
   | { readonly kind: 'node'; readonly node: MemberKey }
   | { readonly kind: 'node-field'; readonly node: MemberKey; readonly field: NodeField }
   | { readonly kind: 'node-name'; readonly name: NodeName }
+  | { readonly kind: 'peer'; readonly name: NodeName }
   | { readonly kind: 'domain' | 'release' | 'hold' | 'purge'; readonly domain: Hostname }
   | { readonly kind: 'alias'; readonly domain: Hostname; readonly host: Hostname }
   | { readonly kind: 'record'; readonly domain: Hostname; readonly name: OwnerName; readonly type: string }
@@ -40,6 +41,8 @@ export function findKeyParts(key: Key): KeyParts | undefined {
       return { kind: 'node-field', node: id as MemberKey, field }
     }
     case 'node-name':
+      return none ? { kind, name: id as NodeName } : undefined
+    case 'peer':
       return none ? { kind, name: id as NodeName } : undefined
     case 'domain': {
       const domain = id as Hostname

@@ -34,6 +34,7 @@ export const keys = {
   /** A directory URL has slashes, so its hash stands for it. */
   account: (directory: string): Key => `account/${createHash('sha256').update(directory).digest('hex')}`,
   host: (host: Hostname): Key => `host/${host}`,
+  peer: (name: NodeName): Key => `peer/${name}`,
 }
 
 export function scopeOf(key: Key): Scope {
@@ -55,5 +56,6 @@ export const NODE_FIELDS = [
   'nameserver',
   'drained',
   'schema',
+  'mesh',
 ] as const satisfies readonly (keyof ChangeOf<'node.join'>)[]
 export type NodeField = (typeof NODE_FIELDS)[number]

@@ -1,5 +1,6 @@
 import type { MemberKey, OperationId } from '../ids.ts'
 import type { Hostname, NodeName } from '../names.ts'
+import type { ChangeOf } from '../operation/index.ts'
 import { keys, type NodeField } from './keys.ts'
 import type { ClusterValue, DomainValue, Entry, MemberValue, RecordValue, ReleaseValue, State } from './state.ts'
 
@@ -16,7 +17,13 @@ export interface NodeView {
   readonly drained: boolean
   /** The newest schema of changes that its program reads, as far as it has said. */
   readonly schema: number
+  /** Null for one that is reached without WireGuard. */
+  readonly mesh: NodeMesh | null
 }
+
+export type NodeMesh = NonNullable<ChangeOf<'node.join'>['mesh']>
+/** A machine outside of the cluster that the nodes reach through the mesh. */
+export type PeerView = Omit<ChangeOf<'peer.set'>, 'kind'>
 
 export interface Release extends ReleaseValue {
   /** The operation that published it. */
@@ -76,7 +83,14 @@ export function findNode(state: State, key: MemberKey): NodeView | undefined {
     nameserver: field('nameserver', false),
     drained: field('drained', false),
     schema: field('schema', 1),
+    mesh: field<NodeMesh | null>('mesh', null),
   }
+}
+
+/** External peers by name. */
+export function listPeers(state: State): readonly PeerView[] {
+  const peers = state.ids('peer').flatMap((name) => (state.get(keys.peer(name as NodeName))?.value as PeerView) ?? [])
+  return peers.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0))
 }
 
 export function listDomains(state: State): readonly DomainView[] {

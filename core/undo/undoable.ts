@@ -47,6 +47,8 @@ function findRefusal(change: Change): readonly [why: string, hint: string] | und
     case 'node.update':
       if (change.set.schema === undefined) return undefined
       return ['the node said which operations its program reads', 'It says so again by itself.']
+    case 'peer.set':
+    case 'peer.remove':
     case 'domain.set':
     case 'domain.remove':
     case 'alias.set':

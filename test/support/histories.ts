@@ -13,6 +13,7 @@ import {
   type OwnerName,
   type SealEpochKey,
   type Signer,
+  type WireGuardKey,
 } from '../../core/index.ts'
 import type { Random } from './seeds.ts'
 
@@ -48,7 +49,7 @@ export function randomChange(random: Random, signers: readonly Signer[]): Change
   const name = random.pick(['@', 'www', 'mail'] as OwnerName[])
   const host = random.pick(['www.example.com', 'www.example.org', 'example.net'] as Hostname[])
   const via = random.chance(0.3) ? { via: random.pick(['blog', 'shop']) } : {}
-  switch (random.integer(16)) {
+  switch (random.integer(17)) {
     case 0:
       return { kind: 'domain.remove', domain, ...via }
     case 1:
@@ -94,6 +95,12 @@ export function randomChange(random: Random, signers: readonly Signer[]): Change
         key: { epoch, box: 'AA' },
         ...dates,
       }
+    }
+    case 12: {
+      const peer = random.pick(['office', 'phone'] as NodeName[])
+      if (random.chance(0.3)) return { kind: 'peer.remove', name: peer }
+      const publicKey = Buffer.alloc(32, random.integer(3)).toString('base64') as WireGuardKey
+      return { kind: 'peer.set', name: peer, publicKey, endpoint: null, address: 'fd00:1:2:1::7' }
     }
     default:
       return random.integer(6) === 0

@@ -15,6 +15,7 @@ const node = (number: number, over: Partial<NodeView> = {}): NodeView => ({
   nameserver: true,
   drained: false,
   schema: 3,
+  mesh: null,
   ...over,
 })
 const machine = (number: number, over: Partial<Machine> = {}): Machine => ({

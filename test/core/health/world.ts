@@ -115,6 +115,7 @@ export class World {
         drained: false,
         place: null,
         schema: 3,
+        mesh: null,
       },
       monitor: this.#make({ self: key, thresholds: THRESHOLDS, intervalMs: INTERVAL_MS }),
       alive: true,

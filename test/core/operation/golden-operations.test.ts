@@ -38,6 +38,7 @@ const sealed = { epoch, box: 'c2VhbGVk' }
 const place = { latitude: 52.52, longitude: 13.4 }
 const node = { addresses: { ipv4: '192.0.2.1', ipv6: '2001:db8::1' }, place, nameserver: true, drained: false }
 const domain = 'example.com'
+const wireGuardKey = Buffer.alloc(32, 7).toString('base64')
 const release = { domain, manifest: hash, tree: hash, files: 2, bytes: 300, aliases: ['www.example.com'] }
 
 const samples: Record<ChangeKind, readonly Record<string, unknown>[]> = {
@@ -50,12 +51,20 @@ const samples: Record<ChangeKind, readonly Record<string, unknown>[]> = {
   'node.join': [
     { key, name: 'berlin', ...node },
     { key, name: 'berlin', ...node, schema: 2 },
+    { key, name: 'berlin', ...node, schema: 4, mesh: { publicKey: wireGuardKey, port: 51880 } },
   ],
   'node.update': [
     { key, set: { drained: true, place: null } },
     { key, set: { schema: 2 } },
+    { key, set: { mesh: { publicKey: wireGuardKey, port: 51880, endpoint: 'berlin.example.com:4500' } } },
+    { key, set: { mesh: { publicKey: wireGuardKey, port: 51880, endpoint: null } } },
   ],
   'node.remove': [{ key, how: 'retire' }],
+  'peer.set': [
+    { name: 'office', publicKey: wireGuardKey, endpoint: '[2001:db8::7]:51820', address: 'fd00:1:2:1::7' },
+    { name: 'phone', publicKey: wireGuardKey, endpoint: null, address: 'fd00:1:2:1::8' },
+  ],
+  'peer.remove': [{ name: 'office' }],
   'domain.set': [
     { domain, spa: true, onConcurrent: 'merge', previews: false, via: 'blog' },
     { domain, spa: false, onConcurrent: 'latest', previews: true, redirect: 'https://example.org' },

@@ -22,6 +22,7 @@ export const theNode: NodeView = {
   nameserver: true,
   drained: false,
   schema: 3,
+  mesh: null,
 }
 
 /** What `ALIAS_TARGET` resolved to. */

@@ -16,6 +16,7 @@ function node(number: number, parts: Partial<NodeView> = {}): NodeView {
     nameserver: false,
     drained: false,
     schema: 3,
+    mesh: null,
     ...parts,
   }
 }
