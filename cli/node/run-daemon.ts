@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { MessageChannel } from 'node:worker_threads'
-import type { Log } from '../../core/index.ts'
+import { asMakiError, type Log } from '../../core/index.ts'
 import type { DaemonConfig } from '../config/index.ts'
 import { readPackageInfo } from '../program/package-info.ts'
 import { createJsonLog, systemRuntime } from '../system.ts'
@@ -46,7 +46,8 @@ export async function runDaemon(config: DaemonConfig, parts: Parts): Promise<voi
   for (const warning of config.warnings) log.warn('config.warning', { warning })
   const starting = startNode({ config, parts, version, runtime: systemRuntime, log, logs })
   const isReady = await Promise.race([starting.then(() => true), told.then(() => false)]).catch((fault: unknown) => {
-    // One that could not start ends: whoever started it waits for that.
+    // One that could not start ends: whoever started it waits for that. Its log says why, whoever reads it.
+    log.error('node.not-started', { error: asMakiError(fault) })
     awake.close()
     systemRuntime.after(CLOSE_MS, () => process.exit(1))
     throw fault

@@ -1,6 +1,7 @@
 import { chmod, chown, lstat, mkdir, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { MakiError } from '../../core/index.ts'
+import { FORBIDDEN_HINT, isForbidden } from './explain-fault.ts'
 import type { Server, Work } from './server.ts'
 import { digestSnapshot, readSnapshot, type Snapshot, writeSnapshot } from './snapshot.ts'
 import { lastLines } from './versions.ts'
@@ -70,7 +71,10 @@ export async function requireProgram(
   const { code, stdout, stderr } = await server.run(program, args, options.timeoutMs)
   if (code === 0) return stdout
   const said = lastLines(stderr) || `it ended with ${code ?? 'a signal'}`
-  throw new MakiError('MAKI_INTERNAL', `${program} ${args[0] ?? ''} failed: ${said}`, {
-    ...(options.hint === undefined ? {} : { hint: options.hint }),
-  })
+  const hint = options.hint ?? (isForbidden(stderr) ? FORBIDDEN_HINT : undefined)
+  throw new MakiError(
+    'MAKI_INTERNAL',
+    `${program} ${args[0] ?? ''} failed: ${said}`,
+    hint === undefined ? {} : { hint },
+  )
 }

@@ -21,6 +21,11 @@ const LOOK_EVERY_MS = 100
 /** A daemon that was told to hand over and is not gone by then is killed, which leaves its workers, too. */
 const LEAVE_MS = 10_000
 const LOG_LINES = 200
+const LAST_EVENT = 'node.not-started'
+/** What stands before an error of ours on standard error. */
+const OWN = /^makiatto: /
+/** A program that could not be loaded or executed, as Node, the dynamic linker and systemd say it; our own error. */
+const FAULT = /^makiatto: |^\w*Error\b|error while|not found|: Failed (to|at)\b/i
 
 /** Reads what `systemctl show` prints; pure. What is missing is empty. */
 export function parseUnitState(text: string): UnitState {
@@ -69,7 +74,7 @@ export async function takeOver(version: string, runtime: Time, deadlineMs: numbe
       if (started !== undefined && started !== now.invocation) throw ended(now)
       started = now.invocation
       if (now.active === 'active' && (await runsVersion(now.mainPid, version))) return now.mainPid
-    } else if (started !== undefined) throw ended(now)
+    } else if (started !== undefined || (isAnother && hasEnded(now))) throw ended(now)
     if (runtime.monotonic() > deadlineMs)
       throw new MakiError(
         'MAKI_TIMEOUT',
@@ -84,20 +89,35 @@ export async function readLastErrors(sinceMs: number): Promise<string> {
   const since = `--since=@${Math.floor(sinceMs / 1000)}`
   const args = ['--unit', SERVICE_NAME, '--output=cat', '--no-pager', '--quiet', `--lines=${LOG_LINES}`, since]
   const { code, stdout } = await runProgram('journalctl', args, { timeoutMs: ASK_MS })
-  return code === 0 ? lastLines(stdout.split('\n').flatMap(describeFault).join('\n')) : ''
+  return code === 0 ? lastLines(describeFaults(stdout).join('\n')) : ''
+}
+
+/** Of lines of the journal those that tell of a fault, each once, the last last; pure. */
+export function describeFaults(journal: string): readonly string[] {
+  const told = new Set<string>()
+  for (const fault of journal.split('\n').flatMap(describeFault)) {
+    // A service that is started again and again says the same each time.
+    told.delete(fault)
+    told.add(fault)
+  }
+  return [...told]
 }
 
 export const pause = (runtime: Pick<Runtime, 'after'>, ms: number): Promise<void> =>
   new Promise((resolve) => void runtime.after(ms, resolve))
 
+/** One whose program cannot even be executed has no process for long enough to be seen. */
+const hasEnded = ({ active, sub }: UnitState): boolean => active === 'failed' || sub.startsWith('auto-restart')
+
 /** Of a line of our log its event and message when it tells of a fault; of another one what looks like an error. */
 function describeFault(line: string): string[] {
-  if (!line.startsWith('{')) return /^makiatto: |^\w*Error\b|error while|not found/i.test(line) ? [line] : []
+  if (!line.startsWith('{')) return FAULT.test(line) ? [line.replace(OWN, '')] : []
   try {
     const { level, event, error, reason } = JSON.parse(line) as Record<string, unknown>
     if (level !== 'error') return []
     const message = (error as { message?: unknown } | undefined)?.message ?? reason ?? ''
-    return [`${String(event)} ${String(message)}`.trim()]
+    // What ends the daemon is said twice: there, and for people.
+    return [event === LAST_EVENT ? String(message) : `${String(event)} ${String(message)}`.trim()]
   } catch {
     return []
   }

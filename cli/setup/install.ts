@@ -1,9 +1,10 @@
 import { lstat, readdir, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { asMakiError, MakiError } from '../../core/index.ts'
+import { MakiError } from '../../core/index.ts'
 import { checkDaemonConfig, parseToml } from '../config/index.ts'
 import { findAccount, placeAccount, refuseForeignAccount } from './account.ts'
 import { placeFolder, placePath, requireProgram, textFile } from './change-server.ts'
+import { explainFault } from './explain-fault.ts'
 import { freePort53 } from './free-port-53.ts'
 import { BUNDLE_COMMAND, SERVER_PATHS, SERVICE_USER } from './paths.ts'
 import type { InstallResult, SetupRequestOf } from './protocol.ts'
@@ -27,7 +28,7 @@ export class SetupError extends MakiError {
   readonly undone: boolean
 
   constructor(thrown: unknown, left: readonly string[]) {
-    const { code, message, hint } = asMakiError(thrown)
+    const { code, message, hint } = explainFault(thrown)
     const also = left.length === 0 ? '' : `\nNot put back:\n  ${left.join('\n  ')}`
     super(code, `${message}${also}`, { cause: thrown, ...(hint === undefined ? {} : { hint }) })
     this.undone = left.length === 0

@@ -51,7 +51,10 @@ export function listenError(error: NodeJS.ErrnoException, where: string): MakiEr
     case 'EADDRNOTAVAIL':
     case 'ENOTFOUND':
     case 'EAFNOSUPPORT':
-      return new MakiError('MAKI_CONFIG', `${where} is no address of this machine`, { cause: error })
+      return new MakiError('MAKI_CONFIG', `${where} is no address of this machine`, {
+        cause: error,
+        hint: 'See the addresses with: ip address. Use one of them, or [::] for all.',
+      })
     default:
       return new MakiError('MAKI_INTERNAL', `listening on ${where} failed: ${error.message}`, { cause: error })
   }
