@@ -61,10 +61,16 @@ export async function runDaemon(config: DaemonConfig, parts: Parts): Promise<voi
   manager.stopping(kind === 'stop' ? 'answering what is under way' : 'the next one takes over')
   systemRuntime.after(CLOSE_MS, () => {
     log.error('node.stop-timed-out', { afterMs: CLOSE_MS })
-    process.exit(1)
+    const ended = kind === 'stop' ? endLeft(config, log) : Promise.resolve()
+    void ended.finally(() => process.exit(1))
   })
-  // One that was still starting is left where it stands, as by a crash: its store is safe, and nobody is served by it yet.
   if (isReady) await close(await starting, kind)
+  // One that was still starting comes to its end first: it would start workers that nobody ends.
+  else
+    await starting.then(
+      (node) => node[Symbol.asyncDispose](),
+      () => {},
+    )
   if (kind === 'stop') await endLeft(config, log)
   log.info('node.stopped')
   process.exit(0)
