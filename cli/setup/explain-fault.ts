@@ -14,8 +14,9 @@ export const isForbidden = (stderr: string): boolean =>
  */
 export function explainFault(thrown: unknown): MakiError {
   if (thrown instanceof MakiError || !(thrown instanceof Error)) return asMakiError(thrown)
-  const { code, path, message } = thrown as NodeJS.ErrnoException
-  const what = path ?? 'a file'
+  const { code, path, dest, message } = thrown as NodeJS.ErrnoException & { readonly dest?: string }
+  // Of a link and of a move it is the new name that is refused.
+  const what = dest ?? path ?? 'a file'
   const refuse = (why: string, hint: string): MakiError =>
     new MakiError('MAKI_UNSUPPORTED', `${why} (${message})`, { cause: thrown, hint })
   switch (code) {

@@ -22,6 +22,11 @@ t.test('what the superuser cannot change is named, with why and what to look at'
   }
 })
 
+t.test('of a link and of a move the new name is told', async (t) => {
+  const fault = Object.assign(failWith('EPERM'), { dest: '/usr/local/bin/y' })
+  t.match(explainFault(fault).message, /superuser change \/usr\/local\/bin\/y \(/)
+})
+
 t.test('an error of the system says it as it is', async (t) => {
   const folder = join(t.testdir(), 'closed')
   mkdirSync(folder)
