@@ -12,7 +12,7 @@ USAGE
   makiatto run [--config FILE] [--only PARTS] [--no-dns] [--no-http] [--no-wireguard]
   makiatto stdio [--config FILE]      connect standard input and output to the control socket
   makiatto check [--config FILE]      read the configuration; print what this program reads
-  makiatto keygen [--config FILE]     make this node's key if it has none; print the public key
+  makiatto keygen [--config FILE]     make this node's keys if it has none; print the public one
   makiatto setup                      change this server, as root: for maki machine, which says how on standard input
   makiatto --version
 
@@ -45,7 +45,7 @@ async function main(args: readonly string[]): Promise<void> {
   const config = await loadDaemonConfig(values.config)
   if (command === 'stdio') return await joinControlSocket(config.node.control)
   // Loaded here, so that the others do not wait for all of a node.
-  const { makeNodeKey, parseParts, runDaemon } = await import('./node/index.ts')
+  const { ensureWireGuardKey, makeNodeKey, parseParts, runDaemon } = await import('./node/index.ts')
   switch (command) {
     case 'run': {
       const flags = { only: values.only, noDns: values['no-dns'], noHttp: values['no-http'] }
@@ -55,8 +55,11 @@ async function main(args: readonly string[]): Promise<void> {
       const { describeProgram } = await import('./check-program.ts')
       return print(JSON.stringify(describeProgram()))
     }
-    case 'keygen':
-      return print(await makeNodeKey(config.node.data_dir))
+    case 'keygen': {
+      const key = await makeNodeKey(config.node.data_dir)
+      await ensureWireGuardKey(config.node.data_dir, systemRuntime)
+      return print(key)
+    }
     default:
       command satisfies never
   }

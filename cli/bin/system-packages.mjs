@@ -29,6 +29,12 @@ const PACKAGES = [
   { name: 'mmdebstrap', command: 'mmdebstrap', reason: 'servers are made of Debian' },
   { name: 'systemd-container', command: 'systemd-nspawn', reason: 'and boot with systemd' },
   { name: 'nftables', command: 'nft', reason: 'and these are cut' },
+  {
+    name: 'wireguard-go',
+    command: 'wireguard-go',
+    reason: 'nodes form an encrypted network, also where the kernel has no WireGuard',
+  },
+  { name: 'wireguard-tools', command: 'wg', reason: 'which is looked at from outside' },
 ]
 
 /** Installs what is missing when root on Debian or Ubuntu; elsewhere says which tests will be skipped, and why. */
