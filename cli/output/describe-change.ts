@@ -22,7 +22,7 @@ export function describeChange(change: Change): string {
     case 'node.remove':
       return `${REMOVALS[change.how]} the node ${shortId(change.key)}`
     case 'peer.set':
-      return `let the nodes reach the external peer ${change.name} at ${change.endpoint === null ? 'wherever it comes from' : plainLine(change.endpoint)}`
+      return `let the nodes reach the external peer ${change.name} ${change.endpoint === null ? 'wherever it comes from' : `at ${plainLine(change.endpoint)}`}`
     case 'peer.remove':
       return `remove the external peer ${change.name}`
     case 'domain.set':
@@ -111,7 +111,13 @@ function describeNodeFields(set: NodeUpdate): string[] {
   if (set.nameserver !== undefined) words.push(`name server to ${set.nameserver ? 'yes' : 'no'}`)
   if (set.drained !== undefined) words.push(`drained to ${set.drained ? 'yes' : 'no'}`)
   if (set.schema !== undefined) words.push(`schema to ${set.schema}`)
+  if (set.mesh !== undefined) words.push(`mesh to ${formatMesh(set.mesh)}`)
   return words
+}
+
+function formatMesh({ endpoint, port }: NonNullable<NodeUpdate['mesh']>): string {
+  if (endpoint === undefined) return `port ${port}`
+  return endpoint === null ? 'no endpoint' : plainLine(endpoint)
 }
 
 function describeSettings(change: Extract<Change, { kind: 'domain.set' }>): string {

@@ -9,6 +9,7 @@ import type {
   OperationId,
   OwnerName,
   SealEpochKey,
+  WireGuardKey,
 } from '../../../core/index.ts'
 import { CHANGE_KINDS } from '../../../core/index.ts'
 import { testKey } from '../support/test-cluster.ts'
@@ -20,6 +21,9 @@ const epoch = key as string as SealEpochKey
 const certificate = '*.example.com' as CertificateName
 const domain = 'example.com' as Hostname
 const host = 'www.example.com' as Hostname
+const wireGuardKey = Buffer.alloc(32, 7).toString('base64') as WireGuardKey
+const peer = { kind: 'peer.set', name: 'office' as NodeName, publicKey: wireGuardKey, address: 'fd00::7' } as const
+const mesh = { publicKey: wireGuardKey, port: 51880 }
 const hash = 'a'.repeat(64) as BlobHash
 
 const release = {
@@ -60,7 +64,22 @@ const cases: [Change, string][] = [
     { kind: 'node.update', key, set: { drained: true, place: { latitude: 1, longitude: 2 } } },
     `change place to 1, 2, drained to yes of the node ${short}`,
   ],
+  [{ kind: 'node.update', key, set: { mesh } }, `change mesh to port 51880 of the node ${short}`],
+  [
+    { kind: 'node.update', key, set: { mesh: { ...mesh, endpoint: 'vpn.example.com:4500' } } },
+    `change mesh to vpn.example.com:4500 of the node ${short}`,
+  ],
+  [
+    { kind: 'node.update', key, set: { mesh: { ...mesh, endpoint: null } } },
+    `change mesh to no endpoint of the node ${short}`,
+  ],
   [{ kind: 'node.remove', key, how: 'retire' }, `remove the node ${short}`],
+  [
+    { ...peer, endpoint: 'office.example.com:51820' },
+    'let the nodes reach the external peer office at office.example.com:51820',
+  ],
+  [{ ...peer, endpoint: null }, 'let the nodes reach the external peer office wherever it comes from'],
+  [{ kind: 'peer.remove', name: 'office' as NodeName }, 'remove the external peer office'],
   [
     { kind: 'domain.set', domain, spa: true, onConcurrent: 'merge', previews: false },
     'set up the domain example.com: unknown paths answer /index.html, concurrent releases are merged, no previews',

@@ -13,6 +13,7 @@ import {
   nextStamp,
   type Operation,
   PACKED_FOLD_LAYOUT,
+  SCHEMA,
 } from '../../../core/index.ts'
 import { raiseChanges } from '../../../migrations/index.ts'
 import { randomAttack, randomCompany } from '../../support/attacks.ts'
@@ -186,7 +187,7 @@ function createHistories(): Record<string, Operation[]> {
   const attack = randomAttack(random, cluster, thief, company, { operations: 25, phase: 0 })
   const start = admitSigners(cluster)
   return {
-    'each kind of change, one after another': createLine(cluster),
+    [`each kind of change of schema ${SCHEMA}, one after another`]: createLine(cluster),
     'a line with forks': randomHistory(random, cluster, { operations: 40, membership: 0, backdated: 0.1, start }),
     'admissions and removals': keepAdmitted(
       randomHistory(random, cluster, { operations: 50, membership: 0.2, backdated: 0.3, start }),

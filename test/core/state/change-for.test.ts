@@ -48,6 +48,7 @@ for (const seed of seeds(60)) {
       keys.alias(domains[0] as (typeof domains)[number], 'www.example.com' as never),
       keys.hold(domains[0] as (typeof domains)[number]),
       keys.certificate('example.com' as never),
+      keys.peer('office' as never),
     ]
     for (const key of gone) {
       const change = changeFor(key, undefined)
@@ -72,6 +73,7 @@ t.test('every kind of key that can be written by hand was met', async (t) => {
     'host',
     'member',
     'node-field',
+    'peer',
     'record',
     'release',
   ])
@@ -97,6 +99,7 @@ t.test('keys are read as they are spelled', async (t) => {
     certificate: keys.certificate('*.example.com' as never),
     account: keys.account('https://ca.example/dir'),
     host: keys.host(domain),
+    peer: keys.peer('office' as never),
   }
   for (const [kind, key] of Object.entries(spelled)) t.equal(findKeyParts(key)?.kind, kind, key)
   t.same(parseKey(spelled.record as Key), { kind: 'record', domain, name: '*.dev', type: 'TXT' })
@@ -110,6 +113,8 @@ t.test('keys are read as they are spelled', async (t) => {
     'domain/x/y',
     'soup/x',
     'host/a/b',
+    'peer/',
+    'peer/a/b',
   ])
     t.equal(findKeyParts(key), undefined, key)
   t.throws(() => parseKey('soup'), { code: 'MAKI_INVALID' })
