@@ -105,28 +105,82 @@ t.test('a node that does not start: told why, and all is put back', async (t) =>
   t.strictSame(compareListings(placed, await listServer(host)), [])
 })
 
+/** What says, each time, that the service was started once more. */
+const countStarts = async (mark: string): Promise<number> => {
+  await shell('journalctl --sync')
+  return (await shell('journalctl -u makiatto -o cat --no-pager')).split('\n').filter((line) => line.includes(mark))
+    .length
+}
+/** A service that fails is started again five times a second, for five minutes: far less than that is waited for. */
+const FEW_STARTS = 20
+
+t.test('an address of DNS that the server has not: told at once, and all is put back', async (t) => {
+  const wrong = `${config()}[dns]\naddr = "203.0.113.99:53"\n`
+  checkDone(t, await ask(install({ config: wrong })), 'install')
+  const before = await countStarts('node.starting')
+  const { last } = await ask(begin)
+  t.match(last, { event: 'error', undone: true, message: /does not start: 203\.0\.113\.99:53 is no address/ })
+  const starts = (await countStarts('node.starting')) - before
+  t.ok(starts > 0 && starts < FEW_STARTS, `after ${starts} starts`)
+  t.strictSame(compareListings(placed, await listServer(host)), [])
+})
+
+t.test('a program that the service may not execute: told at once, and all is put back', async (t) => {
+  const folder = '/etc/systemd/system/makiatto.service.d'
+  await host.write(`${folder}/deny.conf`, '[Service]\nNoExecPaths=/opt/makiatto\n')
+  const denied = await listServer(host)
+  checkDone(t, await ask(install()), 'install')
+  const before = await countStarts('EXEC')
+  const { last } = await ask(begin)
+  t.match(last, { event: 'error', undone: true, message: /does not start: .*EXEC.*[Pp]ermission denied/ })
+  const starts = (await countStarts('EXEC')) - before
+  t.ok(starts > 0 && starts < FEW_STARTS, `after ${starts} starts`)
+  t.strictSame(compareListings(denied, await listServer(host)), [])
+  await shell(`rm -r ${folder} && systemctl daemon-reload`)
+})
+
+t.test('files that the superuser may not change: what and what to look at is told, and all is put back', async (t) => {
+  const denials: readonly [path: string, message: RegExp, hint: RegExp][] = [
+    ['/etc/passwd', /useradd .*\/etc\/passwd/, /lsattr|SELinux/],
+    ['/usr/local/bin', /superuser change \/usr\/local\/bin\/makiatto/, /lsattr.*SELinux/],
+  ]
+  for (const [path, message, hint] of denials) {
+    await host.run('chattr', '+i', path)
+    const { last } = await ask(install())
+    await host.run('chattr', '-i', path)
+    t.match(last, { event: 'error', undone: true, message, hint }, `${path}: ${JSON.stringify(last)}`)
+  }
+  t.strictSame(compareListings(placed, await listServer(host)), [])
+})
+
 t.test('what is refused before anything is changed', async (t) => {
-  const refusals: readonly [what: string, before: string, after: string, request: SetupRequest, message: RegExp][] = [
-    ['a configuration that is none', 'true', 'true', install({ config: '[node]\nname = 7\n' }), /name/],
-    ['a person of that name', 'useradd -m makiatto', 'userdel -r makiatto', install(), /user makiatto/],
+  const refusals: readonly [what: string, request: SetupRequest, message: RegExp][] = [
+    ['a configuration that is none', install({ config: '[node]\nname = 7\n' }), /name/],
+    ['a user who is not there', install({ users: ['nobody-here'] }), /no user nobody-here/],
+    ['a user who is none', install({ users: ['-o root'] }), /not a name of a user/],
+    ['no request', { do: 'dance' } as unknown as SetupRequest, /no request/],
+    ['a start without an installation', begin, /nothing is installed/],
+    ['a removal without one', { do: 'remove' }, /nothing of Makiatto/],
+  ]
+  for (const [what, request, message] of refusals) {
+    const { last } = await ask(request)
+    t.match(last, { event: 'error', message, undone: true }, `${what}: ${JSON.stringify(last)}`)
+  }
+  t.strictSame(compareListings(placed, await listServer(host)), [])
+  const inTheWay: readonly [what: string, before: string, after: string, message: RegExp][] = [
+    ['a person of that name', 'useradd -m makiatto', 'userdel -r makiatto', /user makiatto/],
     [
       'a program of that name',
       'echo hi > /usr/local/bin/makiatto',
       'rm /usr/local/bin/makiatto',
-      install(),
       /local\/bin\/makiatto is there/,
     ],
-    ['a user who is not there', 'true', 'true', install({ users: ['nobody-here'] }), /no user nobody-here/],
-    ['a user who is none', 'true', 'true', install({ users: ['-o root'] }), /not a name of a user/],
-    ['no request', 'true', 'true', { do: 'dance' } as unknown as SetupRequest, /no request/],
-    ['a start without an installation', 'true', 'true', begin, /nothing is installed/],
-    ['a removal without one', 'true', 'true', { do: 'remove' }, /nothing of Makiatto/],
   ]
-  for (const [what, before, after, request, message] of refusals) {
+  for (const [what, before, after, message] of inTheWay) {
     await shell(before)
     const listing = await listServer(host)
-    const ran = await ask(request)
-    t.match(ran.last, { event: 'error', message, undone: true }, `${what}: ${JSON.stringify(ran.last)}`)
+    const { last } = await ask(install())
+    t.match(last, { event: 'error', message, undone: true }, `${what}: ${JSON.stringify(last)}`)
     t.strictSame(compareListings(listing, await listServer(host)), [], what)
     await shell(after)
   }
