@@ -13,6 +13,8 @@ import { createRandom, seeds } from '../../support/seeds.ts'
 
 /** How the daemon's program ends when it cannot start, and when it is told to end before it has. */
 
+// The runner of all tests bounds the file's time.
+t.setTimeout(0)
 const scene = await Scene.open()
 t.teardown(() => scene[Symbol.asyncDispose]())
 const cluster = await DaemonCluster.make(scene, { nodes: 1 })
@@ -34,8 +36,9 @@ interface Ended {
 async function run(config: string, onLine: (child: ChildProcess, line: string) => void = () => {}): Promise<Ended> {
   writeFileSync(layout.config, config)
   const args = [...NODE_FLAGS, MAIN, 'run', '--config', layout.config, '--no-wireguard']
-  const env = { ...scene.env, NODE_COMPILE_CACHE: scene.path('compiled') }
-  const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'pipe', 'pipe'] })
+  // None outlives a test that was killed.
+  const env = { ...scene.env, NODE_COMPILE_CACHE: scene.path('compiled'), MAKIATTO_EXIT_WITH_STDIN: '1' }
+  const child = spawn(process.execPath, args, { env, stdio: ['pipe', 'pipe', 'pipe'] })
   t.teardown(() => child.kill('SIGKILL'))
   const lines: string[] = []
   let stderr = ''
