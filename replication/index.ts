@@ -17,6 +17,7 @@ export { parseDialTarget } from './gossip/dialer.ts'
 export type { GossipEvents, GossipOptions, GossipPeer, GossipService } from './gossip/gossip-options.ts'
 export { startGossip } from './gossip/gossip-service.ts'
 export { PROTOCOL_VERSION } from './gossip/wire.ts'
+export * from './mesh/index.ts'
 export type {
   GossipReplica,
   InventoryView,

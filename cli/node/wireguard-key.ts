@@ -1,8 +1,7 @@
-import { createPrivateKey, createPublicKey } from 'node:crypto'
 import { link, mkdir, readFile, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { asMakiError, formatWireGuardKey, MakiError, type Runtime, type WireGuardKey } from '../../core/index.ts'
-import { syncDirectory } from '../../replication/index.ts'
+import { asMakiError, MakiError, type Runtime, type WireGuardKey } from '../../core/index.ts'
+import { syncDirectory, wireGuardPublicKey } from '../../replication/index.ts'
 import { createFile } from '../client/data-folder.ts'
 import { hasErrno, quoteForShell } from '../client/identity.ts'
 
@@ -14,8 +13,6 @@ const KEY_TEXT = /^([A-Za-z0-9+/]{43}=)\s*$/
 /** Readable and writable by the owner alone. */
 const KEY_MODE = 0o600
 const OTHERS = 0o077
-/** What stands before the bytes of a private key of X25519 in PKCS #8 (RFC 8410 section 7). */
-const PKCS8_HEAD = Buffer.from('302e020100300506032b656e04220420', 'hex')
 
 /** A node's key of WireGuard: X25519 (RFC 7748). */
 export interface WireGuardKeyPair {
@@ -59,13 +56,6 @@ export async function ensureWireGuardKey(
     await rm(aside, { force: true })
   }
   return { privateKey: key, publicKey: wireGuardPublicKey(key) }
-}
-
-/** The public half of a private key of 32 bytes. */
-export function wireGuardPublicKey(privateKey: Uint8Array): WireGuardKey {
-  const key = createPrivateKey({ key: Buffer.concat([PKCS8_HEAD, privateKey]), format: 'der', type: 'pkcs8' })
-  const { x } = createPublicKey(key).export({ format: 'jwk' })
-  return formatWireGuardKey(Buffer.from(x as string, 'base64url'))
 }
 
 /** As RFC 7748 section 5 has it, so that the file says what WireGuard gives back. */

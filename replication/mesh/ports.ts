@@ -44,7 +44,8 @@ export interface TunnelChange {
 
 /**
  * A WireGuard device: the kernel's, or that of `wireguard-go`. One conformance suite
- * (`test/replication/mesh/tunnel-conformance.ts`) runs on each. Sessions of peers that a change does not name go on.
+ * (`test/replication/mesh/tunnel-conformance.ts`) runs on each. Sessions of peers that a change does not name go on. Its
+ * end takes the interface away, except after `handOver`.
  */
 export interface Tunnel extends AsyncDisposable {
   readonly kind: 'kernel' | 'userspace'
@@ -56,6 +57,8 @@ export interface Tunnel extends AsyncDisposable {
   apply(change: TunnelChange): Promise<void>
   /** Resolves when the device has ended by itself: a process that died, an interface that somebody deleted. */
   readonly gone: Promise<string>
+  /** Its end, which is to follow, leaves the device and its sessions to who opens a tunnel of the same name next. */
+  handOver(): void
 }
 
 /** A network interface as the kernel has it. */

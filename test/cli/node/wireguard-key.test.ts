@@ -3,8 +3,9 @@ import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, s
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
-import { ensureWireGuardKey, readWireGuardKey, wireGuardPublicKey } from '../../../cli/node/index.ts'
+import { ensureWireGuardKey, readWireGuardKey } from '../../../cli/node/index.ts'
 import { systemRuntime } from '../../../cli/system.ts'
+import { wireGuardPublicKey } from '../../../replication/index.ts'
 import { createRandom, seeds } from '../../support/seeds.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'maki-wireguard-key-'))
