@@ -1,3 +1,5 @@
+import { SETUP_LOCK } from '../setup/index.ts'
+
 /**
  * Command lines that are sent to servers. Each is a constant: what a command is about comes on standard input. They have no
  * single quotes, line ends or exclamation marks, which some login shells take for themselves.
@@ -49,9 +51,13 @@ export const UPLOAD_COMMAND = [
   'echo whole',
 ].join('; ')
 
-/** Takes a version away that nothing runs, and the folders above it where they are empty then. */
+/**
+ * Takes a version away that nothing runs, and the folders above it where they are empty then. While somebody sets the server up,
+ * perhaps by that very version, nothing goes.
+ */
 export const DISCARD_COMMAND = [
   READ_VERSION,
+  `grep -q "@${SETUP_LOCK}" /proc/net/unix 2>/dev/null && exit 0`,
   'case "$(readlink "$r/current" 2>/dev/null)" in *"$v"*) exit 0;; esac',
   '[ -e "$r/journal.json" ] || rm -rf "$r/versions/$v"',
   'rmdir "$r/incoming" "$r/versions" "$r" 2>/dev/null',

@@ -1,6 +1,6 @@
 export { startActivation } from './activate.ts'
 export { type ActivationRequest, runActivation } from './apply-activation.ts'
-export { BUNDLE_COMMAND, SERVER_PATHS, SERVER_PORTS, SERVICE_NAME, SERVICE_USER } from './paths.ts'
+export { BUNDLE_COMMAND, SERVER_PATHS, SERVER_PORTS, SERVICE_NAME, SERVICE_USER, SETUP_LOCK } from './paths.ts'
 export {
   type ActivateResult,
   activateResult,

@@ -28,6 +28,9 @@ export const SERVICE_NAME = 'makiatto.service'
 /** In a version's folder: the daemon's program, which brings its own Node and libraries. */
 export const BUNDLE_COMMAND = 'bin/makiatto'
 
+/** An address of the abstract namespace (unix(7)) that `makiatto setup` has while it works: it goes with the process. */
+export const SETUP_LOCK = 'makiatto-setup'
+
 /** Ports of a server. */
 export const SERVER_PORTS = {
   dns: 53,

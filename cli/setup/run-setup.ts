@@ -6,12 +6,10 @@ import { asMakiError, MakiError, type Runtime } from '../../core/index.ts'
 import { startActivation } from './activate.ts'
 import { begin } from './begin.ts'
 import { install, SetupError } from './install.ts'
+import { SETUP_LOCK } from './paths.ts'
 import { type SetupEvent, type SetupRequest, setupRequest } from './protocol.ts'
 import { remove } from './remove.ts'
 import { createServer, openJournal, type Work } from './server.ts'
-
-/** An address of the abstract namespace (unix(7)): it goes with the process that has it, however that ends. */
-const LOCK = '\0makiatto-setup'
 
 /** The program `makiatto setup`: see `setupRequest`. Ends the process. */
 export async function runSetup(runtime: Runtime): Promise<void> {
@@ -94,7 +92,7 @@ async function takeLock(): Promise<AsyncDisposable> {
         }),
       )
     })
-    lock.listen(LOCK, resolve)
+    lock.listen(`\0${SETUP_LOCK}`, resolve)
   })
   return { [Symbol.asyncDispose]: () => new Promise((resolve) => lock.close(() => resolve())) }
 }

@@ -1,6 +1,8 @@
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
+import { once } from 'node:events'
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { join } from 'node:path'
 import t from 'tap'
 import type { Bundle } from '../../../cli/bundle/index.ts'
@@ -48,6 +50,21 @@ t.test('what runs, or was set up, is not discarded', async (t) => {
   writeFileSync(join(host.root, 'journal.json'), '{}')
   await discardBundle(host, ROOT, bundle.sha256)
   t.ok(existsSync(join(host.root, 'versions', bundle.sha256)))
+})
+
+t.test('while somebody sets the server up, by what may be this very program, nothing is discarded', async (t) => {
+  const folder = t.testdir()
+  const bundle = makeBundle(folder)
+  const host = new ShellHost(folder)
+  await uploadBundle(host, ROOT, bundle)
+  const lock = createServer().listen(`\0${host.lock}`)
+  await once(lock, 'listening')
+  await discardBundle(host, ROOT, bundle.sha256)
+  t.ok(existsSync(join(host.root, 'versions', bundle.sha256, 'bin', 'makiatto')))
+  lock.close()
+  await once(lock, 'close')
+  await discardBundle(host, ROOT, bundle.sha256)
+  t.notOk(existsSync(host.root), 'afterwards it is')
 })
 
 t.test('what is not the bundle is refused before it is unpacked', async (t) => {

@@ -1,7 +1,9 @@
 import { spawn } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { Duplex, Readable } from 'node:stream'
+import { SETUP_LOCK } from '../../../../cli/setup/index.ts'
 import type { RemoteOutcome, RemoteProcess, RunOptions, SshHost } from '../../../../cli/ssh/index.ts'
 
 /**
@@ -13,6 +15,8 @@ export class ShellHost implements SshHost {
   readonly hostKey = 'ssh-ed25519 AAAA'
   readonly address = '198.51.100.7'
   readonly root: string
+  /** What `makiatto setup` would have of the abstract namespace while it works on this server; no other server here has it. */
+  readonly lock = `${SETUP_LOCK}-${randomUUID()}`
   readonly bin: string
   readonly shell: string
 
@@ -47,7 +51,7 @@ export class ShellHost implements SshHost {
   }
 
   async start(command: string): Promise<RemoteProcess> {
-    const placed = command.replaceAll('/opt/makiatto', this.root)
+    const placed = command.replaceAll('/opt/makiatto', this.root).replaceAll(SETUP_LOCK, this.lock)
     const env = { ...process.env, PATH: [this.bin, process.env.PATH].join(delimiter) }
     const child = spawn(this.shell, ['-c', placed], { env, stdio: ['pipe', 'pipe', 'pipe'] })
     const ended = new Promise<{ code: number | null; signal: string | undefined }>((done) => {
