@@ -25,12 +25,14 @@ const KINDS: ReadonlySet<string> = new Set([
   'certificate',
   'account',
   'host',
+  'peer',
 ])
 
 /**
  * The keys that a person means, removed ones included, sorted: a key of the state or the beginning of one at a slash; a
- * domain, with all that is in it; a name in a domain, with or without a type of record; a node's or a member's name.
- * Throws MAKI_NOT_FOUND where nothing was ever written there; `isPast` says that the source is an earlier state.
+ * domain, with all that is in it; a name in a domain, with or without a type of record; the name of a node, a member or an
+ * external peer. Throws MAKI_NOT_FOUND where nothing was ever written there; `isPast` says that the source is an earlier
+ * state.
  */
 export function findKeys(source: KeySource, text: string, type?: string, isPast = false): readonly Key[] {
   const kind = text.split('/')[0] as string
@@ -61,7 +63,7 @@ function findNamed(source: KeySource, text: string, type: string | undefined): K
   // Names like *.example.com and _sip._tcp.example.com are none of a host.
   if (text.includes('.')) return listNamed(source, text.toLowerCase(), type)
   if (type !== undefined) return []
-  return listMember(source, text.toLowerCase())
+  return listWho(source, text.toLowerCase())
 }
 
 /** Records and aliases of a name, in the domains that it lies in; and who has it as a host. */
@@ -83,7 +85,8 @@ function listNamed(source: KeySource, typed: string, type: string | undefined): 
   return found
 }
 
-function listMember(source: KeySource, typed: string): Key[] {
+/** What is written of members, nodes and external peers of a name. */
+function listWho(source: KeySource, typed: string): Key[] {
   const { state, members } = source
   const named = state.get(keys.nodeName(typed as NodeName))?.value as { node: MemberKey } | undefined
   const found = new Set<MemberKey>(named === undefined ? [] : [named.node])
@@ -91,11 +94,14 @@ function listMember(source: KeySource, typed: string): Key[] {
     const isKey = typed.length >= 4 && key.startsWith(typed)
     if (isKey || findMember(state, key)?.name.toLowerCase() === typed) found.add(key)
   }
-  return [...found].flatMap((key) => [
-    keys.member(key),
-    ...source.keysIn(keys.node(key)),
-    ...(named?.node === key ? [keys.nodeName(typed as NodeName)] : []),
-  ])
+  return [
+    ...[...found].flatMap((key) => [
+      keys.member(key),
+      ...source.keysIn(keys.node(key)),
+      ...(named?.node === key ? [keys.nodeName(typed as NodeName)] : []),
+    ]),
+    ...source.keysIn(keys.peer(typed as NodeName)),
+  ]
 }
 
 function findHostname(text: string): Hostname | undefined {
