@@ -29,7 +29,7 @@ interface BlamedKey {
 export default class Blame extends MakiCommand<readonly BlamedKey[]> {
   static override summary = 'Show who wrote what is there now, and who removed what is not.'
   static override description =
-    'KEY is a domain, a host name, the name of a node or a member, or a key as maki state shows them; what lies below it is listed too.'
+    'KEY is a domain, a host name, the name of a node, a member or an external peer, or a key as maki state shows them; what lies below it is listed too.'
   static override examples = [
     'maki blame example.com',
     'maki blame www.example.com A',

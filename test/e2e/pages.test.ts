@@ -29,10 +29,11 @@ const PAGES = [
   'dns',
   'master-files',
   'health',
+  'peers',
 ] as const
 /** These only ask. What one node acknowledged reaches the others a moment later, so they are asked until it has. */
 const QUESTION =
-  /^(curl|dig|maki (status|health|history|show|blame|state|conflicts$|conflicts;|release (list|show|diff)|operator list|cluster show|record list|domain list|dns explain|cert (list|show)))\b/
+  /^(curl|dig|maki (status|health|history|show|blame|state|conflicts$|conflicts;|release (list|show|diff)|operator list|cluster show|record list|domain list|dns explain|peer (list|wg-config)|cert (list|show)))\b/
 const OWNER = 'owner'
 /** More than any answer has ever needed; the difference is then shown. */
 const QUESTIONS = 25
