@@ -5,6 +5,7 @@ import * as v from 'valibot'
 import { asMakiError, MakiError, type Runtime } from '../../core/index.ts'
 import { type DaemonConfig, loadDaemonConfig } from '../config/index.ts'
 import { readLastErrors, takeOver } from './daemon-unit.ts'
+import { openEventOutput } from './event-output.ts'
 import { SERVER_PATHS } from './paths.ts'
 import { type ActivateResult, type SetupEvent, type SetupRequestOf, setupRequest } from './protocol.ts'
 import { awaitServing, type Noted, noteDaemon } from './serving-check.ts'
@@ -161,8 +162,7 @@ async function requireFit(version: string, running: string): Promise<void> {
 export async function runActivation(runtime: Runtime): Promise<void> {
   // Timers of the runtime do not keep a process alive that waits for another one.
   new MessageChannel().port1.on('message', () => {})
-  process.stdout.on('error', () => {})
-  const tell = (event: SetupEvent): void => void process.stdout.write(`${JSON.stringify(event)}\n`)
+  const { tell, end } = openEventOutput()
   try {
     const request = v.parse(setupRequest, JSON.parse(await text(process.stdin)))
     if (request.do !== 'activate' && request.do !== 'restart' && request.do !== 'configure')
@@ -172,5 +172,5 @@ export async function runActivation(runtime: Runtime): Promise<void> {
     const { code, message, hint } = asMakiError(thrown)
     tell({ event: 'error', code, message, ...(hint === undefined ? {} : { hint }), undone: true })
   }
-  process.stdout.end(() => process.exit(0))
+  end(0)
 }

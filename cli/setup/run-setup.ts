@@ -5,9 +5,10 @@ import * as v from 'valibot'
 import { asMakiError, MakiError, type Runtime } from '../../core/index.ts'
 import { startActivation } from './activate.ts'
 import { begin } from './begin.ts'
+import { openEventOutput } from './event-output.ts'
 import { install, SetupError } from './install.ts'
 import { SETUP_LOCK } from './paths.ts'
-import { type SetupEvent, type SetupRequest, setupRequest } from './protocol.ts'
+import { type SetupRequest, setupRequest } from './protocol.ts'
 import { remove } from './remove.ts'
 import { createServer, openJournal, type Work } from './server.ts'
 
@@ -18,26 +19,23 @@ export async function runSetup(runtime: Runtime): Promise<void> {
   // Timers of the runtime do not keep a process alive.
   new MessageChannel().port1.on('message', () => {})
   for (const signal of ['SIGHUP', 'SIGTERM', 'SIGINT'] as const) process.on(signal, leave)
-  process.stdout.on('error', leave)
-  const tell = (event: SetupEvent): void => {
-    if (process.stdout.writable) process.stdout.write(`${JSON.stringify(event)}\n`)
-  }
+  const output = openEventOutput(leave)
   let code = 0
   try {
     const request = parseRequest(await readRequest(leave))
     if (process.getuid?.() !== 0) throw new MakiError('MAKI_USAGE', 'setup changes the server, and is for root alone')
     await using _lock = await takeLock()
     const server = createServer(runtime)
-    const work: Work = { server, journal: await openJournal(server), tell, signal: gone.signal }
-    tell({ event: 'result', result: await answer(work, request) })
+    const work: Work = { server, journal: await openJournal(server), tell: output.tell, signal: gone.signal }
+    output.tell({ event: 'result', result: await answer(work, request) })
   } catch (thrown) {
     const { code: what, message, hint } = asMakiError(thrown)
     const undone = !(thrown instanceof SetupError) || thrown.undone
-    tell({ event: 'error', code: what, message, ...(hint === undefined ? {} : { hint }), undone })
+    output.tell({ event: 'error', code: what, message, ...(hint === undefined ? {} : { hint }), undone })
     code = 4
   }
-  process.stdout.end(() => process.exit(code))
   process.stdin.destroy()
+  output.end(code)
 }
 
 async function answer(work: Work, request: SetupRequest): Promise<unknown> {
