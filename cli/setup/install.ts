@@ -1,7 +1,7 @@
-import { lstat, readdir, rmdir } from 'node:fs/promises'
+import { lstat, readdir, readFile, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { MakiError } from '../../core/index.ts'
-import { checkDaemonConfig, parseToml } from '../config/index.ts'
+import { checkDaemonConfig, type DaemonConfig, parseToml } from '../config/index.ts'
 import { findAccount, placeAccount, refuseForeignAccount } from './account.ts'
 import { placeFolder, placePath, requireProgram, textFile } from './change-server.ts'
 import { explainFault } from './explain-fault.ts'
@@ -61,7 +61,8 @@ async function refuseForeign(work: Work, { version, config }: InstallRequest): P
   const { server, journal } = work
   const { paths } = server
   parseVersionName(version)
-  checkDaemonConfig(parseToml(config, SERVER_PATHS.config))
+  const wanted = checkDaemonConfig(parseToml(config, SERVER_PATHS.config))
+  if (journal.isInstalled) await refuseOtherNode(paths.config, wanted.node)
   const program = join(paths.versions, version, BUNDLE_COMMAND)
   const { code, stderr } = await server.run(program, ['--version'], START_MS)
   if (code !== 0)
@@ -77,6 +78,29 @@ async function refuseForeign(work: Work, { version, config }: InstallRequest): P
     throw new MakiError('MAKI_CONFLICT', `${path} is there, and was not made by this setup`, {
       hint: 'Another Makiatto may be installed here. Look at it, and move it away.',
     })
+  }
+}
+
+/** Set up between our look and now, as the node of somebody else, it is not made one of ours as well. */
+async function refuseOtherNode(path: string, wanted: NodeIdentity): Promise<void> {
+  const text = await readFile(path, 'utf8').catch(() => undefined)
+  const present = text === undefined ? undefined : readIdentity(text)
+  if (present === undefined || (present.name === wanted.name && present.cluster === wanted.cluster)) return
+  throw new MakiError(
+    'MAKI_CONFLICT',
+    `somebody else has set this server up: it is ${present.name}, of the cluster ${present.cluster ?? 'that its configuration does not name'}`,
+    { hint: 'Ask whose it is; where it may be taken, set it up anew: --recreate' },
+  )
+}
+
+type NodeIdentity = Pick<DaemonConfig['node'], 'name' | 'cluster'>
+
+/** Undefined where the owner's edits cannot be read: the daemon says what is wrong with them. */
+function readIdentity(text: string): NodeIdentity | undefined {
+  try {
+    return checkDaemonConfig(parseToml(text, SERVER_PATHS.config)).node
+  } catch {
+    return undefined
   }
 }
 

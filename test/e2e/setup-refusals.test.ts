@@ -194,6 +194,12 @@ t.test('two at once: one waits for nobody', async (t) => {
   checkDone(t, first, 'the first')
   const other = await second[0]
   t.match(other?.last, { event: 'error', code: 'MAKI_CONFLICT', message: /somebody else/ })
+  const late = await ask(install({ config: config('rival') }))
+  t.match(late.last, {
+    event: 'error',
+    code: 'MAKI_CONFLICT',
+    message: /somebody else has set this server up: it is bare/,
+  })
   checkDone(t, await ask({ do: 'remove' }), 'remove')
   await place()
 })

@@ -128,7 +128,7 @@ t.test('installed, begun, done once more, removed: the server is as it was', asy
     await shell('stat -c "%a %U:%G" /etc/makiatto/makiatto.toml /var/makiatto /var/makiatto/keys/node.key'),
     /^640 root:makiatto\n700 makiatto:makiatto\n600 makiatto:makiatto\n$/,
   )
-  const again = await ask(install({ config: config('other') }))
+  const again = await ask(install({ config: `${config()}# of another day\n` }))
   checkDone(t, again, 'install again')
   t.match(again.last, { result: { known: true } })
   t.match(await shell('cat /etc/makiatto/makiatto.toml'), /name = "bare"/, 'the configuration stays')

@@ -172,12 +172,27 @@ t.test('installed twice is installed once, and the owner’s edits stay', async 
   const bare = server.list()
   server.place()
   t.match(await attempt(server, installing), { known: false })
-  server.write('/etc/makiatto/makiatto.toml', '[node]\nname = "edited"\n')
+  server.write('/etc/makiatto/makiatto.toml', '[node]\nname = "one"\n# edited\n')
   const once = server.list()
   t.match(await attempt(server, installing), { known: true })
   t.strictSame(server.list(), once)
   await attempt(server, remove)
   t.strictSame(server.list(), bare)
+})
+
+t.test('a server that is another node by now is refused, and stays that one', async (t) => {
+  const random = createRandom(1)
+  using server = makeServer(random)
+  server.place()
+  await attempt(server, installing)
+  const whole = server.list()
+  const others = ['[node]\nname = "two"\n', `[node]\nname = "one"\ncluster = "${'b'.repeat(51)}a"\n`]
+  for (const config of others) {
+    const refused = attempt(server, (work) => install(work, { ...REQUEST, config }))
+    await t.rejects(refused, { code: 'MAKI_CONFLICT', message: /somebody else.* it is one,/, undone: true }, config)
+    t.strictSame(server.list(), whole, config)
+  }
+  t.match(await attempt(server, installing), { known: true }, 'its own run goes on')
 })
 
 t.test('what others changed meanwhile is left, and said', async (t) => {
