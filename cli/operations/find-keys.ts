@@ -40,7 +40,7 @@ export function findKeys(source: KeySource, text: string, type?: string, isPast 
   if (found.length > 0) return [...new Set(found)].sort()
   const what = type === undefined ? JSON.stringify(text) : `${JSON.stringify(text)} with a record ${type}`
   throw new MakiError('MAKI_NOT_FOUND', `nothing was ever written at ${what}${isPast ? ' before that moment' : ''}`, {
-    hint: 'maki state shows all keys; a domain, a host name or the name of a node will do too.',
+    hint: 'maki state shows all keys; a domain, a host name or the name of a node or a peer will do too.',
   })
 }
 

@@ -78,9 +78,9 @@ t.test('every command and every flag of it is documented', async (t) => {
 t.test('every command that is documented exists', async (t) => {
   const ids = Object.keys(COMMANDS).map((id) => id.replaceAll(':', ' '))
   for (const document of DOCUMENTS) {
-    const typed = [...read(document).matchAll(/(?:^ {4}|^\$ |^\$ npx |`|npx )maki ((?:[a-z]+(?:-[a-z]+)* ?){1,2})/gm)].map(
-      ([, words]) => String(words).trim(),
-    )
+    const typed = [
+      ...read(document).matchAll(/(?:^ {4}|^\$ |^\$ npx |`|npx )maki ((?:[a-z]+(?:-[a-z]+)* ?){1,2})/gm),
+    ].map(([, words]) => String(words).trim())
     const unknown = typed.filter(
       (words) => !ids.some((id) => `${words} `.startsWith(`${id} `) || id.startsWith(`${words} `)),
     )

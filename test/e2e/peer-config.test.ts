@@ -157,10 +157,15 @@ t.test('wg setconf and wg-quick take it, and the way to the nodes is open', asyn
     const filled = printed.stdout.replace('# PrivateKey = <private-key>', `PrivateKey = ${pairs.office.privateKey}`)
     await device.run('wg', 'setconf', INTERFACE, write('filled.conf', filled))
     isComplete(t, await device.run('wg', 'show', INTERFACE, 'dump'))
+    await device.run('wg', 'syncconf', INTERFACE, join(folder, 'filled.conf'))
+    isComplete(t, await device.run('wg', 'show', INTERFACE, 'dump'))
+    await device.knock(addresses[0] as string)
     await t.rejects(
       device.run('wg', 'setconf', INTERFACE, write('wrong.conf', printed.stdout.replace('# PrivateKey', 'PrivateKey'))),
       'the placeholder is no key: were it no comment, wg would refuse the file',
     )
+    await device.run('wg', 'setconf', INTERFACE, file)
+    t.match(await device.run('wg', 'show', INTERFACE, 'private-key'), /none/, 'as the file says, the key is gone then')
   })
 
   await t.test('wg-quick', async (t) => {

@@ -233,6 +233,25 @@ t.test('two that both begin themselves have no way to each other, and a peer of 
   })
 })
 
+t.test('one name that two give to different peers at once is a conflict, and is settled', async (t) => {
+  await using cluster = await startMesh()
+  const [node] = cluster.nodes
+  const address = meshAddress(cluster.cluster, keyOf(2), 'peers')
+  await cluster.maki('pull')
+  t.match(await cluster.maki(...add('office', 1, '--offline')), {
+    code: 0,
+    stderr: /waits? here for the next exchange/,
+  })
+  const theirs = await cluster.write(node!, [
+    { kind: 'peer.set', name: office, publicKey: keyOf(2), endpoint: null, address },
+  ])
+  await cluster.maki('push')
+  t.match(await cluster.maki('conflicts'), { code: 1, stdout: /peer\/office.*an external peer, fd.* in the mesh/s })
+  t.match(await cluster.maki('conflicts', 'resolve', 'peer/office', '--take', theirs.id), { code: 0 })
+  t.match(await cluster.json<Row[]>('peer', 'list'), [{ name: 'office', publicKey: keyOf(2), endpoint: null }])
+  t.match(await cluster.maki('conflicts'), { code: 0 })
+})
+
 t.test('nodes of an older version and deployers', async (t) => {
   await using cluster = await startTestCluster({ nodes: ['one'] })
   t.match(await cluster.maki(...add('office', 1)), {
