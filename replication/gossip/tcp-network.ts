@@ -80,11 +80,13 @@ export class TcpConnection implements Connection {
   }
 }
 
-function closeServer(server: Server): Promise<void> {
+/** Takes no more; resolves when the connections that came in have ended too. */
+export function closeServer(server: Server): Promise<void> {
   return new Promise((resolve) => server.close(() => resolve()))
 }
 
-function remoteOf(socket: Socket): NetworkAddress | undefined {
+/** The other side of a socket; undefined while it is not known. */
+export function remoteOf(socket: Socket): NetworkAddress | undefined {
   if (socket.remoteAddress === undefined) return undefined
   return { host: socket.remoteAddress.replace(/^::ffff:/, ''), port: socket.remotePort ?? 0 }
 }

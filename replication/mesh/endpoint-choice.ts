@@ -72,6 +72,11 @@ export class EndpointChoice {
     this.#names.resolved(name, addresses, nowMs)
   }
 
+  /** Addresses of candidates: their own, and those that their names have now. */
+  addressesOf(candidates: readonly NetworkAddress[]): readonly string[] {
+    return candidates.flatMap(({ host }) => (isIP(host) === 0 ? this.#names.addresses(host) : host))
+  }
+
   /** To be called every two seconds or so, and when the plan is another. */
   step(input: ChoiceInput): ChoiceOutput {
     const { plan, status, nowMs } = input

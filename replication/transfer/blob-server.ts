@@ -16,11 +16,15 @@ import type { BlobStore } from '../blobs/blob-store.ts'
 
 export interface BlobServerOptions {
   readonly store: BlobStore
-  /** The mesh address; nothing here asks who is calling. */
+  /** The mesh address, or another that strangers do not reach. */
   readonly host: string
   /** 0 takes a free one. */
   readonly port: number
   readonly log: Log
+  /** Whether somebody at this address may ask, heard before a byte is read, and with each request; everybody by default. */
+  readonly accepts?: ((host: string) => boolean) | undefined
+  /** Makes the server listen, where that is not done as usual. Rejects with a MakiError. */
+  readonly listen?: ((server: Server, at: { host: string; port: number }) => Promise<void>) | undefined
 }
 
 /** The hashes that one pack may be asked for. */
@@ -43,12 +47,16 @@ export class BlobServer implements AsyncDisposable {
   readonly #server: Server
   readonly #store: BlobStore
   readonly #log: Log
+  readonly #accepts: (host: string) => boolean
+  readonly #listen: BlobServerOptions['listen']
   /** For metrics; only ever grow. */
   readonly counts = { requests: 0, refused: 0, failed: 0 }
 
-  constructor(options: Pick<BlobServerOptions, 'store' | 'log'>) {
+  constructor(options: Pick<BlobServerOptions, 'store' | 'log' | 'accepts' | 'listen'>) {
     this.#store = options.store
     this.#log = options.log
+    this.#accepts = options.accepts ?? (() => true)
+    this.#listen = options.listen
     this.#server = createServer(
       { headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS, maxHeaderSize: 8192 },
       (request, response) => void this.#answer(request, response),
@@ -56,6 +64,11 @@ export class BlobServer implements AsyncDisposable {
     this.#server.maxConnections = MAX_CONNECTIONS
     this.#server.timeout = IDLE_TIMEOUT_MS
     this.#server.keepAliveTimeout = IDLE_TIMEOUT_MS
+    this.#server.prependListener('connection', (socket) => {
+      if (this.#accepts(socket.remoteAddress ?? '')) return
+      this.counts.refused += 1
+      socket.destroy()
+    })
     this.#server.on('clientError', (_error, socket) => {
       this.counts.refused += 1
       socket.destroy()
@@ -75,6 +88,11 @@ export class BlobServer implements AsyncDisposable {
 
   /** `::` becomes `0.0.0.0` where there is no IPv6. */
   async listen(host: string, port: number): Promise<void> {
+    if (this.#listen !== undefined) {
+      await this.#listen(this.#server, { host, port })
+      this.#server.on('error', (error) => this.#log.error('blobs.server_failed', { error }))
+      return
+    }
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     this.#server.once('error', reject)
     this.#server.listen(port, host, resolve)
@@ -95,6 +113,9 @@ export class BlobServer implements AsyncDisposable {
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     this.counts.requests += 1
     try {
+      // Who was a member when it connected may be none any more.
+      if (!this.#accepts(request.socket.remoteAddress ?? ''))
+        throw new MakiError('MAKI_NOT_FOUND', 'there is nothing here for this address')
       await this.#route(request, response)
     } catch (thrown) {
       const error = asMakiError(thrown)
