@@ -12,6 +12,7 @@ export {
   type MeshSelf,
 } from './mesh-plan.ts'
 export type { MeshPeerStatus, MeshStatus } from './mesh-status.ts'
+export { openNetworkControl } from './netlink/index.ts'
 export type {
   Link,
   MeshFilter,

@@ -1,0 +1,104 @@
+import { MakiError } from '../../../core/index.ts'
+import type { Link, MeshFilter, NetworkControl } from '../ports.ts'
+import { parseNetwork } from './ip-bytes.ts'
+import { NETLINK_NETFILTER, NETLINK_ROUTE, NetlinkSocket } from './netlink-socket.ts'
+import { removeFilter, setFilter } from './packet-filter.ts'
+import {
+  addLink,
+  addRoute,
+  changeAddress,
+  changeLink,
+  deleteLink,
+  findLink,
+  findRoute,
+  listAddresses,
+  type NamedLink,
+} from './routing.ts'
+
+const SCOPE_UNIVERSE = 0
+
+/**
+ * The network of this machine through netlink, without another program; it takes CAP_NET_ADMIN to change it. Rejects with
+ * MAKI_UNSUPPORTED where there is no netlink.
+ */
+export async function openNetworkControl(): Promise<NetworkControl> {
+  using opened = new DisposableStack()
+  const routes = opened.use(await NetlinkSocket.open(NETLINK_ROUTE))
+  const filters = opened.use(await NetlinkSocket.open(NETLINK_NETFILTER))
+  return new KernelNetwork(routes, filters, opened.move())
+}
+
+class KernelNetwork implements NetworkControl {
+  readonly #routes: NetlinkSocket
+  readonly #filters: NetlinkSocket
+  readonly #owned: DisposableStack
+
+  constructor(routes: NetlinkSocket, filters: NetlinkSocket, owned: DisposableStack) {
+    this.#routes = routes
+    this.#filters = filters
+    this.#owned = owned
+  }
+
+  async findLink(name: string): Promise<Link | undefined> {
+    return await findLink(this.#routes, name)
+  }
+
+  async addWireGuardLink(name: string): Promise<void> {
+    await addLink(this.#routes, name, 'wireguard')
+  }
+
+  async deleteLink(name: string): Promise<void> {
+    await deleteLink(this.#routes, name)
+  }
+
+  async setLink(name: string, change: { readonly mtu?: number; readonly isUp?: boolean }): Promise<void> {
+    await changeLink(this.#routes, (await this.#require(name)).index, change)
+  }
+
+  async setAddresses(name: string, addresses: readonly string[]): Promise<void> {
+    const { index } = await this.#require(name)
+    const wanted = addresses.map(parseNetwork)
+    const has = await listAddresses(this.#routes, index)
+    const isSame = (a: { bytes: Buffer; bits: number }, b: { bytes: Buffer; bits: number }) =>
+      a.bits === b.bits && a.bytes.equals(b.bytes)
+    for (const address of wanted) {
+      if (!has.some((one) => isSame(one, address))) await changeAddress(this.#routes, index, address, 'add')
+    }
+    for (const address of has) {
+      if (address.scope === SCOPE_UNIVERSE && !wanted.some((one) => isSame(one, address)))
+        await changeAddress(this.#routes, index, address, 'remove')
+    }
+  }
+
+  async addRoutes(name: string, networks: readonly string[]): Promise<void> {
+    const { index } = await this.#require(name)
+    for (const network of networks) await addRoute(this.#routes, index, parseNetwork(network))
+  }
+
+  async findPathMtu(address: string): Promise<number | undefined> {
+    const route = await findRoute(this.#routes, parseNetwork(address))
+    if (route === undefined) return undefined
+    if (route.mtu !== undefined && route.mtu > 0) return route.mtu
+    return (await findLink(this.#routes, route.index))?.mtu
+  }
+
+  async setFilter(filter: MeshFilter): Promise<void> {
+    await setFilter(this.#filters, filter)
+  }
+
+  async removeFilter(interfaceName: string): Promise<void> {
+    await removeFilter(this.#filters, interfaceName)
+  }
+
+  [Symbol.dispose](): void {
+    this.#owned.dispose()
+  }
+
+  async #require(name: string): Promise<NamedLink> {
+    const link = await findLink(this.#routes, name)
+    if (link !== undefined) return link
+    throw new MakiError('MAKI_NOT_FOUND', `there is no network interface ${name} any more`, {
+      hint: 'It is made anew in a moment; somebody may have deleted it.',
+    })
+  }
+}
