@@ -35,6 +35,7 @@ const PACKAGES = [
     reason: 'nodes form an encrypted network, also where the kernel has no WireGuard',
   },
   { name: 'wireguard-tools', command: 'wg', reason: 'which is looked at from outside' },
+  { name: 'qemu-system-x86', command: 'qemu-system-x86_64', reason: 'so is that of a kernel, which boots for it' },
 ]
 
 /** Installs what is missing when root on Debian or Ubuntu; elsewhere says which tests will be skipped, and why. */

@@ -13,6 +13,7 @@ export {
 } from './mesh-plan.ts'
 export type { MeshPeerStatus, MeshStatus } from './mesh-status.ts'
 export { openNetworkControl } from './netlink/index.ts'
+export { openTunnel, type TunnelOptions } from './open-tunnel.ts'
 export type {
   Link,
   MeshFilter,

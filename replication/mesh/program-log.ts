@@ -1,5 +1,5 @@
 import { constants } from 'node:fs'
-import { type FileHandle, open, rm } from 'node:fs/promises'
+import { type FileHandle, open, rm, stat } from 'node:fs/promises'
 import type { Cancel, Log, Runtime } from '../../core/index.ts'
 
 /** How often what was said is looked at. */
@@ -17,6 +17,7 @@ const LAST_LINES = 5
 export class ProgramLog implements AsyncDisposable {
   /** For the program's standard output and standard error. */
   readonly fd: number
+  readonly #path: string
   readonly #file: FileHandle
   readonly #runtime: Pick<Runtime, 'after'>
   readonly #log: Log
@@ -26,7 +27,8 @@ export class ProgramLog implements AsyncDisposable {
   #cancel: Cancel = () => {}
   #reading: Promise<void> = Promise.resolve()
 
-  private constructor(file: FileHandle, { runtime, log }: { runtime: Pick<Runtime, 'after'>; log: Log }) {
+  private constructor(path: string, file: FileHandle, { runtime, log }: { runtime: Pick<Runtime, 'after'>; log: Log }) {
+    this.#path = path
     this.#file = file
     this.fd = file.fd
     this.#runtime = runtime
@@ -41,13 +43,19 @@ export class ProgramLog implements AsyncDisposable {
   ): Promise<ProgramLog> {
     if (options.fresh) await rm(path, { force: true })
     const { O_RDWR, O_APPEND, O_CREAT, O_NOFOLLOW } = constants
-    return new ProgramLog(await open(path, O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW, 0o600), options)
+    return new ProgramLog(path, await open(path, O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW, 0o600), options)
   }
 
   /** The last lines that it said. */
   async last(): Promise<readonly string[]> {
     await this.#look()
     return this.#last
+  }
+
+  /** Takes the file away, unless a later program has begun another there. */
+  async remove(): Promise<void> {
+    const there = await stat(this.#path).catch(() => undefined)
+    if (there?.ino === (await this.#file.stat()).ino) await rm(this.#path, { force: true })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -4,8 +4,6 @@ import type { TunnelChange, TunnelPeerChange } from './ports.ts'
 
 const KEY_BYTES = 32
 const MAX_KEEPALIVE_SECS = 65_535
-/** Shortest notation of a zone's name that a kernel has (IFNAMSIZ). */
-const ZONE = /%[A-Za-z0-9_.-]{1,15}$/
 
 /** Throws MAKI_INVALID, before anything is done, for a change that no device could take: names, lines in addresses, short keys. */
 export function checkTunnelChange({ privateKey, listenPort, peers = [] }: TunnelChange): void {
@@ -42,7 +40,8 @@ export function isNetwork(text: string): boolean {
   return family !== 0 && Number(bits) <= (family === 4 ? 32 : 128)
 }
 
-const isAddress = (host: string): boolean => isIP(host) !== 0 && (!host.includes('%') || ZONE.test(host))
+/** Without a zone: an address that means something on one cable alone is none to tell others. */
+const isAddress = (host: string): boolean => isIP(host) !== 0 && !host.includes('%')
 
 const isWithin = (value: number, least: number, most: number): boolean =>
   Number.isInteger(value) && value >= least && value <= most

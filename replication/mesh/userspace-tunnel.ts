@@ -61,6 +61,7 @@ class UserspaceTunnel implements Tunnel {
   readonly #runtime: Pick<Runtime, 'after'>
   readonly #log: Log
   readonly #closed: Promise<void>
+  #hasEnded = false
   #state: 'open' | 'handed-over' | 'disposed' = 'open'
 
   constructor(options: ProgramOptions, running: Running) {
@@ -72,6 +73,7 @@ class UserspaceTunnel implements Tunnel {
     const gone = Promise.withResolvers<string>()
     this.gone = gone.promise
     void this.#closed.then(async () => {
+      this.#hasEnded = true
       if (this.#state === 'disposed') return
       const last = (await running.said.last()).at(-1)
       gone.resolve(`the WireGuard program of ${this.interface} has ended${last === undefined ? '' : `: ${last}`}`)
@@ -84,7 +86,8 @@ class UserspaceTunnel implements Tunnel {
     return status
   }
 
-  async apply(change: TunnelChange): Promise<void> {
+  async apply(asked: TunnelChange): Promise<void> {
+    const change = await this.#withoutSamePort(asked)
     const { errno } = await askProgram(this.interface, encodeUapiSet(change), this.#runtime)
     if (errno === EADDRINUSE) {
       throw new MakiError('MAKI_PORT_IN_USE', `UDP port ${change.listenPort} is taken: WireGuard cannot listen there`, {
@@ -92,6 +95,12 @@ class UserspaceTunnel implements Tunnel {
       })
     }
     if (errno !== 0) throw refused(this.interface, errno)
+  }
+
+  /** A port that is set is opened anew, even the same one, and what is on its way is lost. */
+  async #withoutSamePort(change: TunnelChange): Promise<TunnelChange> {
+    const { listenPort, ...others } = change
+    return listenPort !== undefined && (await this.status()).listenPort === listenPort ? others : change
   }
 
   handOver(): void {
@@ -102,10 +111,11 @@ class UserspaceTunnel implements Tunnel {
     if (this.#state === 'disposed') return
     const isLeft = this.#state === 'handed-over'
     this.#state = 'disposed'
-    if (!isLeft) await this.#end()
+    // What one that is gone had may be another's by now.
+    if (!isLeft && !this.#hasEnded) await this.#end()
     this.#running.line.destroy()
+    if (!isLeft) await this.#running.said.remove()
     await this.#running.said[Symbol.asyncDispose]()
-    if (!isLeft) await rm(programLogPathOf(this.interface), { force: true })
   }
 
   /** A program ends when its socket is taken away: that is its protocol. */

@@ -1,0 +1,48 @@
+import { text } from 'node:stream/consumers'
+import { createJsonLog, systemRuntime } from '../../../cli/system.ts'
+import { openNetworkControl } from '../../../replication/mesh/netlink/index.ts'
+import { TUNNEL_LAWS } from './tunnel-conformance.ts'
+import { openOurs, type World } from './tunnel-world.ts'
+import { USERSPACE_LAWS } from './userspace-laws.ts'
+
+/** What is told of each law, a line of JSON each. */
+export interface Verdict {
+  readonly title: string
+  readonly failure?: string
+  readonly figures?: Readonly<Record<string, number>>
+  readonly ms: number
+}
+
+/** `kernel` or `userspace`: tries the laws on that kind of tunnel. `hold`: opens one, with the key that it is told, and waits to be killed. */
+async function main(mode: string): Promise<void> {
+  const awake = setInterval(() => {}, 60_000)
+  const said: string[] = []
+  const world: World = {
+    kind: mode === 'kernel' ? 'kernel' : 'userspace',
+    runtime: systemRuntime,
+    log: createJsonLog((line) => said.push(line), systemRuntime, {}, 'debug'),
+    network: await openNetworkControl(),
+    command: 'wireguard-go',
+  }
+  if (mode === 'hold') {
+    await openOurs(world, Buffer.from(await text(process.stdin), 'base64'))
+    process.stdout.write('open\n')
+    return
+  }
+  for (const law of [...TUNNEL_LAWS, ...(mode === 'kernel' ? [] : USERSPACE_LAWS)]) {
+    said.length = 0
+    const startMs = systemRuntime.monotonic()
+    const verdict = await law.run(world).then(
+      (figures) => (figures === undefined ? {} : { figures }),
+      (error: Error) => ({ failure: `${error.stack}\n${said.join('')}` }),
+    )
+    process.stdout.write(
+      `${JSON.stringify({ title: law.title, ...verdict, ms: Math.round(systemRuntime.monotonic() - startMs) })}\n`,
+    )
+  }
+  world.network[Symbol.dispose]()
+  clearInterval(awake)
+}
+
+const [mode] = process.argv.slice(2)
+if (mode !== undefined) await main(mode)

@@ -1,0 +1,48 @@
+import { join } from 'node:path'
+import t from 'tap'
+import { Child } from '../../support/child.ts'
+import { TUNNEL_LAWS } from './tunnel-conformance.ts'
+import type { Verdict } from './tunnel-main.ts'
+import { USERSPACE_LAWS } from './userspace-laws.ts'
+
+/** Namespaces of network, files and processes, all of which end with the test, and a folder of sockets that nobody else has. */
+const WORLD = [
+  'setpriv',
+  '--pdeathsig',
+  'KILL',
+  'unshare',
+  '--net',
+  '--mount',
+  '--pid',
+  '--fork',
+  '--kill-child',
+  '--mount-proc',
+]
+const SCRIPT = 'mkdir -p /run/wireguard && mount -t tmpfs none /run/wireguard && ip link set lo up && exec "$@"'
+
+t.setTimeout(0)
+
+t.test('the tunnel of wireguard-go keeps the laws of tunnels', async (t) => {
+  const main = [
+    process.execPath,
+    '--disable-warning=ExperimentalWarning',
+    join(import.meta.dirname, 'tunnel-main.ts'),
+    'userspace',
+  ]
+  const [program, ...args] = [...WORLD, 'sh', '-c', SCRIPT, 'sh', ...main]
+  await using world = new Child(program as string, args)
+  await world.ended
+  const verdicts = world.lines.flatMap((line): Verdict[] => (line.startsWith('{') ? [JSON.parse(line)] : []))
+  const titles = [...TUNNEL_LAWS, ...USERSPACE_LAWS].map(({ title }) => title)
+  if (
+    !t.strictSame(
+      verdicts.map(({ title }) => title),
+      titles,
+      'all were tried',
+    )
+  )
+    t.comment(world.output)
+  for (const { title, failure, figures, ms } of verdicts) {
+    t.notOk(failure, `${title} (${ms} ms${figures === undefined ? '' : `, ${JSON.stringify(figures)}`})`)
+  }
+})
