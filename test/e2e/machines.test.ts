@@ -1,13 +1,18 @@
-import { cpSync, existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { cpSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
+import { NODE_FLAGS } from '../../cli/node/node-flags.ts'
 import { eventually } from '../support/eventually.ts'
 import { BareHosts, compareListings, listServer } from './support/bare-hosts.ts'
-import type { BootedHost } from './support/booted-hosts.ts'
+import { type BootedHost, CHECKOUT } from './support/booted-hosts.ts'
+import { makeBrokenBundle, makeOtherBundle } from './support/other-bundles.ts'
 import { ROOT, Scene } from './support/scene.ts'
 import { askDns, askHttp, makeBundle, readQuickStart } from './support/servers.ts'
 
-/** The README's way from three bare servers to a network that serves, typed as it stands there. */
+/**
+ * The README's way from three bare servers to a network that serves, typed as it stands there; then the life of its machines:
+ * seen, upgraded under load, drained, and gone, dead ones too.
+ */
 
 t.setTimeout(0)
 const scene = await Scene.open()
@@ -19,6 +24,7 @@ const hosts = await BareHosts.open(scene, names)
 t.teardown(() => hosts[Symbol.asyncDispose]())
 const { operator } = hosts
 const servers: BootedHost[] = names.map((name) => hosts.host(name))
+const [amsterdam, newyork, singapore] = servers as [BootedHost, BootedHost, BootedHost]
 const before = new Map<BootedHost, readonly string[]>()
 const bundle = await makeBundle(operator)
 
@@ -40,7 +46,7 @@ t.test('the README has three servers, a sync and a look', async (t) => {
 })
 
 t.test('three bare servers become nodes by three commands', async (t) => {
-  for (const server of servers) before.set(server, await listServer(server))
+  await Promise.all(servers.map(async (server) => before.set(server, await listServer(server))))
   const begunMs = Date.now()
   for (const line of inits) {
     const startMs = Date.now()
@@ -130,13 +136,128 @@ t.test('one without a working server does not stop the others from being asked',
   await serves(t, first as BootedHost)
 })
 
-t.test('each is removed, and its server is as it was', async (t) => {
-  for (const server of [...servers].reverse()) {
-    const { code, stdout, stderr } = await operator.maki(['machine', 'remove', server.name, '--yes', '--force'])
-    t.equal(code, 0, `${server.name}\n${stdout}${stderr}`)
-    t.strictSame(compareListings(before.get(server) ?? [], await listServer(server)), [], server.name)
-  }
+t.test('what is seen of them', async (t) => {
+  const rows = await json<{ name: string; up: boolean; ipv4: string; advice: string | null }[]>(t, ['machine', 'list'])
+  t.strictSame(
+    rows.map(({ name, up, ipv4, advice }) => [name, up, ipv4, advice]),
+    servers.map(({ name, ipv4 }) => [name, true, ipv4, null]),
+  )
+  t.match(await json(t, ['machine', 'show', 'newyork']), {
+    name: 'newyork',
+    server: { running: bundle.sha256, unit: { active: 'active' } },
+    seen: [
+      { by: 'amsterdam', up: true },
+      { by: 'singapore', up: true },
+    ],
+    faults: [],
+  })
 })
+
+t.test('another version under load, at every address and in every answer of DNS', async (t) => {
+  const other = await makeOtherBundle(scene, bundle)
+  const stop = scene.path('stop')
+  const main = join(CHECKOUT, 'test/e2e/support/relentless-visitors.ts')
+  const child = hosts.hosts.start([
+    process.execPath,
+    ...NODE_FLAGS,
+    main,
+    domain,
+    stop,
+    ...servers.map(({ ipv4 }) => ipv4),
+  ])
+  await child.waitForLine((line) => line === 'round')
+  const rolled = await json<Rolled[]>(t, ['machine', 'upgrade', '--binary-path', other.file])
+  writeFileSync(stop, '')
+  const met = JSON.parse(await child.waitForLine((line) => line.startsWith('{'))) as Record<
+    string,
+    { answers: number; failures: string[] }
+  >
+  t.strictSame(
+    rolled.map(({ machine, outcome, running }) => [machine, outcome, running]),
+    names.map((name) => [name, 'done', other.sha256]),
+  )
+  for (const [kind, { answers, failures }] of Object.entries(met)) {
+    t.comment(`${kind}: ${answers} answers`)
+    t.ok(answers > 0, kind)
+    // A datagram may come in between the last look at a queue and its end.
+    if (kind.startsWith('DNS over UDP')) t.ok(failures.length <= 2, `${kind}: ${failures.join('; ')}`)
+    else t.strictSame(failures, [], kind)
+  }
+  const again = await json<Rolled[]>(t, ['machine', 'upgrade', '--binary-path', other.file])
+  t.ok(again.every(({ outcome }) => outcome === 'same'))
+})
+
+t.test('a version that does not start goes back, and no other machine is touched', async (t) => {
+  const broken = await makeBrokenBundle(scene, bundle)
+  const rolled = await json<Rolled[]>(
+    t,
+    ['machine', 'upgrade', 'singapore', 'newyork', '--binary-path', broken.file],
+    4,
+  )
+  t.match(rolled, [
+    { machine: 'singapore', outcome: 'returned' },
+    { machine: 'newyork', outcome: 'untouched' },
+  ])
+  t.not(rolled[0]?.running, broken.sha256)
+  const status = await operator.maki(['status'])
+  t.equal(status.code, 0, status.stdout + status.stderr)
+})
+
+t.test('one machine restarts', async (t) => {
+  const pid = () => amsterdam.run('systemctl', 'show', '--property=MainPID', '--value', 'makiatto')
+  const was = await pid()
+  t.match(await json(t, ['machine', 'restart', 'amsterdam']), [{ machine: 'amsterdam', outcome: 'done' }])
+  t.not(await pid(), was)
+})
+
+t.test('a drained machine is in no answer', async (t) => {
+  await json(t, ['machine', 'drain', 'singapore', '--no-wait'])
+  const ask = (server: BootedHost) => hosts.hosts.run('dig', '+short', `@${server.ipv4}`, domain, 'A')
+  for (const server of servers) for (let i = 0; i < 5; i++) t.notMatch(await ask(server), singapore.ipv4)
+  await json(t, ['machine', 'undrain', 'singapore'])
+})
+
+t.test('a machine that leaves leaves nothing on its server', async (t) => {
+  const removal = await json(t, ['machine', 'remove', 'newyork', '--force', '--yes'])
+  t.match(removal, { removed: { how: 'retire' }, server: { cleaned: true, left: [] }, profile: 'removed' })
+  t.match(removal, { glue: [{ host: `newyork.ns.${domain}`, kind: 'remove' }] })
+  t.strictSame(compareListings(before.get(newyork) ?? [], await listServer(newyork)), [])
+})
+
+t.test('a dead machine leaves the cluster, and its server when it is back', async (t) => {
+  await singapore.powerOff()
+  const removal = await json(t, ['machine', 'remove', 'singapore', '--force', '--yes'])
+  t.match(removal, { removed: { how: 'retire' }, server: { cleaned: false }, profile: 'kept' })
+  const rows = await json<{ name: string; advice: string | null }[]>(t, ['machine', 'list'])
+  t.match(rows, [
+    { name: 'amsterdam', advice: null },
+    { name: 'singapore', advice: /machine remove singapore/ },
+  ])
+  await singapore.powerOn()
+  const cleaned = await json(t, ['machine', 'remove', 'singapore', '--yes'])
+  t.match(cleaned, { removed: null, server: { cleaned: true, left: [] }, profile: 'removed' })
+  t.strictSame(compareListings(before.get(singapore) ?? [], await listServer(singapore)), [])
+})
+
+t.test('the last one is removed, and its server is as it was', async (t) => {
+  const { code, stdout, stderr } = await operator.maki(['machine', 'remove', 'amsterdam', '--yes', '--force'])
+  t.equal(code, 0, `${stdout}${stderr}`)
+  t.strictSame(compareListings(before.get(amsterdam) ?? [], await listServer(amsterdam)), [])
+})
+
+/** Runs a command that has to end with a code, and gives what it printed as JSON. */
+async function json<T = never>(t: Test, words: readonly string[], code = 0): Promise<T> {
+  const outcome = await operator.maki([...words, '--json'])
+  t.equal(outcome.code, code, `${words.join(' ')}\n${outcome.stdout}${outcome.stderr}`)
+  return JSON.parse(outcome.stdout) as T
+}
+
+interface Rolled {
+  readonly machine: string
+  readonly outcome: string
+  readonly running: string
+  readonly reason: string | null
+}
 
 function listFiles(folder: string): string[] {
   if (!existsSync(folder)) return []
