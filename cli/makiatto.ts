@@ -48,8 +48,8 @@ async function main(args: readonly string[]): Promise<void> {
   const { ensureWireGuardKey, makeNodeKey, parseParts, runDaemon } = await import('./node/index.ts')
   switch (command) {
     case 'run': {
-      const flags = { only: values.only, noDns: values['no-dns'], noHttp: values['no-http'] }
-      return await runDaemon(config, parseParts(flags))
+      const { only, 'no-dns': noDns, 'no-http': noHttp, 'no-wireguard': noWireguard } = values
+      return await runDaemon(config, parseParts({ only, noDns, noHttp, noWireguard }))
     }
     case 'check': {
       const { describeProgram } = await import('./check-program.ts')

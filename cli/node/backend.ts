@@ -31,8 +31,10 @@ import type { SeekerCounts } from './asset-seeker.ts'
 import type { BlobCare } from './blob-care.ts'
 import type { ComponentCounts } from './components/index.ts'
 import type { Edge } from './edge-messages.ts'
+import { reportMesh } from './mesh-report.ts'
 import { formatMetrics } from './metrics.ts'
 import type { NodeAliases } from './node-aliases.ts'
+import type { NodeMesh } from './node-mesh.ts'
 import type { NodePlaces } from './node-places.ts'
 import type { NodeSeals } from './node-seals.ts'
 import { foldUntil } from './past.ts'
@@ -59,6 +61,7 @@ export interface BackendPorts {
   /** Undefined where no encodings are made. */
   readonly variants?: { readonly counts: VariantCounts } | undefined
   readonly components: { readonly counts: ComponentCounts | undefined }
+  readonly mesh?: Pick<NodeMesh, 'status' | 'refused'>
   /** Undefined where none is kept. */
   readonly logs?: ControlLogs | undefined
   readonly self: MemberKey
@@ -93,8 +96,9 @@ export class NodeBackend implements ControlBackend {
   }
 
   async status(): Promise<ClusterStatus> {
-    const { shared, presence, aliases, places, self } = this.#ports
+    const { shared, presence, aliases, places, mesh, self } = this.#ports
     const { replica } = shared
+    const tunnels = mesh?.status()
     return {
       cluster: { id: replica.cluster, name: findCluster(replica.state)?.name ?? '' },
       self,
@@ -103,6 +107,7 @@ export class NodeBackend implements ControlBackend {
       ...(replica.damaged === undefined ? {} : { damaged: replica.damaged }),
       ...(aliases === undefined ? {} : { aliases: aliases.status() }),
       ...(places === undefined ? {} : { places: places.status }),
+      ...(tunnels === undefined ? {} : { mesh: reportMesh(tunnels) }),
     }
   }
 
@@ -150,7 +155,8 @@ export class NodeBackend implements ControlBackend {
   async metrics(): Promise<string> {
     const { shared, edge, gossip, presence, fetcher, care, activation, aliases, places, variants, seeker, self } =
       this.#ports
-    const { components } = this.#ports
+    const { components, mesh } = this.#ports
+    const tunnels = mesh?.status()
     return formatMetrics({
       operations: shared.replica.count,
       peersAvailable: presence.nodes().filter(({ up, key }) => up && key !== self).length,
@@ -166,6 +172,7 @@ export class NodeBackend implements ControlBackend {
       components: components.counts,
       sought: seeker.counts,
       placesBuiltAt: places?.database?.builtAt,
+      mesh: tunnels === undefined ? undefined : { status: tunnels, refused: mesh?.refused ?? 0 },
       seals: { ...this.seals.keeper.counts, ...this.seals.certificates.counts },
     })
   }

@@ -9,20 +9,29 @@ export interface DialMembersOptions {
   /** Addresses of the configuration, which are dialled whatever the state says. */
   readonly bootstrap: readonly ListenAddress[]
   readonly self: MemberKey
+  /** Every other node is dialled at its public addresses. */
+  readonly atPublic: boolean
+  /** Addresses of the others in the mesh, by the present state; none where there is no mesh. */
+  readonly inMesh?: () => Iterable<string>
 }
 
+/** Where every node listens for gossip in the mesh. */
+export const MESH_GOSSIP_PORT = 8787
+
 /**
- * Dials every other node of the state at its public addresses and the port of our own gossip, beside `bootstrap`, and follows
- * the state: new nodes and new addresses are dialled, removed ones no more.
+ * Dials every other node of the state, in the mesh, at its public addresses and the port of our own gossip, or at both, beside
+ * `bootstrap`, and follows the state: new nodes and new addresses are dialled, removed ones no more.
  */
 export class DialMembers implements Disposable {
   readonly #unsubscribe: () => void
   #dialled = ''
 
   constructor(options: DialMembersOptions) {
-    const { replica, gossip, bootstrap, self } = options
+    const { replica, gossip, bootstrap, self, atPublic, inMesh = () => [] } = options
     const follow = (): void => {
-      const addresses = listDialled(replica.state, { self, port: gossip.address.port, bootstrap })
+      const members = atPublic ? listDialled(replica.state, { self, port: gossip.address.port }) : []
+      const mesh = [...inMesh()].sort().map((host) => ({ host, port: MESH_GOSSIP_PORT }))
+      const addresses = [...new Set([...bootstrap, ...mesh, ...members].map(formatListenAddress))]
       const said = addresses.join()
       if (said === this.#dialled) return
       this.#dialled = said
@@ -38,19 +47,15 @@ export class DialMembers implements Disposable {
 }
 
 /**
- * Whom to dial, without repetition: both addresses of a node that has two, since either may be the one that works from here.
+ * Whom to dial at public addresses: both of a node that has two, since either may be the one that works from here.
  * What an operation names as an address and is none, or leads nowhere but here, is left out. Pure.
  */
-export function listDialled(
-  state: State,
-  { self, port, bootstrap }: { self: MemberKey; port: number; bootstrap: readonly ListenAddress[] },
-): readonly string[] {
+export function listDialled(state: State, { self, port }: { self: MemberKey; port: number }): readonly ListenAddress[] {
   const nodes = listNodes(state)
   const isLocal = isLocalCluster(nodes)
-  const members = nodes
+  return nodes
     .filter(({ key }) => key !== self)
     .flatMap(({ ipv4, ipv6 }) => [ipv4, ipv6])
     .filter((host) => host !== null && refuseAddress(host, isLocal) === undefined)
     .map((host) => ({ host: host as string, port }))
-  return [...new Set([...bootstrap, ...members].map(formatListenAddress))]
 }

@@ -6,6 +6,7 @@ import type { ComponentCounts } from './components/index.ts'
 import type { EdgeCounters } from './edge-messages.ts'
 import { writeGuestMetrics } from './guest-metrics.ts'
 import { writeImageMetrics } from './image-metrics.ts'
+import { type MeshCounts, writeMeshMetrics } from './mesh-metrics.ts'
 import { MetricsText, type Sample } from './metrics-text.ts'
 import { writeServerMetrics } from './server-metrics.ts'
 import { writeTransformMetrics } from './transform-metrics.ts'
@@ -31,6 +32,8 @@ export interface NodeCounts extends EdgeCounters {
   readonly components?: ComponentCounts | undefined
   /** When the database of places was made, milliseconds since the Unix epoch. */
   readonly placesBuiltAt: number | undefined
+  /** Undefined without a mesh. */
+  readonly mesh?: MeshCounts | undefined
   /** Of seals and the certificates that they hold. */
   readonly seals: {
     readonly epochsHeld: number
@@ -126,6 +129,7 @@ export function formatMetrics(counts: NodeCounts): string {
     metric('encodings_total', 'counter', 'What became of encodings, by event.', byLabel('event', events))
   }
   writeComponentMetrics(text, counts.components)
+  writeMeshMetrics(metric, counts.mesh)
   const { seals } = counts
   metric('seal_epochs_held', 'gauge', 'Seal epochs that this node can open.', [[{}, seals.epochsHeld]])
   metric('seal_grants_refused_total', 'counter', 'Grants that did not open.', [[{}, seals.grantsRefused]])

@@ -21,9 +21,10 @@ import {
   startGossip,
   verifyAdmission,
 } from '../../replication/index.ts'
-import { type DaemonConfig, formatListenAddress, type ListenAddress } from '../config/index.ts'
+import { type DaemonConfig, formatListenAddress } from '../config/index.ts'
 import { admissionRules, collectAdmission } from './admission.ts'
 import { createAliasLookup } from './alias-lookup.ts'
+import { MeshAnnouncement } from './announce-mesh.ts'
 import { SchemaAnnouncement } from './announce-schema.ts'
 import { AssetSeeker } from './asset-seeker.ts'
 import { NodeBackend } from './backend.ts'
@@ -44,6 +45,7 @@ import { NodeCertificates } from './node-certificates.ts'
 import { makeNodeFolders } from './node-folders.ts'
 import { NodeHealth } from './node-health.ts'
 import { readNodeKey } from './node-key.ts'
+import { NodeMesh } from './node-mesh.ts'
 import { NodePlaces } from './node-places.ts'
 import { NodeSeals } from './node-seals.ts'
 import { openNodeStore, recoverStore } from './node-store.ts'
@@ -102,7 +104,10 @@ export async function startNode(options: NodeOptions): Promise<Node> {
   if (replica.count === 0) await replica.submit(await readSeed(folders.seed))
 
   const blobs = starting.use(await BlobStore.open(folders.data, { runtime }))
-  const blobServer = starting.use(await startBlobServer({ store: blobs, log, ...requireAddress(config, 'blobs_addr') }))
+  const self = signer.key
+  // Its tunnel comes up while the rest does.
+  const mesh = starting.use(await NodeMesh.start({ ...options, cluster, self, replica }))
+  const blobServer = starting.use(await startBlobServer({ store: blobs, log, ...mesh.blobs }))
   let gossip: GossipService | undefined
   const fetcher = starting.use(new BlobFetcher({ store: blobs, runtime, log, peers: () => blobPeers(gossip) }))
   const checker = new ReleaseChecker(blobs)
@@ -118,7 +123,6 @@ export async function startNode(options: NodeOptions): Promise<Node> {
   const kept = starting.use(new KeptReleases({ history: replica, edge, store: blobs, fetcher, runtime, log }))
   seeker = starting.use(new AssetSeeker({ history: replica, kept, store: blobs, fetcher, runtime, log }))
   edge.apply(replica.snapshot())
-  const self = signer.key
   const { ring: certificates, seals: opened } = starting.use(
     new NodeCertificates({ replica, edge, seed, self, runtime, log }),
   )
@@ -170,6 +174,7 @@ export async function startNode(options: NodeOptions): Promise<Node> {
   // Visitors are answered; what other nodes are told comes after.
   const shared = starting.use(await SharedReplica.open({ ...replicated, replica, index: folders.document }))
 
+  await mesh.mesh?.tried
   gossip = starting.use(
     await startGossip({
       replica: shared,
@@ -178,7 +183,7 @@ export async function startNode(options: NodeOptions): Promise<Node> {
       runtime,
       log,
       version,
-      listen: requireAddress(config, 'addr'),
+      ...mesh.gossip,
       bootstrap: config.replication.bootstrap.map(formatListenAddress),
       incarnation: await nextIncarnation(folders.incarnation, runtime),
       blobsPort: blobServer.address.port,
@@ -188,10 +193,14 @@ export async function startNode(options: NodeOptions): Promise<Node> {
     }),
   )
   const { dial_members: dials, bootstrap } = config.replication
-  if (dials) starting.use(new DialMembers({ replica, gossip, bootstrap, self }))
+  const inMesh = () => mesh.addresses()
+  starting.use(new DialMembers({ replica, gossip, bootstrap, self, atPublic: dials, inMesh }))
   starting.defer(gossip.events.on('peer-up', () => fetcher.peersChanged()))
   starting.defer(gossip.events.on('agreed', () => void recoverStore(store, log, () => releases.recovered(replica))))
-  starting.use(new SchemaAnnouncement({ replica, gossip, signer, runtime, log }))
+  const announcing = { replica, gossip, signer, runtime, log }
+  starting.use(new SchemaAnnouncement(announcing))
+  if (mesh.own !== undefined) starting.use(new MeshAnnouncement(announcing, mesh.own))
+  starting.defer(mesh.onNews(changed))
   const seals = starting.use(new NodeSeals({ replica, gossip, signer, seed, runtime, log, certificates, changed }))
   const health = starting.use(
     new NodeHealth({
@@ -222,6 +231,7 @@ export async function startNode(options: NodeOptions): Promise<Node> {
       lacks: () => seals.keeper.lacks,
       health,
       host: () => host.load,
+      mesh: () => mesh.said(),
       trouble: () => watch.trouble,
       serves: { dns: listening.dns?.port, http: listening.http?.port, https: listening.https?.port },
       version,
@@ -251,6 +261,7 @@ export async function startNode(options: NodeOptions): Promise<Node> {
     places,
     variants,
     components,
+    mesh,
     logs: options.logs,
     self,
   })
@@ -264,8 +275,11 @@ export async function startNode(options: NodeOptions): Promise<Node> {
     control: control.socketPath,
   }
   const owned = starting.move()
-  const handOver = () => edge instanceof EdgePool && edge.handOver()
-  return { addresses, handOver: () => void handOver(), [Symbol.asyncDispose]: () => owned.disposeAsync() }
+  const handOver = () => {
+    mesh.handOver()
+    if (edge instanceof EdgePool) edge.handOver()
+  }
+  return { addresses, handOver, [Symbol.asyncDispose]: () => owned.disposeAsync() }
 }
 
 function blobPeers(gossip: GossipService | undefined): BlobPeer[] {
@@ -280,18 +294,4 @@ function requireCluster(config: DaemonConfig): ClusterId {
   throw new MakiError('MAKI_CONFIG', `${config.file} does not say which cluster this node belongs to`, {
     hint: 'Set cluster = "…" under [node]; maki cluster show prints the id.',
   })
-}
-
-/** Without the mesh there is no address to take by itself. */
-function requireAddress(config: DaemonConfig, name: 'addr' | 'blobs_addr'): ListenAddress {
-  const address = config.replication[name]
-  if (address !== undefined) return address
-  const example = name === 'addr' ? '127.0.0.1:8787' : '127.0.0.1:8282'
-  throw new MakiError(
-    'MAKI_CONFIG',
-    `${config.file} does not say where ${name === 'addr' ? 'gossip' : 'the blob server'} listens`,
-    {
-      hint: `Set ${name} = "${example}" under [replication].`,
-    },
-  )
 }

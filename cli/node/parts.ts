@@ -4,15 +4,18 @@ import { MakiError } from '../../core/index.ts'
 export interface Parts {
   readonly dns: boolean
   readonly http: boolean
+  /** The mesh: without it gossip and blobs listen where the configuration says. */
+  readonly wireguard: boolean
 }
 
 const NAMES = ['dns', 'http'] as const
 
-/** From the flags of `makiatto run`. Throws MAKI_USAGE for a part that does not exist. */
+/** From the flags of `makiatto run`; `--only` is of what visitors see. Throws MAKI_USAGE for a part that does not exist. */
 export function parseParts(flags: {
   only?: string | undefined
   noDns?: boolean | undefined
   noHttp?: boolean | undefined
+  noWireguard?: boolean | undefined
 }): Parts {
   const only = flags.only?.split(',').map((name) => name.trim())
   const unknown = only?.find((name) => !(NAMES as readonly string[]).includes(name))
@@ -22,5 +25,9 @@ export function parseParts(flags: {
     })
   }
   const runs = (name: (typeof NAMES)[number]) => only?.includes(name) ?? true
-  return { dns: runs('dns') && flags.noDns !== true, http: runs('http') && flags.noHttp !== true }
+  return {
+    dns: runs('dns') && flags.noDns !== true,
+    http: runs('http') && flags.noHttp !== true,
+    wireguard: flags.noWireguard !== true,
+  }
 }

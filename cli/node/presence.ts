@@ -14,6 +14,7 @@ import type { ServicePorts } from '../health/index.ts'
 import type { HostLoad } from './host-load.ts'
 import type { NodeHealth } from './node-health.ts'
 import { NOTHING_SAID, readSaid, type Said } from './said.ts'
+import type { SaidMesh } from './said-mesh.ts'
 import type { Trouble } from './trouble-watch.ts'
 
 /** An awareness entry has 64 KiB, and whoever may write can make a thousand heads: we say the greatest. */
@@ -45,6 +46,8 @@ export interface PresenceOptions {
   readonly health?: Pick<NodeHealth, 'observations' | 'describe'>
   /** Null while it is not known. */
   readonly host?: () => HostLoad | null
+  /** How its mesh is; null without one. */
+  readonly mesh?: () => SaidMesh | null
   /** What went wrong with visitors lately. */
   readonly trouble?: () => Trouble
   /** The ports on which it listens. */
@@ -85,16 +88,28 @@ export class Presence implements Disposable {
     const { replica, gossip, self, health, serves } = this.#options
     const listening = serves === undefined ? {} : { serves }
     const heard = new Map(gossip.awareness.entries().map((entry) => [entry.key, entry]))
-    return listNodes(replica.state).map(({ key, name }): NodeStatus => {
+    const all = listNodes(replica.state)
+    const names = new Map(all.map((node) => [node.key, node.name]))
+    const isUp = (key: MemberKey) => key === self || heard.get(key)?.up === true
+    const nameSilent = ({ mesh, ...said }: Said): Omit<Said, 'mesh'> & Pick<NodeStatus, 'mesh'> => {
+      if (mesh === null) return { ...said, mesh }
+      const silent = mesh.silent.flatMap(({ node, minutes }) => {
+        const name = names.get(node)
+        return name === undefined ? [] : { name, minutes, up: isUp(node) }
+      })
+      return { ...said, mesh: { ...mesh, silent } }
+    }
+    return all.map(({ key, name }): NodeStatus => {
       const concluded = health?.describe(key)
-      if (key === self) return { key, name, up: true, lagMs: 0, ...this.#describe(), ...concluded, ...listening }
+      if (key === self)
+        return { key, name, up: true, lagMs: 0, ...nameSilent(this.#describe()), ...concluded, ...listening }
       const entry = heard.get(key)
       return {
         key,
         name,
         up: entry?.up ?? false,
         lagMs: entry === undefined ? null : Math.round(entry.ageMs),
-        ...(entry === undefined ? NOTHING_SAID : readSaid(entry.data)),
+        ...nameSilent(entry === undefined ? NOTHING_SAID : readSaid(entry.data)),
         ...concluded,
       }
     })
@@ -134,7 +149,7 @@ export class Presence implements Disposable {
   }
 
   #describe(): Said {
-    const { replica, version, active, merged, unservable, damagedBlobs, host, trouble } = this.#options
+    const { replica, version, active, merged, unservable, damagedBlobs, host, trouble, mesh } = this.#options
     const { version: foldVersion, ids, state } = replica.digest()
     return {
       version,
@@ -155,6 +170,7 @@ export class Presence implements Disposable {
       damagedBlobs: damagedBlobs(),
       host: host?.() ?? null,
       trouble: copyTrouble(trouble?.()),
+      mesh: mesh?.() ?? null,
     }
   }
 }

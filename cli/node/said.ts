@@ -1,5 +1,6 @@
 import * as v from 'valibot'
 import { isId, type OperationId } from '../../core/index.ts'
+import { saidMeshSchema } from './said-mesh.ts'
 
 const operationId = v.custom<OperationId>((input) => typeof input === 'string' && isId(input))
 const port = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(65_535))
@@ -49,6 +50,8 @@ const saidSchema = v.object({
     ),
     null,
   ),
+  /** Its mesh; null where it has none. */
+  mesh: v.fallback(v.nullable(saidMeshSchema), null),
 })
 export type Said = v.InferOutput<typeof saidSchema>
 
@@ -63,6 +66,7 @@ export const NOTHING_SAID: Said = {
   damagedBlobs: 0,
   host: null,
   trouble: null,
+  mesh: null,
 }
 
 /** By what was read: one word is looked at whenever any node says something. */

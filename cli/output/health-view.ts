@@ -52,15 +52,46 @@ export function listVerdicts(nodes: readonly NodeStatus[], style: Style): string
   })
 }
 
-/** What a node says that went wrong with its visitors lately; `wrong`, or only worth a note. */
+/** Something that went wrong at a node; `wrong`, or only worth a note. */
+export interface ToldTrouble {
+  readonly level: 'wrong' | 'note'
+  readonly message: string
+  readonly hint: string
+}
+
+/** What a node says that went wrong lately: with its visitors, and in its mesh. */
 export function tellTrouble({
   up,
   trouble,
-}: Pick<NodeStatus, 'up' | 'trouble'>): readonly { level: 'wrong' | 'note'; message: string; hint: string }[] {
+  mesh,
+}: Pick<NodeStatus, 'up' | 'trouble' | 'mesh'>): readonly ToldTrouble[] {
   // How it was when it was last heard says little.
-  if (trouble == null || !up) return []
+  if (!up) return []
+  return [...(trouble == null ? [] : tellVisitors(trouble)), ...(mesh == null ? [] : tellMesh(mesh))]
+}
+
+/** Whom a node does not reach over the mesh, of those that are heard some other way: who is down says nothing of the mesh. */
+function tellMesh({ kind, silent, troubles }: NonNullable<NodeStatus['mesh']>): readonly ToldTrouble[] {
+  const unreached = silent.filter(({ up }) => up)
+  return [
+    ...troubles.map((trouble): ToldTrouble => {
+      const hint = 'Its log says more: maki logs, events mesh.*; docs/mesh.md says what a server needs.'
+      return { level: kind === null ? 'wrong' : 'note', message: `mesh: ${plainLine(trouble)}`, hint }
+    }),
+    ...unreached.map(({ name, minutes }): ToldTrouble => {
+      const since = minutes < 1 ? 'no handshake yet' : `no handshake for ${count(minutes, 'minute')}`
+      return {
+        level: 'wrong',
+        message: `it does not reach ${plainLine(name)} over the mesh (${since})`,
+        hint: 'Is UDP 51880 open at both? One that is behind a NAT says so: maki machine set NAME --endpoint none.',
+      }
+    }),
+  ]
+}
+
+function tellVisitors(trouble: NonNullable<NodeStatus['trouble']>): readonly ToldTrouble[] {
   const { refused, workersDied, certificates, components = [] } = trouble
-  const told: ReturnType<typeof tellTrouble>[number][] = []
+  const told: ToldTrouble[] = []
   if (refused > 0)
     told.push({
       level: 'wrong',

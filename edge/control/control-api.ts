@@ -13,6 +13,7 @@ import type {
   Votes,
 } from '../../core/index.ts'
 import type { ControlLogs } from './control-logs.ts'
+import type { MeshReport, NodeMeshStatus } from './control-mesh.ts'
 import type { ControlSeals } from './control-seals.ts'
 
 /** What the control API needs of the node behind it; `cli/node.ts` wires the real one. */
@@ -95,6 +96,8 @@ export interface ClusterStatus {
   readonly aliases?: readonly AliasStatus[]
   /** What says where clients are; absent where no DNS is answered. */
   readonly places?: PlacesStatus
+  /** The mesh as this node sees it; absent where it has none. */
+  readonly mesh?: MeshReport
 }
 
 /** How a node knows where clients are. */
@@ -150,6 +153,8 @@ export interface NodeStatus {
   readonly host?: HostStatus | null
   /** What went wrong with its visitors lately; null and absent where it has not said. */
   readonly trouble?: TroubleStatus | null
+  /** How its mesh is; null and absent where it has none, or has not said. */
+  readonly mesh?: NodeMeshStatus | null
   /** What the node that answers concludes of its addresses; empty where health is off. Older versions say nothing. */
   readonly health?: readonly HealthVerdict[]
   /** It lacks operations that the node that answers had ten minutes ago. */

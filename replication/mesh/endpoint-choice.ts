@@ -88,7 +88,9 @@ export class EndpointChoice {
       const device = known.get(peer.publicKey)
       const trial = this.#trialOf(peer.publicKey, nowMs)
       trial.sight.look(device, input)
-      const isWorking = trial.sight.isWorking(nowMs)
+      // An address of ours that is gone takes the way with it, long before a session ends.
+      const leads = device?.endpoint === undefined || input.hasRoute(device.endpoint.host)
+      const isWorking = leads && trial.sight.isWorking(nowMs)
       for (const { host } of peer.candidates) {
         if (isIP(host) === 0) names.set(host, (names.get(host) ?? true) && isWorking)
       }

@@ -1,5 +1,5 @@
 /** How often a name is looked up again: while the peer behind it does not answer, and otherwise. */
-const FAILING_MS = 30_000
+const FAILING_MS = 10_000
 const WORKING_MS = 5 * 60_000
 /** A lookup that never ends is asked for again. */
 const LOST_MS = 60_000

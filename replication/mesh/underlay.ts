@@ -8,7 +8,7 @@ const OVERHEAD_IPV4 = 60
 const LEAST_MTU = 1280
 const USUAL_MTU = 1420
 /** Routes change when a server gets a family, or loses one. */
-const KNOWN_MS = 30_000
+const KNOWN_MS = 10_000
 
 /** A way to an endpoint: its family, and the MTU of the interface that packets leave by. */
 export interface UnderlayPath {
@@ -22,7 +22,7 @@ export function chooseMtu(paths: readonly UnderlayPath[]): number {
   return Math.max(LEAST_MTU, Math.min(USUAL_MTU, ...inner))
 }
 
-/** What the routes of this machine say of addresses, for half a minute. */
+/** What the routes of this machine say of addresses, for ten seconds. */
 export class Underlay {
   readonly #known = new Map<string, { readonly mtu: number | undefined; readonly atMs: number }>()
 

@@ -44,6 +44,8 @@ export class Daemon implements AsyncDisposable {
   env: Readonly<Record<string, string>> = {}
   /** The program and its first arguments stand before the daemon's: `unshare -m …`. */
   wrapper: readonly string[] = []
+  /** Flags of its command. */
+  flags: readonly string[] = ['--no-wireguard']
   readonly #scene: Scene
   #child: Child | undefined
   readonly #abandoned: Child[] = []
@@ -97,7 +99,7 @@ export class Daemon implements AsyncDisposable {
   /** Resolves when the node listens; rejects with all that it said when it ends before. */
   async start(): Promise<void> {
     const [command, ...args] = [...this.wrapper, process.execPath, ...NODE_FLAGS, MAIN, 'run']
-    const child = new Child(command as string, [...args, '--config', this.layout.config, '--no-wireguard'], {
+    const child = new Child(command as string, [...args, '--config', this.layout.config, ...this.flags], {
       cwd: this.#scene.folder,
       env: {
         ...this.#scene.env,

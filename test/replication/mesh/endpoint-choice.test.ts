@@ -180,14 +180,25 @@ t.test('names are looked up, again while they lead nowhere, and what they lead t
   t.strictSame(look(2_000).lookups, [], 'one at a time')
   choice.resolved('b.example', ['127.0.0.1', 'fd00::7', '203.0.113.1'], 3_000)
   t.strictSame(look(4_000).peers[0]?.endpoint, { host: '203.0.113.1', port: 9 })
-  t.strictSame(look(20_000).lookups, [])
-  t.strictSame(look(33_000).lookups, ['b.example'], 'while it does not answer')
-  choice.resolved('b.example', [], 34_000)
-  t.strictSame(look(36_000).peers[0]?.endpoint, { host: '203.0.113.1', port: 9 }, 'a resolver that fails takes nothing')
+  t.strictSame(look(10_000).lookups, [])
+  t.strictSame(look(13_000).lookups, ['b.example'], 'while it does not answer')
+  choice.resolved('b.example', [], 14_000)
+  t.strictSame(look(16_000).peers[0]?.endpoint, { host: '203.0.113.1', port: 9 }, 'a resolver that fails takes nothing')
   const shaken = [device({ lastHandshakeMs: 1_040_000, endpoint: { host: '203.0.113.1', port: 9 } })]
   t.strictSame(look(80_000, shaken).lookups, [], 'it works')
   choice.resolved('b.example', ['203.0.113.2'], 81_000)
   t.equal(look(82_000, shaken).peers[0]?.endpoint, undefined, 'what works stays')
+})
+
+t.test('where the way is gone from here, another is tried at once', async (t) => {
+  const choice = new EndpointChoice()
+  const at = device({ endpoint: { host: '2001:db8::2', port: 1 }, lastHandshakeMs: 1_000_000 })
+  const look = (hasRoute: (address: string) => boolean) => choice.step(input(peer(), [at], { hasRoute })).peers[0]
+  t.equal(look(() => true)?.endpoint, undefined)
+  t.match(
+    look((address) => !address.includes(':')),
+    { endpoint: { host: '198.51.100.2' }, isNudged: true },
+  )
 })
 
 t.test('a family that leads nowhere from here is not tried', async (t) => {
