@@ -1,5 +1,11 @@
 import { SERVER_PATHS, SERVICE_USER } from './paths.ts'
 
+/**
+ * Where WireGuard programs, `wg` among them, look for each other's sockets. Other programs may have theirs there: so it is no
+ * RuntimeDirectory=, which systemd would take away with all that is in it, and nobody may remove what is another's.
+ */
+const WIREGUARD_FOLDER = '/run/wireguard'
+
 /** Where compiled JavaScript is kept between starts; systemd makes it. */
 export const CACHE_FOLDER = '/var/cache/makiatto'
 
@@ -20,6 +26,7 @@ StartLimitIntervalSec=0
 [Service]
 Type=notify
 NotifyAccess=main
+ExecStartPre=+/usr/bin/install -d -m 1770 -g ${SERVICE_USER} ${WIREGUARD_FOLDER}
 ExecStart=${SERVER_PATHS.current}/bin/makiatto run
 User=${SERVICE_USER}
 Group=${SERVICE_USER}
@@ -40,7 +47,7 @@ RuntimeDirectoryPreserve=restart
 CacheDirectory=makiatto
 CacheDirectoryMode=0700
 Environment=NODE_COMPILE_CACHE=${CACHE_FOLDER}
-ReadWritePaths=${SERVER_PATHS.data}
+ReadWritePaths=${SERVER_PATHS.data} -${WIREGUARD_FOLDER}
 
 AmbientCapabilities=CAP_NET_BIND_SERVICE CAP_NET_ADMIN
 CapabilityBoundingSet=CAP_NET_BIND_SERVICE CAP_NET_ADMIN

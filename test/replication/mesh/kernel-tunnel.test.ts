@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import t from 'tap'
 import { runInMachine } from '../../support/emulated-machine.ts'
-import { TUNNEL_LAWS } from './tunnel-conformance.ts'
+import { lawsOf } from './tunnel-conformance.ts'
 import type { Verdict } from './tunnel-main.ts'
 
 /** What WireGuard of the kernel needs, and cables. */
@@ -33,7 +33,7 @@ t.test('the tunnel of a kernel with WireGuard keeps the laws of tunnels', async 
   if (
     !t.strictSame(
       verdicts.map(({ title }) => title),
-      TUNNEL_LAWS.map(({ title }) => title),
+      lawsOf('kernel').map(({ title }) => title),
       'all were tried',
     )
   )

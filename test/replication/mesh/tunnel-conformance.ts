@@ -26,8 +26,12 @@ export interface Law {
   run(world: World): Promise<Readonly<Record<string, number>> | undefined>
 }
 
+/** The laws that a kind is held to: of what is alike but for its seed less where all of it is emulated. */
+export const lawsOf = (kind: Tunnel['kind']): readonly Law[] =>
+  kind === 'userspace' ? TUNNEL_LAWS : TUNNEL_LAWS.filter(({ title }) => !/^seed [3-9]:/.test(title))
+
 /** The suite for each kind of `Tunnel`; without tap, since it also runs where only a kernel and Node are. */
-export const TUNNEL_LAWS: readonly Law[] = [
+const TUNNEL_LAWS: readonly Law[] = [
   {
     title: 'it opens with our key and our port, as wg sees it, and leaves nothing behind',
     async run(world) {
@@ -210,18 +214,18 @@ export const TUNNEL_LAWS: readonly Law[] = [
     }),
   ),
   {
-    title: 'hundreds of peers, and one with a thousand networks, go in and come out',
+    title: 'a hundred peers, and one with a thousand networks, go in and come out',
     async run(world) {
       await using tunnel = await openOurs(world, newKey().privateKey)
-      const networks = Array.from({ length: 1500 }, (_, i) => `fd01::${(i + 1).toString(16)}/128`)
+      const networks = Array.from({ length: 1000 }, (_, i) => `fd01::${(i + 1).toString(16)}/128`)
       const wide = newKey().publicKey
       const random = createRandom(7)
-      const others = Array.from({ length: 400 }, (_, i) => makePeer(random, newKey().publicKey, i))
+      const others = Array.from({ length: 120 }, (_, i) => makePeer(random, newKey().publicKey, i))
       await tunnel.apply({
-        peers: [...others.slice(0, 200), { publicKey: wide, allowedIps: networks }, ...others.slice(200)],
+        peers: [...others.slice(0, 60), { publicKey: wide, allowedIps: networks }, ...others.slice(60)],
       })
       const { peers } = await tunnel.status()
-      assert.equal(peers.length, 401)
+      assert.equal(peers.length, 121)
       const found = peers.find((peer) => peer.publicKey === wide)
       assert.deepEqual(new Set(found?.allowedIps), new Set(networks))
       for (const other of others) {

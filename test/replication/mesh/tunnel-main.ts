@@ -1,7 +1,7 @@
 import { text } from 'node:stream/consumers'
 import { createJsonLog, systemRuntime } from '../../../cli/system.ts'
 import { openNetworkControl } from '../../../replication/mesh/netlink/index.ts'
-import { TUNNEL_LAWS } from './tunnel-conformance.ts'
+import { lawsOf } from './tunnel-conformance.ts'
 import { openOurs, type World } from './tunnel-world.ts'
 import { USERSPACE_LAWS } from './userspace-laws.ts'
 
@@ -13,7 +13,7 @@ export interface Verdict {
   readonly ms: number
 }
 
-/** `kernel` or `userspace`: tries the laws on that kind of tunnel. `hold`: opens one, with the key that it is told, and waits to be killed. */
+/** `kernel` or `userspace`: tries the laws on that kind of tunnel. `hold`: opens one, with the key that it is told, until SIGTERM; SIGUSR2 hands it over. */
 async function main(mode: string): Promise<void> {
   const awake = setInterval(() => {}, 60_000)
   const said: string[] = []
@@ -25,11 +25,16 @@ async function main(mode: string): Promise<void> {
     command: 'wireguard-go',
   }
   if (mode === 'hold') {
-    await openOurs(world, Buffer.from(await text(process.stdin), 'base64'))
+    const tunnel = await openOurs(world, Buffer.from(await text(process.stdin), 'base64'))
     process.stdout.write('open\n')
-    return
+    const told = await new Promise<NodeJS.Signals>((done) => {
+      for (const signal of ['SIGTERM', 'SIGUSR2'] as const) process.once(signal, done)
+    })
+    if (told === 'SIGUSR2') tunnel.handOver()
+    await tunnel[Symbol.asyncDispose]()
+    process.exit()
   }
-  for (const law of [...TUNNEL_LAWS, ...(mode === 'kernel' ? [] : USERSPACE_LAWS)]) {
+  for (const law of [...lawsOf(world.kind), ...(mode === 'kernel' ? [] : USERSPACE_LAWS)]) {
     said.length = 0
     const startMs = systemRuntime.monotonic()
     const verdict = await law.run(world).then(

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import t from 'tap'
 import { Child } from '../../support/child.ts'
-import { TUNNEL_LAWS } from './tunnel-conformance.ts'
+import { lawsOf } from './tunnel-conformance.ts'
 import type { Verdict } from './tunnel-main.ts'
 import { USERSPACE_LAWS } from './userspace-laws.ts'
 
@@ -33,7 +33,7 @@ t.test('the tunnel of wireguard-go keeps the laws of tunnels', async (t) => {
   await using world = new Child(program as string, args)
   await world.ended
   const verdicts = world.lines.flatMap((line): Verdict[] => (line.startsWith('{') ? [JSON.parse(line)] : []))
-  const titles = [...TUNNEL_LAWS, ...USERSPACE_LAWS].map(({ title }) => title)
+  const titles = [...lawsOf('userspace'), ...USERSPACE_LAWS].map(({ title }) => title)
   if (
     !t.strictSame(
       verdicts.map(({ title }) => title),
