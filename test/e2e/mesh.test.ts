@@ -94,9 +94,9 @@ t.test('nodes that know each other by their seeds alone form one network', async
   })
 
   await t.test('a node that moves is found', async (t) => {
-    const moved = await mesh.network.addAddress(b.daemon.name, 77)
     await b.host.run('ip', 'addr', 'del', `${b.host.ipv4}/24`, 'dev', 'eth0')
     await b.host.run('ip', 'addr', 'del', `${b.host.ipv6}/64`, 'dev', 'eth0')
+    const moved = await mesh.network.addAddress(b.daemon.name, 77)
     writeFileSync(hosts, `127.0.0.1 localhost\n${moved} b.mesh.example\n`)
     await mesh.cluster.commit(domain('two.example'))
     await mesh.cluster.agreement()
