@@ -149,6 +149,8 @@ async function leave(): Promise<void> {
   if (ended || leaving) return
   leaving = true
   if (listening && (await quietAll())) await new Promise<void>((resolve) => systemRuntime.after(HANDSHAKES_MS, resolve))
+  // A timer comes before those who wait to be accepted, whom a listener that closes resets.
+  for (let turn = 0; turn < 2; turn++) await new Promise((resolve) => setImmediate(resolve))
   await end()
 }
 

@@ -28,6 +28,8 @@ const HEAD_TIMEOUT_MS = 15_000
 const DRAIN_MS = 10_000
 /** Longer than a request is on its way. */
 export const LINGER_MS = 1_000
+/** For the first request of a connection: whoever just connected on a busy machine has nothing else to ask by. */
+export const FIRST_LINGER_MS = 5_000
 
 /** How long a connection may take for what, in milliseconds; whoever serves HTTP/1.1 keeps to them. */
 export interface Http1Limits {
@@ -101,8 +103,8 @@ export class Http1 {
 
   /**
    * Accepts nothing new, and answers what is under way or still comes on connections, each of which it closes with its
-   * answer. Who asks nothing for a second is closed then: a request may be on its way that a cut would lose. After ten
-   * seconds all are cut. Idempotent.
+   * answer. Who asks nothing for a second is closed then, or for five who has asked nothing yet: a request may be on its way
+   * that a cut would lose. After ten seconds all are cut. Idempotent.
    */
   close(): Promise<void> {
     this.#closing ??= new Promise((resolve) => {
@@ -117,12 +119,22 @@ export class Http1 {
       // Not the close of node:http, which cuts whoever has asked nothing yet. Calls back with an error where it never
       // listened; what counts is that nothing is open.
       NetServer.prototype.close.call(this.server, () => this.#drained())
-      this.#options.runtime.after(LINGER_MS, () => {
-        this.#isLingering = false
-        this.server.close(() => this.#drained())
-      })
+      this.#linger(FIRST_LINGER_MS / LINGER_MS)
     })
     return this.#closing
+  }
+
+  /** While a first request is awaited, node:http is not told: it would cut whoever has asked nothing yet. */
+  #linger(rounds: number): void {
+    this.#options.runtime.after(LINGER_MS, () => {
+      const isAwaited = [...this.#open].some((socket) => !this.#connections.has(socket))
+      if (rounds > 1 && isAwaited) {
+        this.#linger(rounds - 1)
+        return
+      }
+      this.#isLingering = false
+      this.server.close(() => this.#drained())
+    })
   }
 
   /**

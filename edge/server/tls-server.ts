@@ -35,8 +35,8 @@ const HANDSHAKE_TIMEOUT_MS = 10_000
 /** Of the budget of connections; beyond it the handshake that began first gives way. */
 const HANDSHAKE_SHARE = 0.25
 const LEAST_HANDSHAKES = 16
-/** For handshakes that had begun when the server closes. */
-const LAST_HANDSHAKES_MS = 1_000
+/** For handshakes that had begun when the server closes: a client on a busy machine takes seconds for one. */
+const LAST_HANDSHAKES_MS = 5_000
 /** How long a client may come back without a whole handshake. */
 const SESSION_S = 6 * 3600
 
@@ -107,7 +107,7 @@ export class TlsServer {
 
   /**
    * Accepts nothing more. Resolves when the handshakes under way are done, whose connections go to HTTP like the others;
-   * those that take longer than a second are ended.
+   * those that take longer than five seconds are ended.
    */
   async close(): Promise<void> {
     this.#server.close()

@@ -42,8 +42,9 @@ export class FastConnection implements Held {
     socket.on('close', this.#onClose)
   }
 
-  closeIdle(): void {
-    if (this.#isReading) this.#socket.destroy()
+  closeIdle(which: 'resting' | 'silent'): void {
+    const isResting = this.#state === 'rest'
+    if (which === 'resting' ? isResting : this.#isReading) this.#socket.destroy()
   }
 
   check(nowMs: number): void {

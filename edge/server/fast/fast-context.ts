@@ -31,7 +31,8 @@ export interface Held {
   /** Ends what takes too long; called every few seconds. */
   check(nowMs: number): void
   /** Closes it unless it is being answered. */
-  closeIdle(): void
+  /** Cuts it where nothing is under way: `resting` where it has had an answer, `silent` also where its first request is still awaited. */
+  closeIdle(which: 'resting' | 'silent'): void
 }
 
 /** Larger answers are sent as they are read. */

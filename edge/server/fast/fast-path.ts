@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
 import type { Runtime } from '../../../core/index.ts'
 import type { ConnectionBudget } from '../connection-budget.ts'
-import { type Http1, LINGER_MS } from '../http1.ts'
+import { FIRST_LINGER_MS, type Http1, LINGER_MS } from '../http1.ts'
 import type { RequestHandler } from '../request-handler.ts'
 import { AnswerMemo, type MemoOptions } from './answer-memo.ts'
 import { DateClock } from './date.ts'
@@ -71,9 +71,17 @@ export class FastPath implements Disposable {
   close(): void {
     const { connections, runtime } = this.#context
     this.#context.isClosing = true
-    this.#cancelLinger = runtime.after(LINGER_MS, () => {
-      for (const connection of connections) connection.closeIdle()
-    })
+    const cancels = [
+      runtime.after(LINGER_MS, () => {
+        for (const connection of connections) connection.closeIdle('resting')
+      }),
+      runtime.after(FIRST_LINGER_MS, () => {
+        for (const connection of connections) connection.closeIdle('silent')
+      }),
+    ]
+    this.#cancelLinger = () => {
+      for (const cancel of cancels) cancel()
+    }
   }
 
   /** Stops its timers; when no connection is left. */

@@ -293,6 +293,31 @@ t.test('close lets an answer under way finish and takes nothing new', async (t) 
   t.equal(server.counters.active, 0)
 })
 
+for (const fast of [true, false]) {
+  t.test(
+    `close awaits the first request longer than another, ${fast ? 'on the fast path' : 'by node:http'}`,
+    async (t) => {
+      const runtime = new FakeRuntime()
+      const { server, port } = await start(t, { fast, runtime })
+      const resting = connect(port, '127.0.0.1')
+      resting.write(GET('/a%20b.txt'))
+      t.match(String(await once(resting, 'data')), /200 OK/)
+      const silent = connect(port, '127.0.0.1')
+      await once(silent, 'connect')
+      // A request on a third one has come through after it.
+      await sendRaw({ port }, GET('/', LAST))
+      const closed = server.close()
+      runtime.advance(2_000)
+      silent.write(GET('/a%20b.txt'))
+      const answer = String(await once(silent, 'data'))
+      t.match(answer, /200 OK/)
+      t.match(answer, /connection: close/i)
+      runtime.advance(8_000)
+      await closed
+    },
+  )
+}
+
 t.test('close cuts what does not end', async (t) => {
   const runtime = new FakeRuntime()
   const { port, server } = await start(t, { runtime })
