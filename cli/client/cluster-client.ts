@@ -52,30 +52,28 @@ export class ClusterClient implements AsyncDisposable {
   readonly profile: Profile
   /** Undefined for an identity without a replica on disk. */
   readonly blobs: OutboxBlobs | undefined
+  /** The way to each machine by itself. */
+  readonly connect: Connect
   readonly #options: ClusterClientOptions
   readonly #finder: MachineFinder
   #local: LocalReplica
   #clocksCompared = false
 
-  private constructor(options: ClusterClientOptions, local: LocalReplica, finder: MachineFinder) {
+  private constructor(options: ClusterClientOptions, local: LocalReplica, finder: MachineFinder, connect: Connect) {
     this.#options = options
     this.profile = options.profile
+    this.connect = connect
     this.#local = local
     this.blobs = local.folder === undefined ? undefined : new OutboxBlobs(local.folder.blobs)
     this.#finder = finder
   }
 
   static async open(options: ClusterClientOptions): Promise<ClusterClient> {
-    const { profile, host } = options
-    const finder = new MachineFinder({
-      profile,
-      node: options.node,
-      offline: options.offline,
-      connect: options.connect ?? createConnect(host.runtime),
-      signal: host.signal,
-      runtime: host.runtime,
-    })
-    return new ClusterClient(options, await openLocal(options), finder)
+    const { profile, node, offline, host } = options
+    const { signal, runtime } = host
+    const connect = options.connect ?? createConnect(runtime)
+    const finder = new MachineFinder({ profile, node, offline, connect, signal, runtime })
+    return new ClusterClient(options, await openLocal(options), finder, connect)
   }
 
   /** The copy of the cluster on this computer. */
@@ -114,9 +112,12 @@ export class ClusterClient implements AsyncDisposable {
     return this.#finder.explain()
   }
 
-  /** Brings what the first machine that answers has. Resolves with the new ids; undefined when none was reached. */
-  async pull(): Promise<readonly OperationId[] | undefined> {
-    const reached = await this.reach()
+  /**
+   * Brings what a machine has, the first one that answers unless it is given. Resolves with the new ids; undefined when none was
+   * reached.
+   */
+  async pull(from?: Pick<Reached, 'machine' | 'control'>): Promise<readonly OperationId[] | undefined> {
+    const reached = from ?? (await this.reach())
     if (reached === undefined) return undefined
     const added: OperationId[] = []
     const refused: string[] = []

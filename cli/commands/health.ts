@@ -1,6 +1,9 @@
 import { findCluster, MakiError } from '../../core/index.ts'
+import type { ClusterStatus } from '../../edge/index.ts'
 import { type CertificateRow, listCertificates } from '../certificates.ts'
+import type { ClusterClient } from '../client/cluster-client.ts'
 import { listExposedPlaces } from '../client/sealing.ts'
+import { type SpreadReport, spreadAll } from '../client/spread.ts'
 import {
   checkNodes,
   type HealthFinding,
@@ -29,7 +32,7 @@ export default class Health extends MakiCommand<HealthResult> {
   static override summary =
     'Check every node from here and by what the nodes see of each other, with records and certificates.'
   static override description =
-    'Asks each public address of each node for DNS and HTTP, and each name server for every record. Ends with 1 when something is wrong; with 3 when no node says how it sees the others.'
+    'Asks each public address of each node for DNS and HTTP, and each name server for every record. A machine that the others do not hear is brought what it lacks. Ends with 1 when something is wrong; with 3 when no node says how it sees the others.'
   static override examples = ['maki health', 'maki health --json', 'maki health --node berlin']
 
   override async run(): Promise<HealthResult> {
@@ -45,13 +48,11 @@ export default class Health extends MakiCommand<HealthResult> {
     const { runtime, signal } = this.host
     const { state } = client
     const status = await reached?.control.status({ signal }).catch(() => reached.status)
-    const checkup = await checkNodes({
-      state,
-      nodes: status?.nodes ?? [],
-      version: readPackageInfo().version,
-      runtime,
-      signal,
-    })
+    const nodes = status?.nodes ?? []
+    const [checkup, brought] = await Promise.all([
+      checkNodes({ state, nodes, version: readPackageInfo().version, runtime, signal }),
+      status === undefined ? undefined : this.#bringToLost(client, status),
+    ])
     const certificates = listCertificates(state, listExposedPlaces(client), runtime.now())
     const answeredBy = status?.nodes.find(({ key }) => key === status.self)?.name ?? reached?.machine.name ?? null
     const findings = listHealthFindings({
@@ -62,11 +63,26 @@ export default class Health extends MakiCommand<HealthResult> {
       placeFaults: status?.places?.faults ?? [],
       answeredBy,
       isReached: status !== undefined,
+      brought: brought?.taken ?? [],
+      unheard: brought?.missed ?? [],
     })
     const healthy = status !== undefined && !findings.some(({ level }) => level === 'wrong')
     this.exitCode = status === undefined ? 3 : healthy ? 0 : 1
     const cluster = { id: client.profile.cluster, name: findCluster(state)?.name ?? '' }
     return { cluster, answeredBy, healthy, nodes: checkup.nodes, certificates, findings }
+  }
+
+  /** Machines that the others do not hear, or that have something else, are brought here what they lack. */
+  async #bringToLost(client: ClusterClient, { nodes, self }: ClusterStatus): Promise<SpreadReport> {
+    const digest = nodes.find(({ key }) => key === self)?.digest
+    const agreed = nodes.filter((node) => node.key === self || (node.up && node.digest === digest))
+    const report = await spreadAll(client, { except: agreed.map(({ name }) => name) })
+    const heads = client.local.replica.heads()
+    const knows = (name: string): boolean => {
+      const heard = nodes.find((node) => node.name === name)?.heads
+      return heads.every(({ id }) => heard?.includes(id) === true)
+    }
+    return { ...report, missed: report.missed.filter(({ machine }) => !knows(machine)) }
   }
 
   protected format({ nodes, findings, certificates, answeredBy, healthy }: HealthResult, style: Style): string {

@@ -1,6 +1,8 @@
 import { Flags } from '@oclif/core'
 import { type Conflict, type Key, type Operation, type OperationId, shortId } from '../../core/index.ts'
 import type { ClusterClient } from '../client/cluster-client.ts'
+import { type MissedMachine, spreadAll } from '../client/spread.ts'
+import { tellMissed } from '../machine/tell-missed.ts'
 import { listUnheard, planPush } from '../operations/push-plan.ts'
 import { canonicalValue } from '../output/canonical-value.ts'
 import { formatOperation, nameMember, type OperationView, viewOperation } from '../output/operation-view.ts'
@@ -28,6 +30,10 @@ interface PushResult {
   readonly operations: readonly PushRow[]
   /** Refused by the node; they wait still. */
   readonly waiting: readonly OperationId[]
+  /** Machines that lacked something, and were brought it. */
+  readonly brought: readonly string[]
+  /** Machines that could not be looked at, or did not take it. */
+  readonly missed: readonly MissedMachine[]
   /** What becomes of the nodes' state, by key; null is absent. With --dry-run only. */
   readonly changed?: readonly { readonly key: Key; readonly before: unknown; readonly after: unknown }[]
   /** Operations of others that turn void or count again, since members come and go. With --dry-run only. */
@@ -38,7 +44,7 @@ interface PushResult {
 export default class Push extends MakiCommand<PushResult> {
   static override summary = 'Hand over the operations that wait on this computer.'
   static override description =
-    'With --dry-run nothing is handed over: it shows what would win and lose against what others wrote meanwhile.'
+    'Then every machine of the profile is asked by itself, and is brought what it lacks, for those that do not hear each other. With --dry-run nothing is handed over: it shows what would win and lose against what others wrote meanwhile.'
   static override examples = ['maki push --dry-run', 'maki push']
   static override flags = {
     'dry-run': Flags.boolean({ summary: 'Only show what waits and what would become of it.' }),
@@ -57,6 +63,8 @@ export default class Push extends MakiCommand<PushResult> {
       return {
         ...base,
         dryRun: true,
+        brought: [],
+        missed: [],
         waiting: made.map(({ id }) => id),
         changed: plan.changed.map(({ key, before, after }) => ({
           key,
@@ -70,12 +78,15 @@ export default class Push extends MakiCommand<PushResult> {
     const report = await client.exchange()
     if (report.machine === undefined) throw client.unreachableError()
     if (report.waiting.length > 0) this.exitCode = 4
-    return { ...base, dryRun: false, waiting: report.waiting.map(({ id }) => id) }
+    const { taken, missed } = await spreadAll(client, { except: [machine.name] })
+    for (const text of tellMissed(missed)) this.caution(text)
+    return { ...base, dryRun: false, waiting: report.waiting.map(({ id }) => id), brought: taken, missed }
   }
 
   protected format(result: PushResult, style: Style): string {
-    const { node, dryRun, operations, waiting } = result
-    if (operations.length === 0) return 'Nothing waits here.'
+    const { node, dryRun, operations, waiting, brought } = result
+    const also = brought.length === 0 ? [] : [`Brought what they lacked to ${brought.map(plainLine).join(', ')}.`]
+    if (operations.length === 0) return ['Nothing waits here.', ...also].join('\n')
     const now = this.host.runtime.now()
     const rows = operations.map((row) =>
       [formatOperation(row, now, style), ...row.conflicts.map((side) => formatSide(side, style))].join('\n'),
@@ -84,7 +95,7 @@ export default class Push extends MakiCommand<PushResult> {
     const head = dryRun
       ? `Would hand over ${count(operations.length, 'operation')} to ${node}`
       : `${style.good('Handed over')} ${count(handed, 'operation')} to ${node}`
-    return [`${head}:`, ...rows, ...listEffects(result, style)].join('\n\n')
+    return [`${head}:`, ...rows, ...listEffects(result, style), ...also].join('\n\n')
   }
 }
 

@@ -2,6 +2,7 @@ import type { AliasStatus, NodeStatus } from '../../edge/index.ts'
 import type { CertificateRow } from '../certificates.ts'
 import { formatShare, tellTrouble, tellVerdict } from '../output/health-view.ts'
 import type { NodeCheckup, RecordsCheck, SeenService } from './checkup.ts'
+import { type LostMachine, listLost } from './lost-machines.ts'
 
 /** Something that a person should know, and what to do about it. */
 export interface HealthFinding {
@@ -29,6 +30,10 @@ export interface FindingsInput {
   readonly answeredBy: string | null
   /** Whether a node was reached that says how it sees the others. */
   readonly isReached: boolean
+  /** Machines that lacked what was written, and were brought it from here. */
+  readonly brought: readonly string[]
+  /** Machines that lack it perhaps, and could not be reached from here. */
+  readonly unheard: readonly LostMachine[]
 }
 
 const DAY_MS = 86_400_000
@@ -42,7 +47,8 @@ const NAMED = 3
 
 /** What is wrong with a cluster, worst first within each node; pure. */
 export function listHealthFindings(input: FindingsInput): readonly HealthFinding[] {
-  const { nodes, certificates, conflicts, aliases, placeFaults, answeredBy, isCut, isReached } = input
+  const { nodes, certificates, conflicts, aliases, placeFaults, answeredBy, isCut } = input
+  const { isReached, brought, unheard } = input
   const findings = nodes.flatMap((node) => [
     ...gatherGone(node, [...listSeen(node), ...(node.status === null ? [] : listVerdicts(node.name, node.status))]),
     ...(node.status === null ? [] : listTold(node.name, node.status, isGone(node))),
@@ -58,6 +64,7 @@ export function listHealthFindings(input: FindingsInput): readonly HealthFinding
       : []),
   ])
   if (isReached) findings.push(...listDigests(nodes))
+  findings.push(...listLost(brought, unheard))
   for (const fault of placeFaults)
     findings.push(
       wrong(

@@ -1,9 +1,10 @@
-import { asMakiError, type MemberKey, type NodeView } from '../../core/index.ts'
+import { asMakiError, type ClusterId, type MemberKey, type NodeView } from '../../core/index.ts'
 import type { ClusterStatus, HealthVerdict, NodeStatus } from '../../edge/index.ts'
 import type { Connect } from '../client/connect.ts'
 import type { Machine } from '../config/index.ts'
 import { formatFingerprint, parseHostKey } from '../ssh/index.ts'
 import type { NamedMachine } from './choose-machines.ts'
+import { type ShownMesh, showMesh } from './machine-rows.ts'
 import { openServer, type ServerAccess } from './open-server.ts'
 import { readServerFacts, type ServerFacts } from './server-facts.ts'
 
@@ -19,7 +20,9 @@ export interface MachineDescription {
     readonly hostKey: string | null
   } | null
   /** What the cluster has of it; null where it is no node. */
-  readonly node: (Omit<NodeView, 'name' | 'key'> & { readonly key: MemberKey }) | null
+  readonly node:
+    | (Omit<NodeView, 'name' | 'key' | 'mesh'> & { readonly key: MemberKey; readonly mesh: ShownMesh | null })
+    | null
   /** What it says of itself; null where it does not answer, and `faults` say why. */
   readonly self: NodeStatus | null
   /** What each other machine that answers says of it. */
@@ -36,6 +39,7 @@ export interface MachineDescription {
 }
 
 export interface DescribeOptions {
+  readonly cluster: ClusterId
   readonly others: readonly Machine[]
   readonly connect: Connect
   readonly access: ServerAccess
@@ -74,7 +78,7 @@ export async function describeMachine(
             control: machine.control ?? null,
             hostKey: machine.hostKey === undefined ? null : formatFingerprint(parseHostKey(machine.hostKey)),
           },
-    node: node === undefined ? null : withoutName(node),
+    node: node === undefined ? null : describeNode(node, options.cluster),
     self,
     seen,
     server: server ?? null,
@@ -82,7 +86,10 @@ export async function describeMachine(
   }
 }
 
-const withoutName = ({ name: _, ...rest }: NodeView) => rest
+const describeNode = ({ name: _, ...node }: NodeView, cluster: ClusterId) => ({
+  ...node,
+  mesh: showMesh(node, cluster),
+})
 
 async function askStatus(
   machine: Machine,

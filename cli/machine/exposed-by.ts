@@ -12,7 +12,14 @@ export interface Replacement {
 /** Everything that has to be replaced when a machine was in a stranger's hands, its key revoked already. Pure. */
 export function listReplacements(
   replica: Pick<Replica, 'state' | 'members' | 'isAncestor'>,
-  machine: { readonly name: string; readonly hasEntry: boolean },
+  machine: {
+    readonly name: string
+    readonly hasEntry: boolean
+    /** Whether it took part in the mesh. */
+    readonly inMesh: boolean
+    /** Machines that have not heard of its removal. */
+    readonly missed: readonly string[]
+  },
 ): readonly Replacement[] {
   const exposed = listExposed(replica).map(({ what }) => describe(what))
   return [
@@ -21,6 +28,7 @@ export function listReplacements(
       todo: 'revoked: nothing counts of it that is not known here',
       isDone: true,
     },
+    ...(machine.inMesh ? [describeTunnel(machine)] : []),
     ...(machine.hasEntry
       ? [{ what: `the SSH host key of ${machine.name}`, todo: 'no longer in the profile', isDone: true }]
       : []),
@@ -36,6 +44,14 @@ export function listReplacements(
       isDone: false,
     },
   ]
+}
+
+/** A removed node reaches in the mesh whoever has not heard of its removal. */
+function describeTunnel({ name, missed }: { readonly name: string; readonly missed: readonly string[] }): Replacement {
+  const what = `the WireGuard key of ${name}`
+  if (missed.length === 0) return { what, todo: 'no machine lets it into the mesh any more', isDone: true }
+  const todo = `${missed.join(', ')} did not hear of this and may let it in until then: maki push, when they can be reached, or the others tell them`
+  return { what, todo, isDone: false }
 }
 
 function describe(what: SealedThing): Replacement {

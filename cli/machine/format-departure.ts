@@ -5,6 +5,7 @@ import { plainLine } from '../output/text.ts'
 import type { Replacement } from './exposed-by.ts'
 import { formatGlue, type GlueChange } from './glue.ts'
 import type { Delivery } from './machine-command.ts'
+import { tellMissed } from './tell-missed.ts'
 
 /** What `maki machine remove` did. */
 export interface MachineRemoval {
@@ -32,6 +33,8 @@ export function formatDeparture(
   else {
     const word = removed.how === 'revoke' ? 'Revoked' : 'Removed'
     parts.push(`${style.good(word)} ${name}${removed.node === null ? '' : ` at ${plainLine(removed.node)}`}.`)
+    parts.push(...tellMissed(removed.missed ?? []))
+    if ((removed.missed ?? []).length > 0) parts.push(`Until then ${name} reaches them in the mesh as before.`)
   }
   if (server.cleaned) {
     parts.push('Its server is as it was before.')
@@ -55,7 +58,7 @@ export function formatDeparture(
           ({ what, todo, isDone }) =>
             `  ${isDone ? style.good('done') : style.bad('to do')} ${plainLine(what)}: ${plainLine(todo)}`,
         ),
-        'There is no mesh and there are no certificates that renew themselves yet, so nothing of those is to be replaced.',
+        'There are no certificates that renew themselves yet, so none of those is to be replaced.',
       ].join('\n'),
     )
   return parts.join('\n')

@@ -4,6 +4,7 @@ import { formatTable } from '../output/table.ts'
 import { plainLine } from '../output/text.ts'
 import { formatDuration } from '../output/when.ts'
 import type { MachineDescription } from './describe-machine.ts'
+import type { ShownMesh } from './machine-rows.ts'
 
 /** Degrees with their hemispheres: `52.37 N 4.90 E`. */
 export function formatCoordinates({ latitude, longitude }: { latitude: number; longitude: number }): string {
@@ -54,6 +55,23 @@ function listNode({ node, name }: MachineDescription): Row[] {
     ['place', node.place === null ? 'not known' : formatCoordinates(node.place)],
     ['name server', node.nameserver ? 'yes' : 'no'],
     ['drained', node.drained ? 'yes' : 'no'],
+    ...listMesh(node.mesh),
+  ]
+}
+
+function listMesh(mesh: ShownMesh | null): Row[] {
+  if (mesh === null) return [['mesh', 'takes no part']]
+  const { address, publicKey, port, endpoint } = mesh
+  const where =
+    endpoint === null
+      ? `its addresses, UDP ${port}`
+      : endpoint === 'none'
+        ? 'nobody reaches it first'
+        : `${plainLine(endpoint)}, UDP`
+  return [
+    ['mesh address', address],
+    ['WireGuard key', publicKey],
+    ['endpoint', where],
   ]
 }
 

@@ -50,6 +50,10 @@ export function describeDeparture(departure: Departure): readonly string[] {
     lines.push(`The key of ${name} is revoked at once: nothing counts of it that is not known here now.`)
   else if (others.length === 0) lines.push(`The key of ${name} is retired; a removed key never returns.`)
   else lines.push(`Visitors are sent to the others, then the key of ${name} is retired; a removed key never returns.`)
+  if (node !== undefined && others.length > 0)
+    lines.push(
+      'Each other machine that can be reached is told at once, and lets it into the mesh no more; those that cannot are named.',
+    )
   if (node?.nameserver === true && others.length > 0)
     lines.push(`It is a name server: its glue has to be taken away at the registrar of each domain.`)
   if (node !== undefined && others.length === 0)

@@ -12,6 +12,8 @@ export interface MachineUpdate {
   readonly latitude?: number
   readonly longitude?: number
   readonly nameserver?: boolean
+  /** Where others reach its WireGuard, as it was typed: `readNodeEndpoint` reads it. */
+  readonly endpoint?: string
 }
 
 /** The flags of `maki machine set`, as they were typed. */
@@ -23,6 +25,7 @@ export interface UpdateFlags {
   readonly lat?: string | undefined
   readonly lon?: string | undefined
   readonly ns?: boolean | undefined
+  readonly endpoint?: string | undefined
 }
 
 /** The word that takes an address away. */
@@ -30,7 +33,7 @@ const NONE = 'none'
 
 /** Reads the flags. Throws MAKI_USAGE for what is no address, place or port, and where nothing is to be changed. Pure. */
 export function readUpdate(flags: UpdateFlags): MachineUpdate {
-  const { port, ns } = flags
+  const { port, ns, endpoint } = flags
   const sshTarget = flags['ssh-target']
   const update: MachineUpdate = {
     ...(sshTarget === undefined ? {} : { sshTarget }),
@@ -40,6 +43,7 @@ export function readUpdate(flags: UpdateFlags): MachineUpdate {
     ...(flags.lat === undefined ? {} : { latitude: readDegrees(flags.lat, '--lat', 90) }),
     ...(flags.lon === undefined ? {} : { longitude: readDegrees(flags.lon, '--lon', 180) }),
     ...(ns === undefined ? {} : { nameserver: ns }),
+    ...(endpoint === undefined ? {} : { endpoint }),
   }
   if (Object.keys(update).length > 0) return update
   throw new MakiError('MAKI_USAGE', 'nothing is to be changed: no flag says what', {

@@ -22,10 +22,10 @@ const NOWHERE = {
  * a host name, an IPv4 or an IPv6 address, with or without a port; IPv6 without brackets has none. Throws MAKI_USAGE for all
  * else, and for an address at which nothing can be. Pure.
  */
-export function readPeerEndpoint(text: string, cluster: ClusterId): string | null {
+export function readPeerEndpoint(text: string, cluster: ClusterId, defaultPort = WIREGUARD_PORT): string | null {
   if (text.toLowerCase() === NONE) return null
   const { host, port } = splitPort(text)
-  const number = port === undefined ? WIREGUARD_PORT : readPort(port, text)
+  const number = port === undefined ? defaultPort : readPort(port, text)
   const name = readHost(host, text)
   if (isIP(name) !== 0) requireSomewhere(name, text, cluster)
   return `${isIPv6(name) ? `[${name}]` : name}:${number}`

@@ -16,7 +16,7 @@ export default class MachineList extends MachineCommand<readonly MachineRow[]> {
     await using client = await this.openClient(flags)
     await this.refresh(client)
     const status = await this.statusOf(client)
-    return buildMachineRows(this.machinesOf(client), status?.nodes ?? [])
+    return buildMachineRows(this.machinesOf(client), status?.nodes ?? [], client.profile.cluster)
   }
 
   protected format(rows: readonly MachineRow[], style: Style): string {

@@ -2,6 +2,7 @@ import { Args, Flags } from '@oclif/core'
 import { asMakiError, listDomains, listNodes, MakiError, type NodeView } from '../../../core/index.ts'
 import type { ClusterClient } from '../../client/cluster-client.ts'
 import type { Connect } from '../../client/connect.ts'
+import { spread } from '../../client/spread.ts'
 import { findProfile, findProfilePath, updateProfile } from '../../config/index.ts'
 import { type NamedMachine, requireMachine, requireServer } from '../../machine/choose-machines.ts'
 import { checkIdentity, cleanServer } from '../../machine/clean-server.ts'
@@ -106,7 +107,12 @@ export default class MachineRemove extends MachineCommand<MachineRemoval> {
         others,
       ),
       replace: flags.compromised
-        ? listReplacements(client.local.replica, { name, hasEntry: named.machine !== undefined })
+        ? listReplacements(client.local.replica, {
+            name,
+            hasEntry: named.machine !== undefined,
+            inMesh: node != null && node.mesh !== null,
+            missed: (removed?.missed ?? []).map(({ machine }) => machine),
+          })
         : [],
     }
   }
@@ -183,7 +189,11 @@ export default class MachineRemove extends MachineCommand<MachineRemoval> {
           hint: `It waits here for the next exchange (maki push). Then again: maki machine remove ${name}`,
         },
       )
-    return { operation: operation.id, node: node ?? report.machine ?? null }
+    // Whoever does not know it yet lets the removed one into the mesh.
+    const { missed } = await spread([operation], client, {
+      except: [name, node, report.machine].filter((one) => one !== undefined),
+    })
+    return { operation: operation.id, node: node ?? report.machine ?? null, missed }
   }
 
   async #clean(

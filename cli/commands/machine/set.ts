@@ -1,5 +1,5 @@
 import { Args, Flags } from '@oclif/core'
-import { listDomains, listNodes, MakiError } from '../../../core/index.ts'
+import { listDomains, listNodes } from '../../../core/index.ts'
 import { updateProfile } from '../../config/index.ts'
 import { requireMachine } from '../../machine/choose-machines.ts'
 import { formatGlue, type GlueChange, planGlue } from '../../machine/glue.ts'
@@ -31,6 +31,8 @@ export default class MachineSet extends MachineCommand<SetResult> {
     'maki machine set amsterdam --ipv6 none',
     'maki machine set amsterdam --lat 52.37 --lon 4.90',
     'maki machine set amsterdam --no-ns',
+    'maki machine set lab --endpoint none',
+    'maki machine set lab --endpoint router.example.net:51880',
     'maki machine set amsterdam --ssh-target root@203.0.113.7 --port 2222',
   ]
   static override args = { name: Args.string({ required: true, ignoreStdin: true, description: 'The machine.' }) }
@@ -47,33 +49,34 @@ export default class MachineSet extends MachineCommand<SetResult> {
     lat: Flags.string({ helpValue: 'DEGREES', summary: 'Where it stands; north is positive.' }),
     lon: Flags.string({ helpValue: 'DEGREES', summary: 'Where it stands; east is positive.' }),
     ns: Flags.boolean({ allowNo: true, summary: 'Whether it is a name server of every domain.' }),
-    endpoint: Flags.string({ helpValue: 'HOST', summary: 'Not yet: of WireGuard, which a later version brings.' }),
+    endpoint: Flags.string({
+      helpValue: 'HOST[:PORT]',
+      summary:
+        'Where the other machines reach its WireGuard, instead of at its public addresses; none where nobody can reach it first; default for its addresses again.',
+    }),
     message: messageFlag,
   }
 
   override async run(): Promise<SetResult> {
     const { args, flags } = await this.parse(MachineSet)
-    if (flags.endpoint !== undefined)
-      throw new MakiError(
-        'MAKI_UNSUPPORTED',
-        'there is no place for --endpoint yet: nodes reach each other at their public addresses',
-        {
-          hint: 'A later version has WireGuard between nodes. Until then: --ipv4, --ipv6',
-        },
-      )
     const update = readUpdate(flags)
     if (update.sshTarget !== undefined) parseSshTarget(update.sshTarget, update.port)
     await using client = await this.openClient(flags)
     await this.refresh(client)
     const named = requireMachine(this.machinesOf(client), args.name)
     const nodes = listNodes(client.state)
-    const plan = planUpdate({ ...named, nodes }, update)
+    const { cluster } = client.profile
+    const plan = planUpdate({ ...named, nodes, cluster }, update)
     for (const caution of plan.cautions) this.caution(caution)
     let written: Delivery | null = null
     if (plan.change !== undefined) {
       const operation = await client.commit([plan.change], { message: flags.message })
       const report = await this.send(client, operation.id)
-      written = { operation: operation.id, node: report.machine ?? null }
+      const node = report.machine ?? null
+      // Whoever is to reach it elsewhere may hear it no more.
+      const isMoved = plan.change.set.addresses !== undefined || plan.change.set.mesh !== undefined
+      const missed = isMoved && node !== null ? await this.tellAll(client, operation, [node]) : undefined
+      written = { operation: operation.id, node, ...(missed === undefined ? {} : { missed }) }
     }
     const { machine } = plan
     if (machine !== undefined) {
@@ -113,6 +116,7 @@ export default class MachineSet extends MachineCommand<SetResult> {
     const lines = [`${style.good('Changed')} ${plainLine(machine)} ${where.join(' and ')}.`]
     if (changed.some((field) => field === 'addresses' || field === 'nameserver' || field === 'place'))
       lines.push('DNS answers follow by themselves; resolvers may remember the old ones for their TTL.')
+    if (changed.includes('mesh')) lines.push('The other machines try to reach it there from now on.')
     if (glue.length > 0) lines.push(formatGlue(glue))
     return lines.join('\n')
   }

@@ -17,6 +17,7 @@ export default class MachineShow extends MachineCommand<MachineDescription> {
     await using client = await this.openClient(flags)
     await this.refresh(client)
     const shown = await describeMachine(requireMachine(this.machinesOf(client), args.name), {
+      cluster: client.profile.cluster,
       others: client.profile.machines,
       connect: this.connectOf(client.profile, flags),
       access: this.accessOf(client.profile, flags),

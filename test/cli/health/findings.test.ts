@@ -72,6 +72,8 @@ function find(parts: Partial<FindingsInput>): string[] {
     answeredBy: 'berlin',
     isCut: false,
     isReached: true,
+    brought: [],
+    unheard: [],
     ...parts,
   }
   const findings = listHealthFindings(whole)
@@ -191,7 +193,16 @@ t.test('a node that is gone is one finding, with what was seen in its details', 
   const verdict = { family: 'ipv4', service: 'web', address: '192.0.2.1', since: '', basis: 'majority' } as const
   const down = { ...verdict, standing: 'down', reason: 'z', votes: { up: 0, down: 2 } } as const
   const dead = nodeOf({ seen: seenAs('down', 'dns', 'web'), records: null }, { up: false, health: [down] })
-  const all = { certificates: [], conflicts: [], aliases: [], placeFaults: [], answeredBy: null, isCut: false }
+  const all = {
+    certificates: [],
+    conflicts: [],
+    aliases: [],
+    placeFaults: [],
+    answeredBy: null,
+    isCut: false,
+    brought: [],
+    unheard: [],
+  }
   const [finding, ...rest] = listHealthFindings({ ...all, nodes: [dead], isReached: true })
   t.strictSame(rest, [])
   t.equal(finding?.message, 'it does not answer: DNS, HTTP, gossip with the other nodes (192.0.2.1, from here: shut)')

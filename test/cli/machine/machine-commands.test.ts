@@ -3,7 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
 import { systemRuntime } from '../../../cli/system.ts'
-import { findNode, type MemberKey } from '../../../core/index.ts'
+import { findNode, formatWireGuardKey, type MemberKey } from '../../../core/index.ts'
 import { findFreePorts } from '../../support/free-ports.ts'
 import {
   announceSchema,
@@ -119,7 +119,7 @@ t.test('an update is written once, to the cluster and to the profile', async (t)
   const refused: [string[], number, RegExp][] = [
     [['two', '--ipv4', '127.0.0.1'], 4, /is the address of one/],
     [['two', '--ipv4', 'none'], 2, /no address left/],
-    [['two', '--endpoint', 'a.example.org'], 4, /no place for --endpoint yet/],
+    [['two', '--endpoint', 'a.example.org'], 4, /two takes no part in the mesh/],
     [['two'], 2, /nothing is to be changed/],
     [['two', '--ssh-target', 'root@'], 2, /no host/],
     [['two', '--ssh-target', 'root@h'], 2, /maki dev/],
@@ -127,6 +127,56 @@ t.test('an update is written once, to the cluster and to the profile', async (t)
   ]
   for (const [words, code, stderr] of refused)
     t.match(await cluster.maki('machine', 'set', ...words), { code, stderr }, words.join(' '))
+})
+
+t.test('where others reach a machine is brought to each of them, and who was missed is named', async (t) => {
+  await using cluster = await startTestCluster({ nodes: ['one', 'two', 'three'] })
+  const [one, two, three] = cluster.nodes
+  if (one === undefined || two === undefined || three === undefined) return
+  await announceSchema(cluster)
+  const mesh = { publicKey: formatWireGuardKey(new Uint8Array(32).fill(7)), port: 51880 }
+  await cluster.write(one, [{ kind: 'node.update', key: keyOf(1), set: { mesh } }])
+  await three.stop()
+  const set = (...args: string[]) => cluster.maki('machine', 'set', 'two', ...args)
+  const first = await set('--endpoint', 'Router.Example.NET')
+  t.match(first, { code: 0, stderr: /three was not reached \(.*\): it learns this from the others, or by maki push/ })
+  for (const node of [one, two])
+    t.match(findNode(node.replica.state, keyOf(1))?.mesh, { ...mesh, endpoint: 'router.example.net:51880' }, node.name)
+  t.match(profileOf(cluster), /wg_public_key = "BwcH.*"\nwg_address = "fd.*"/)
+  t.match(await cluster.maki('machine', 'show', 'two'), { stdout: /endpoint +router\.example\.net:51880, UDP/ })
+  t.match(await set('--endpoint', 'router.example.net:51880'), { code: 0, stdout: /is so already/ })
+  t.match(await set('--ipv4', '9.9.9.8'), { code: 0, stderr: /still reach two at router/ })
+  t.match(await cluster.json('machine', 'set', 'two', '--endpoint', 'none'), {
+    changed: ['mesh'],
+    written: { missed: [{ machine: 'three' }] },
+  })
+  t.equal(findNode(two.replica.state, keyOf(1))?.mesh?.endpoint, null)
+  const rows = await cluster.json<object[]>('machine', 'list')
+  t.match(rows[2], { name: 'two', mesh: { address: /^fd/, publicKey: mesh.publicKey, port: 51880, endpoint: 'none' } })
+  t.match(await set('--endpoint', 'default'), { code: 0, stdout: /try to reach it there/ })
+  t.strictSame(findNode(two.replica.state, keyOf(1))?.mesh, mesh)
+  for (const bad of ['127.0.0.1', 'a b', 'x:0', '[::1]:5', '', 'fe80::1%eth0'])
+    t.match(await set('--endpoint', bad), { code: 2, stderr: /--endpoint.*(\n.*)*--endpoint default/ }, bad)
+  await three.start()
+  t.match(await cluster.maki('push'), {
+    code: 0,
+    stdout: /^Nothing waits here.\nBrought what they lacked to (two, )?three\.\n$/,
+  })
+  t.strictSame(findNode(three.replica.state, keyOf(1))?.mesh, mesh)
+})
+
+t.test('a machine that the others do not hear is brought what it lacks by maki health', async (t) => {
+  await using cluster = await startTestCluster({ nodes: ['one', 'two'] })
+  const [one, two] = cluster.nodes
+  if (one === undefined || two === undefined) return
+  one.statusOf = (nodes) => nodes.map((node) => (node.name === 'two' ? { ...node, up: false, heads: [] } : node))
+  await cluster.maki('machine', 'set', 'one', '--lat', '1', '--lon', '2', '--node', 'one')
+  t.match(await cluster.maki('health', '--node', 'one'), { stdout: /note two: it lacked what was written/ })
+  t.equal(two.replica.digest().ids, one.replica.digest().ids)
+  await two.stop()
+  t.match(await cluster.maki('health', '--node', 'one'), {
+    stdout: /note two: it has not heard all that was written.*\n +maki push/,
+  })
 })
 
 t.test('draining waits as long as answers live, and not for the last one', async (t) => {

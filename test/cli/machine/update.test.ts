@@ -3,6 +3,7 @@ import type { Machine } from '../../../cli/config/index.ts'
 import { planUpdate } from '../../../cli/machine/plan-update.ts'
 import { readUpdate } from '../../../cli/machine/read-update.ts'
 import type { MemberKey, NodeName, NodeView } from '../../../core/index.ts'
+import { createTestCluster } from '../../support/histories.ts'
 import { createRandom, seeds } from '../../support/seeds.ts'
 import { testKey } from '../support/test-cluster.ts'
 
@@ -29,7 +30,8 @@ const machine = (number: number, over: Partial<Machine> = {}): Machine => ({
   ...over,
 })
 const nodes = [node(1), node(2)]
-const present = { name: 'node1', machine: machine(1), node: node(1), nodes }
+const cluster = createTestCluster().id
+const present = { name: 'node1', machine: machine(1), node: node(1), nodes, cluster }
 
 t.test('flags that are no address, place or anything', async (t) => {
   const bad = [
