@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { text } from 'node:stream/consumers'
 import { createJsonLog, systemRuntime } from '../../../cli/system.ts'
 import { openNetworkControl } from '../../../replication/mesh/netlink/index.ts'
@@ -11,6 +12,18 @@ export interface Verdict {
   readonly failure?: string
   readonly figures?: Readonly<Record<string, number>>
   readonly ms: number
+}
+
+/** Only what never comes meets it, also where all is emulated. */
+const PATIENCE_MS = 120_000
+
+/** What runs in the world, where a law has stopped. */
+function listProcesses(): string {
+  try {
+    return execFileSync('ps', ['axo', 'pid,ppid,stat,wchan:20,args'], { encoding: 'utf8' })
+  } catch {
+    return 'there is no ps here'
+  }
 }
 
 /** `kernel` or `userspace`: tries the laws on that kind of tunnel. `hold`: opens one, with the key that it is told, until SIGTERM; SIGUSR2 hands it over. */
@@ -37,16 +50,21 @@ async function main(mode: string): Promise<void> {
   for (const law of [...lawsOf(world.kind), ...(mode === 'kernel' ? [] : USERSPACE_LAWS)]) {
     said.length = 0
     const startMs = systemRuntime.monotonic()
-    const verdict = await law.run(world).then(
+    const late = Promise.withResolvers<never>()
+    const patience = setTimeout(() => late.reject(new Error(`waited in vain\n${listProcesses()}`)), PATIENCE_MS)
+    const verdict = await Promise.race([law.run(world), late.promise]).then(
       (figures) => (figures === undefined ? {} : { figures }),
       (error: Error) => ({ failure: `${error.stack}\n${said.join('')}` }),
     )
+    clearTimeout(patience)
     process.stdout.write(
       `${JSON.stringify({ title: law.title, ...verdict, ms: Math.round(systemRuntime.monotonic() - startMs) })}\n`,
     )
   }
   world.network[Symbol.dispose]()
   clearInterval(awake)
+  // What a law that failed left open holds nobody.
+  process.exit()
 }
 
 const [mode] = process.argv.slice(2)
