@@ -1,11 +1,15 @@
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import t from 'tap'
 import type { Change, Hostname } from '../../core/index.ts'
 import { Child } from '../support/child.ts'
 import { eventually } from '../support/eventually.ts'
 import { MeshCluster, type MeshNode } from './support/mesh-cluster.ts'
 import type { Host } from './support/network.ts'
-import { Scene } from './support/scene.ts'
+import { ROOT, Scene } from './support/scene.ts'
+
+// The runner of all tests bounds the file's time.
+t.setTimeout(0)
 
 const domain = (name: string): Change => ({
   kind: 'domain.set',
@@ -52,13 +56,15 @@ t.test('nodes that know each other by their seeds alone form one network', async
   writeFileSync(hosts, '127.0.0.1 localhost\n')
   const named = ['unshare', '--mount', 'sh', '-c', 'mount --bind "$0" /etc/hosts && exec "$@"', hosts]
   for (const { daemon, host } of mesh.nodes) daemon.wrapper = [...host.wrapper, ...named]
+  // One has IPv6 alone, and another will have IPv4 alone.
+  await c.host.run('ip', 'addr', 'del', `${c.host.ipv4}/24`, 'dev', 'eth0')
   await mesh.start()
 
   await t.test(
     'who has a name is reached as soon as it leads somewhere, and who is hidden begins itself',
     async (t) => {
       await eventually('a and c to shake hands', async () => ((await handshakes(a)) >= 1 ? true : undefined))
-      writeFileSync(hosts, `127.0.0.1 localhost\n${b.host.ipv4} b.mesh.example\n`)
+      writeFileSync(hosts, `127.0.0.1 localhost\n${b.host.ipv4} b.mesh.example\n${b.host.ipv6} b.mesh.example\n`)
       await mesh.cluster.commit(domain('one.example'))
       const all = await mesh.cluster.agreement()
       t.ok(all.every(({ nodes }) => nodes.every(({ up }) => up)))
@@ -86,8 +92,11 @@ t.test('nodes that know each other by their seeds alone form one network', async
       t.strictSame(listening.match(new RegExp(`\\S+:${port}\\b`, 'g')), [`[${a.address}]:${port}`])
     t.equal(await connect(b.host, a.address, 8282), 'answered', 'a member')
     for (const port of [8787, 8282]) t.equal(await connect(a.host, a.address, port), 'closed', `itself at ${port}`)
-    const refused = await a.daemon.client.metrics()
-    t.match(refused, /\nmakiatto_mesh_refused_total 2\n/)
+    const metrics = await a.daemon.client.metrics()
+    t.match(metrics, /\nmakiatto_mesh_refused_total 2\n/)
+    const page = readFileSync(join(ROOT, 'docs', 'metrics.md'), 'utf8')
+    const names = new Set(metrics.match(/(?<=^)makiatto_mesh_\w+/gm))
+    t.strictSame([...names].sort(), [...new Set(page.match(/makiatto_mesh_\w+/g))].sort(), 'each is documented')
     const stranger = mesh.network.host('stranger')
     await stranger.run('ip', '-6', 'route', 'add', `${a.address}/128`, 'via', a.host.ipv6)
     t.equal(await connect(stranger, a.address, 8282), 'nothing', 'a neighbour without WireGuard')

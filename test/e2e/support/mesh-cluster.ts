@@ -27,7 +27,6 @@ export interface MeshClusterOptions {
   readonly others?: readonly string[]
   /** What the state says of each node before anything runs; public addresses and nothing else by default. */
   readonly endpoints?: Readonly<Record<string, (host: Host) => string | null>>
-  readonly ipv6?: boolean
 }
 
 /** Real daemons on hosts of their own that reach each other over WireGuard alone, as on servers. */
@@ -97,14 +96,14 @@ export class MeshCluster implements AsyncDisposable {
     }
   }
 
-  #describe(node: MeshNode, { endpoints = {}, ipv6 = true }: MeshClusterOptions): Change {
+  #describe(node: MeshNode, { endpoints = {} }: MeshClusterOptions): Change {
     const { daemon, host, publicKey } = node
     const endpoint = endpoints[daemon.name]?.(host)
     return {
       kind: 'node.update',
       key: this.cluster.keyOf(daemon),
       set: {
-        addresses: { ipv4: host.ipv4, ipv6: ipv6 ? host.ipv6 : null },
+        addresses: { ipv4: host.ipv4, ipv6: host.ipv6 },
         mesh: { publicKey, port: WIREGUARD_PORT, ...(endpoint === undefined ? {} : { endpoint }) },
       },
     }
