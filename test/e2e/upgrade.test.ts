@@ -1,15 +1,18 @@
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
+import { chmodSync, linkSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { NODE_FLAGS } from '../../cli/node/node-flags.ts'
+import type { SetupEvent } from '../../cli/setup/index.ts'
 import { CertificateMaker } from '../support/certificate-maker.ts'
 import type { Child } from '../support/child.ts'
 import { eventually } from '../support/eventually.ts'
+import { TEST_CACHE } from './support/bare-hosts.ts'
 import { BootedHosts, CHECKOUT } from './support/booted-hosts.ts'
 import { type Daemon, DaemonCluster } from './support/daemons.ts'
 import { writeProject } from './support/project.ts'
 import type { Met } from './support/relentless-client.ts'
 import { Scene } from './support/scene.ts'
+import { makeBundle } from './support/servers.ts'
 
 /**
  * A node as a service of a booted server: restarted, upgraded, and given versions that are broken each in its own way, while
@@ -68,17 +71,25 @@ Environment=NODE_COMPILE_CACHE=${scene.path('compiled')}
 WantedBy=multi-user.target
 `
 
-/** A version as a bundle has it, of this checkout: a folder of its own with all of the program. */
-async function place(version: string): Promise<void> {
-  const folder = `/opt/makiatto/versions/${version}`
-  await shell(`mkdir -p ${folder}/bin && cd ${CHECKOUT} &&
-    cp -r core migrations replication dns edge cli package.json ${folder}/ && ln -s ${CHECKOUT}/node_modules ${folder}/node_modules &&
-    ln -s ../cli/bin/makiatto ${folder}/bin/makiatto`)
+const folderOf = (version: string): string => `/opt/makiatto/versions/${version}`
+
+/** The same program under another name. */
+async function copy(from: string, to: string): Promise<void> {
+  await shell(`rm -rf ${folderOf(to)} && cp -al ${folderOf(from)} ${folderOf(to)}`)
+}
+
+/** Files are shared by the versions: what is another is written anew. */
+async function rewrite(version: string, file: string, change: (text: string) => string): Promise<void> {
+  const path = `${folderOf(version)}/dist/cli/${file}`
+  const text = await host.read(path)
+  await host.run('rm', path)
+  await host.write(path, change(text))
 }
 
 await host.run('useradd', '--system', '--no-create-home', 'makiatto')
-await place(GOOD)
-await shell(`cp -a /opt/makiatto/versions/${GOOD} /opt/makiatto/versions/${OTHER}`)
+linkSync((await makeBundle({ env: { XDG_CACHE_HOME: TEST_CACHE } })).file, scene.path('bundle.tar.gz'))
+await shell(`mkdir -p ${folderOf(GOOD)} && tar -xzf ${scene.path('bundle.tar.gz')} -C ${folderOf(GOOD)}`)
+await copy(GOOD, OTHER)
 await shell(
   `ln -s /opt/makiatto/versions/${GOOD} /opt/makiatto/current; chown -R makiatto ${scene.path('c')} ${scene.path('compiled')}`,
 )
@@ -167,12 +178,11 @@ interface Told {
 }
 
 async function ask(request: Record<string, unknown>): Promise<Told> {
-  const main = join(CHECKOUT, 'test/e2e/support/activation-main.ts')
-  const program = `/opt/makiatto/versions/${GOOD}/cli/makiatto.ts`
-  const json = JSON.stringify({ timeoutSecs: 60, ...request })
-  await host.write('/root/request.json', json)
-  const said = await shell(`${CHECKOUT}/cli/bin/node ${NODE_FLAGS.join(' ')} ${main} ${program} < /root/request.json`)
-  return JSON.parse(said.trim().split('\n').at(-1) as string) as Told
+  await host.write('/root/request.json', JSON.stringify({ timeoutSecs: 60, ...request }))
+  const said = await shell(`${folderOf(GOOD)}/bin/makiatto setup < /root/request.json || true`)
+  const last = JSON.parse(said.trim().split('\n').at(-1) as string) as SetupEvent
+  if (last.event === 'error') return { refused: last }
+  return last.event === 'result' ? (last.result as Told) : {}
 }
 
 t.test('restarted, upgraded and configured, no visitor notices', async (t) => {
@@ -192,7 +202,7 @@ t.test('restarted, upgraded and configured, no visitor notices', async (t) => {
   await eventually('the switch', async () =>
     (await shell('readlink /opt/makiatto/current')).includes(OTHER) ? true : undefined,
   )
-  await shell('pkill -KILL -f [a]ctivation-main.ts; pkill -KILL systemd-run || true')
+  await shell('pkill -KILL -f [m]akiatto.js.setup; pkill -KILL systemd-run || true')
   await cut
   await eventually('its end', async () =>
     (await shell('systemctl is-active makiatto-activate || true')).trim() !== 'active' ? true : undefined,
@@ -219,25 +229,19 @@ t.test('a version that is not well goes back by itself, and no visitor notices',
   const visitors = visit()
   for (const [how, { breaks, timeoutSecs = 60, reason }] of Object.entries(BROKEN)) {
     const version = 'c'.repeat(64)
-    const main = `/opt/makiatto/versions/${version}/cli/node/run-daemon.ts`
-    await shell(
-      `rm -rf /opt/makiatto/versions/${version} && cp -a /opt/makiatto/versions/${OTHER} /opt/makiatto/versions/${version}`,
-    )
-    const text = await host.read(main)
-    await host.write(main, text.replace('Promise<void> {', `Promise<void> {\n  ${breaks}\n`))
+    await copy(OTHER, version)
+    await rewrite(version, 'node/run-daemon.js', (text) => text.replace(/function runDaemon\(.*\{$/m, `$&\n${breaks}`))
     const told = await ask({ do: 'activate', version, timeoutSecs })
     t.match(told, { switched: false, running: OTHER, reason }, how)
     t.match(await shell('readlink /opt/makiatto/current'), OTHER)
     await visitors.goOn()
   }
   const workerless = 'c'.repeat(64)
-  const folder = `/opt/makiatto/versions/${workerless}`
-  await shell(
-    `rm -rf ${folder} && cp -a /opt/makiatto/versions/${OTHER} ${folder} && echo 'process.exit(3)' > ${folder}/cli/node/worker-main.ts`,
-  )
+  await copy(OTHER, workerless)
+  await rewrite(workerless, 'node/worker-main.js', () => 'process.exit(3)')
   t.match(await ask({ do: 'activate', version: workerless }), { switched: false, running: OTHER }, 'workers that end')
   await visitors.goOn()
-  await shell(`echo 'syntax error' > ${folder}/cli/makiatto.ts`)
+  await rewrite(workerless, 'makiatto.js', () => 'syntax error')
   t.match(
     await ask({ do: 'activate', version: workerless }),
     { refused: { code: 'MAKI_CONFIG' } },

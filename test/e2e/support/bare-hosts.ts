@@ -15,7 +15,7 @@ export const SWITCH = '198.51.100.1'
 /** What sudo asks of the user `ops`. */
 export const OPS_PASSWORD = 'ops-password'
 /** Kept from one file to the next: a bundle takes longer to make than all that is tested with it. */
-const CACHE = join(tmpdir(), 'makiatto-test-cache')
+export const TEST_CACHE: string = join(tmpdir(), 'makiatto-test-cache')
 
 /** The users of a bare server: root; one with sudo, one with sudo and a password, one without. */
 export type ServerUser = 'root' | 'admin' | 'ops' | 'plain'
@@ -49,7 +49,7 @@ export class Operator {
     this.env = {
       ...env,
       HOME: this.home,
-      XDG_CACHE_HOME: CACHE,
+      XDG_CACHE_HOME: TEST_CACHE,
       // Each home would compile all modules again otherwise.
       NODE_COMPILE_CACHE: scene.path('compiled'),
     }

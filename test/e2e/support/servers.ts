@@ -11,7 +11,7 @@ import { type Outcome, ROOT } from './scene.ts'
  * The bundle that `maki` at the switch will find made: there is no registry to make one from. Kept from one test file to
  * the next, as on a laptop.
  */
-export function makeBundle(operator: Operator): Promise<Bundle> {
+export function makeBundle(operator: Pick<Operator, 'env'>): Promise<Bundle> {
   const signal = new AbortController().signal
   return findBundle({ arch: 'x64', env: operator.env, runtime: systemRuntime, signal })
 }
