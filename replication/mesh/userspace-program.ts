@@ -1,11 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdir } from 'node:fs/promises'
+import { mkdir, readdir, readFile, readlink } from 'node:fs/promises'
 import { asMakiError, type Log, MakiError, type Runtime } from '../../core/index.ts'
 import { ProgramLog } from './program-log.ts'
 import { connectToProgram, SOCKET_FOLDER } from './userspace-socket.ts'
 
 /** The program that Debian calls so, and our bundles carry. */
 export const WIREGUARD_GO = 'wireguard-go'
+
+const FOREGROUND = '--foreground'
 
 /** Longer than it takes to start on a busy machine. */
 const START_MS = 20_000
@@ -31,7 +33,7 @@ export async function startProgram(options: ProgramOptions): Promise<{ pid: numb
   const said = await openLog(options)
   let child: ChildProcess | undefined
   try {
-    child = spawn(options.command, ['--foreground', options.interface], {
+    child = spawn(options.command, [FOREGROUND, options.interface], {
       cwd: '/',
       detached: true,
       // Of its log levels `error` is the one that says nothing of each handshake.
@@ -46,6 +48,24 @@ export async function startProgram(options: ProgramOptions): Promise<{ pid: numb
     await said[Symbol.asyncDispose]()
     throw error
   }
+}
+
+/** Kills the programs of an interface of this network, whoever started them: for those that do not end when they are told. */
+export async function killPrograms(interfaceName: string): Promise<readonly number[]> {
+  const here = await readlink('/proc/self/ns/net')
+  const killed: number[] = []
+  for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
+    try {
+      const words = (await readFile(`/proc/${pid}/cmdline`, 'utf8')).split('\0')
+      if (!words[0]?.endsWith(WIREGUARD_GO) || words[1] !== FOREGROUND || words[2] !== interfaceName) continue
+      if ((await readlink(`/proc/${pid}/ns/net`)) !== here) continue
+      process.kill(Number(pid), 'SIGKILL')
+      killed.push(Number(pid))
+    } catch {
+      // Gone in the meantime, or another's.
+    }
+  }
+  return killed
 }
 
 async function openLog({ interface: name, runtime, log }: ProgramOptions): Promise<ProgramLog> {

@@ -4,14 +4,14 @@ import { type Log, MakiError, type Runtime } from '../../core/index.ts'
 import type { Tunnel, TunnelChange, TunnelStatus } from './ports.ts'
 import { ProgramLog } from './program-log.ts'
 import { encodeUapiSet, UAPI_GET } from './uapi.ts'
-import { type ProgramOptions, programLogPathOf, startProgram } from './userspace-program.ts'
+import { killPrograms, type ProgramOptions, programLogPathOf, startProgram } from './userspace-program.ts'
 import { askProgram, connectToProgram, socketPathOf } from './userspace-socket.ts'
 
 /** errno(3). */
 const EADDRINUSE = 98
 
-/** Longer than a program takes to end on a busy machine. */
-const END_MS = 5_000
+/** Longer than a program takes to end on a busy machine; then it is killed. */
+const END_MS = 3_000
 
 /** True where a program has the interface already. */
 export async function isProgramRunning(interfaceName: string): Promise<boolean> {
@@ -29,16 +29,16 @@ export async function openUserspaceTunnel(options: ProgramOptions): Promise<Tunn
   if (await isProgramRunning(name)) {
     log.info('tunnel.adopted', { interface: name, kind: 'userspace' })
     const said = await ProgramLog.open(programLogPathOf(name), { fresh: false, runtime, log })
-    return await watch(options, said, undefined)
+    return await watch(options, said)
   }
   const { pid, said } = await startProgram(options)
   log.info('tunnel.started', { interface: name, kind: 'userspace', pid })
-  return await watch(options, said, pid)
+  return await watch(options, said)
 }
 
-async function watch(options: ProgramOptions, said: ProgramLog, pid: number | undefined): Promise<Tunnel> {
+async function watch(options: ProgramOptions, said: ProgramLog): Promise<Tunnel> {
   const line = await connectToProgram(options.interface)
-  if (line !== undefined) return new UserspaceTunnel(options, { said, line, pid })
+  if (line !== undefined) return new UserspaceTunnel(options, { said, line })
   await said[Symbol.asyncDispose]()
   throw new MakiError('MAKI_UNREACHABLE', `the WireGuard program of ${options.interface} has just ended`, {
     hint: 'Try once more.',
@@ -49,8 +49,6 @@ interface Running {
   readonly said: ProgramLog
   /** Open and silent: it closes when the program ends, whoever started it. */
   readonly line: Socket
-  /** Of a program that we started. */
-  readonly pid: number | undefined
 }
 
 class UserspaceTunnel implements Tunnel {
@@ -126,13 +124,9 @@ class UserspaceTunnel implements Tunnel {
     const how = await Promise.race([this.#closed, late.promise])
     cancel()
     if (how !== 'late') return
-    const { pid } = this.#running
-    this.#log.warn('tunnel.end-overdue', { interface: this.interface, afterMs: END_MS, pid })
-    try {
-      if (pid !== undefined) process.kill(pid, 'SIGKILL')
-    } catch {
-      // Gone in the meantime.
-    }
+    const pids = await killPrograms(this.interface)
+    this.#log.warn('tunnel.end-overdue', { interface: this.interface, afterMs: END_MS, killed: pids })
+    if (pids.length > 0) await this.#closed
   }
 }
 

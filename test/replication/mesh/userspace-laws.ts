@@ -62,6 +62,21 @@ export const USERSPACE_LAWS: readonly Law[] = [
     },
   },
   {
+    title: 'a program that does not end when it is told is killed, also by a daemon that did not start it',
+    async run(world) {
+      const { privateKey } = newKey()
+      const first = await openOurs(world, privateKey)
+      first.handOver()
+      await first[Symbol.asyncDispose]()
+      const second = await openOurs(world, privateKey)
+      process.kill(await pidOfProgram(), 'SIGSTOP')
+      await second[Symbol.asyncDispose]()
+      await using next = await openOurs(world, privateKey)
+      assert.equal((await next.status()).peers.length, 0)
+      return undefined
+    },
+  },
+  {
     title: 'its socket is private, and no secret is among its arguments, its environment and what it says',
     async run(world) {
       const { privateKey } = newKey()
