@@ -1,6 +1,6 @@
 import { isIP } from 'node:net'
 import * as v from 'valibot'
-import { parseClusterId, parseNodeName } from '../../core/index.ts'
+import { isWireGuardKey, parseClusterId, parseNodeName } from '../../core/index.ts'
 import { parseEndpoint, parseListenAddress, parseResolver } from './listen-address.ts'
 import { filled, ip, parsedBy, port, whole, within } from './values.ts'
 
@@ -23,6 +23,22 @@ const network = v.pipe(
     if (family === 0 || rest.length > 0) return false
     return bits === undefined || (/^[0-9]{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128))
   }, 'an address or network is expected, like "10.0.0.0/8"'),
+)
+
+/** `host:port`, kept as it is written. */
+const reachable = v.pipe(
+  v.string(),
+  v.check((text) => {
+    try {
+      return parseEndpoint(text).port > 0
+    } catch {
+      return false
+    }
+  }, 'host:port is expected, with brackets around an IPv6 address'),
+)
+const wireGuardKey = v.pipe(
+  v.string(),
+  v.check(isWireGuardKey, 'a public key of WireGuard is expected: 44 characters, as wg pubkey prints it'),
 )
 
 /** A table whose keys all have defaults may be left out as a whole. */
@@ -48,14 +64,14 @@ export const daemonSchema = v.object({
       'wawa0',
     ),
     port: v.optional(port, 51880),
-    bootstrap: v.optional(v.array(v.object({ endpoint: filled(), address: ip, public_key: filled() })), []),
+    bootstrap: v.optional(v.array(v.object({ endpoint: reachable, address: ip, public_key: wireGuardKey })), []),
   }),
   replication: section({
     /** Where gossip listens; the mesh address and port 8787 unless it says otherwise. */
     addr: v.optional(listen),
     /** Whom to ask for the cluster's operations first. */
     bootstrap: v.optional(v.array(endpoint), []),
-    /** Every other node is dialled at its public addresses, at the port of `addr`: for clusters without a mesh. */
+    /** Every other node is dialled at its public addresses too, at the port of `addr`: for clusters without a mesh. */
     dial_members: v.optional(v.boolean(), false),
     /** Where blobs are served to peers; the mesh address and port 8282 unless it says otherwise. */
     blobs_addr: v.optional(listen),

@@ -91,8 +91,10 @@ export class EndpointChoice {
       // An address of ours that is gone takes the way with it, long before a session ends.
       const leads = device?.endpoint === undefined || input.hasRoute(device.endpoint.host)
       const isWorking = leads && trial.sight.isWorking(nowMs)
+      // Nobody waits for an external peer that was not spoken to.
+      const isIdle = peer.kind === 'peer' && !trial.sight.isUnanswered
       for (const { host } of peer.candidates) {
-        if (isIP(host) === 0) names.set(host, (names.get(host) ?? true) && isWorking)
+        if (isIP(host) === 0) names.set(host, (names.get(host) ?? true) && (isWorking || isIdle))
       }
       const handshakeAgeMs = trial.sight.handshakeAgeMs(nowMs)
       const silentMs = trial.sight.silentMs(nowMs)

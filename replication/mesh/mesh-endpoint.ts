@@ -19,14 +19,22 @@ for (const [net, bits] of [
 ] as const)
   unusable6.addSubnet(net, bits, 'ipv6')
 
+/** By network: a process knows those of its cluster. */
+const lists = new Map<string, BlockList>()
+
 /** Whether a network in CIDR notation holds an address; false for what is no address. */
 export function holdsAddress(network: string, address: string): boolean {
   const [net = '', bits = ''] = network.split('/')
   const family = isIP(address)
   if (family === 0 || family !== isIP(net) || address.includes('%')) return false
-  const list = new BlockList()
-  list.addSubnet(net, Number(bits), family === 4 ? 'ipv4' : 'ipv6')
-  return list.check(address, family === 4 ? 'ipv4' : 'ipv6')
+  const name = family === 4 ? 'ipv4' : 'ipv6'
+  let list = lists.get(network)
+  if (list === undefined) {
+    list = new BlockList()
+    list.addSubnet(net, Number(bits), name)
+    lists.set(network, list)
+  }
+  return list.check(address, name)
 }
 
 /**

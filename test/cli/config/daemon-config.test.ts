@@ -101,7 +101,7 @@ workers = 2
 [[wireguard.bootstrap]]
 endpoint = "a:1"
 address = "fd00::2"
-public_key = "k"
+public_key = "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc="
 `)
   t.equal(config.node.cluster, id)
   t.same(config.replication, {

@@ -14,7 +14,6 @@ interface Documented {
 /** Checked and kept for later versions, which is what the page says of them. */
 const FOR_LATER = [
   'node.is_nameserver',
-  ...['interface', 'port', 'bootstrap'].map((key) => `wireguard.${key}`),
   'dns.tls_addr',
   ...['enabled', 'default_timeout_ms', 'max_timeout_ms', 'default_max_memory_mb', 'max_memory_mb'].map(
     (key) => `wasm.${key}`,
@@ -30,6 +29,7 @@ const WORDS: Readonly<Record<string, unknown>> = {
   'those of the system': [],
   'one for each core': undefined,
   'by memory': undefined,
+  'the mesh address': undefined,
   all: ['webp', 'jpg', 'jpeg', 'png', 'avif'],
   any: [],
   "Let's Encrypt": undefined,

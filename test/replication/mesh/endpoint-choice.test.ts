@@ -190,6 +190,17 @@ t.test('names are looked up, again while they lead nowhere, and what they lead t
   t.equal(look(82_000, shaken).peers[0]?.endpoint, undefined, 'what works stays')
 })
 
+t.test('the name of an external peer that nobody speaks to is looked up once in a while', async (t) => {
+  const choice = new EndpointChoice()
+  const outside = peer({ kind: 'peer', candidates: [{ host: 'b.example', port: 9 }] })
+  const look = (nowMs: number, sentBytes = 0) =>
+    choice.step(input(outside, [device({ sentBytes })], { nowMs })).lookups.length
+  t.equal(look(0), 1)
+  choice.resolved('b.example', ['203.0.113.1'], 0)
+  t.equal(look(290_000), 0)
+  t.equal(look(292_000, 148), 1, 'spoken to in vain')
+})
+
 t.test('where the way is gone from here, another is tried at once', async (t) => {
   const choice = new EndpointChoice()
   const at = device({ endpoint: { host: '2001:db8::2', port: 1 }, lastHandshakeMs: 1_000_000 })
