@@ -58,6 +58,13 @@ t.test('nodes that know each other by their seeds alone form one network', async
   for (const { daemon, host } of mesh.nodes) daemon.wrapper = [...host.wrapper, ...named]
   // One has IPv6 alone, and another will have IPv4 alone.
   await c.host.run('ip', 'addr', 'del', `${c.host.ipv4}/24`, 'dev', 'eth0')
+  // What stands between it and the others lets nothing in that it did not ask for.
+  for (const rule of [
+    'add table inet nat',
+    'add chain inet nat before { type filter hook prerouting priority 0; policy accept; }',
+    'add rule inet nat before iifname eth0 udp dport 51880 ct state new drop',
+  ])
+    await c.host.run('nft', rule)
   await mesh.start()
 
   await t.test(
