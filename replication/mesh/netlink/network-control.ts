@@ -1,8 +1,9 @@
+import { constants } from 'node:os'
 import { MakiError } from '../../../core/index.ts'
 import type { Link, MeshFilter, NetworkControl } from '../ports.ts'
 import { parseNetwork } from './ip-bytes.ts'
-import { NETLINK_NETFILTER, NETLINK_ROUTE, NetlinkSocket } from './netlink-socket.ts'
-import { removeFilter, setFilter } from './packet-filter.ts'
+import { NETLINK_NETFILTER, NETLINK_ROUTE, NetlinkError, NetlinkSocket } from './netlink-socket.ts'
+import { removeFilter, setFilter, withoutFilters } from './packet-filter.ts'
 import {
   addLink,
   addRoute,
@@ -16,6 +17,7 @@ import {
 } from './routing.ts'
 
 const SCOPE_UNIVERSE = 0
+const { EPROTONOSUPPORT } = constants.errno
 
 /**
  * The network of this machine through netlink, without another program; it takes CAP_NET_ADMIN to change it. Rejects with
@@ -24,18 +26,16 @@ const SCOPE_UNIVERSE = 0
 export async function openNetworkControl(): Promise<NetworkControl> {
   using opened = new DisposableStack()
   const routes = opened.use(await NetlinkSocket.open(NETLINK_ROUTE))
-  const filters = opened.use(await NetlinkSocket.open(NETLINK_NETFILTER))
-  return new KernelNetwork(routes, filters, opened.move())
+  return new KernelNetwork(routes, opened.move())
 }
 
 class KernelNetwork implements NetworkControl {
   readonly #routes: NetlinkSocket
-  readonly #filters: NetlinkSocket
   readonly #owned: DisposableStack
+  #filters: Promise<NetlinkSocket> | undefined
 
-  constructor(routes: NetlinkSocket, filters: NetlinkSocket, owned: DisposableStack) {
+  constructor(routes: NetlinkSocket, owned: DisposableStack) {
     this.#routes = routes
-    this.#filters = filters
     this.#owned = owned
   }
 
@@ -83,15 +83,32 @@ class KernelNetwork implements NetworkControl {
   }
 
   async setFilter(filter: MeshFilter): Promise<void> {
-    await setFilter(this.#filters, filter)
+    await setFilter(await this.#openFilters(), filter)
   }
 
   async removeFilter(interfaceName: string): Promise<void> {
-    await removeFilter(this.#filters, interfaceName)
+    try {
+      await removeFilter(await this.#openFilters(), interfaceName)
+    } catch (error) {
+      // Where there can be none, none is left.
+      if (!(error instanceof MakiError) || error.code !== 'MAKI_UNSUPPORTED') throw error
+    }
   }
 
   [Symbol.dispose](): void {
     this.#owned.dispose()
+  }
+
+  /** When it is needed: a kernel without nftables has no such socket, and the mesh of nodes goes without. */
+  #openFilters(): Promise<NetlinkSocket> {
+    this.#filters ??= NetlinkSocket.open(NETLINK_NETFILTER).then(
+      (socket) => this.#owned.use(socket),
+      (error: unknown) => {
+        this.#filters = undefined
+        throw error instanceof NetlinkError && error.errno === EPROTONOSUPPORT ? withoutFilters(error) : error
+      },
+    )
+    return this.#filters
   }
 
   async #require(name: string): Promise<NamedLink> {

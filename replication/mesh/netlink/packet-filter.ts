@@ -119,12 +119,16 @@ async function transact(socket: NetlinkSocket, changes: readonly TableChange[]):
     const isOnlyAbsent = changes.every(({ type }) => type === DELETE_TABLE) && error.errno === ENOENT
     if (isOnlyAbsent) return
     if (![EINVAL, EOPNOTSUPP, EPROTONOSUPPORT, ENOENT].includes(error.errno)) throw error
-    throw new MakiError('MAKI_UNSUPPORTED', 'this kernel has no nftables, or not all that the mesh needs of it', {
-      cause: error,
-      hint: 'External peers need a packet filter: nftables, with connection tracking (CONFIG_NF_TABLES_INET, CONFIG_NFT_CT).',
-    })
+    throw withoutFilters(error)
   }
 }
+
+/** What lacks, in words. */
+export const withoutFilters = (cause: NetlinkError): MakiError =>
+  new MakiError('MAKI_UNSUPPORTED', 'this kernel has no nftables, or not all that the mesh needs of it', {
+    cause,
+    hint: 'External peers need a packet filter: nftables, with connection tracking (CONFIG_NF_TABLES_INET, CONFIG_NFT_CT).',
+  })
 
 /** struct nfgenmsg; the resource is in the byte order of the network. */
 function head(family: number, resource: number): Buffer {

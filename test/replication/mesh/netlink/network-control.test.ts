@@ -1,0 +1,70 @@
+import { execFile } from 'node:child_process'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import t from 'tap'
+import { NODE_FLAGS } from '../../../../cli/node/node-flags.ts'
+
+/** The network as `ip`, `nft` and packets see it after we changed it through netlink, in namespaces of the test. */
+
+const here = (name: string): string => join(import.meta.dirname, name)
+const { stdout } = await promisify(execFile)(
+  'unshare',
+  [
+    ...['--net', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc'],
+    ...['sh', here('network-worlds.sh'), process.execPath, ...NODE_FLAGS, here('network-main.ts')],
+  ],
+  { env: { ...process.env, NODE: process.execPath }, timeout: 120_000, killSignal: 'SIGKILL' },
+)
+const told = new Map(
+  stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { what: string; value: unknown })
+    .map(({ what, value }) => [what, value]),
+)
+
+t.test('links, addresses and routes are what ip shows', async (t) => {
+  t.match(told.get('link'), { mtu: 1380, isUp: true, kind: 'veth' })
+  t.equal(told.get('no link'), null)
+  t.match(told.get('ip link'), [{ ifname: 'wawa0', mtu: 1380 }])
+  const [{ addr_info: addresses }] = told.get('ip addr') as [
+    { addr_info: { local: string; prefixlen: number; scope: string; nodad?: boolean; tentative?: boolean }[] },
+  ]
+  const global = addresses.filter(({ scope }) => scope === 'global')
+  t.match(global, [{ local: 'fd77:1:2::1', prefixlen: 128, nodad: true }])
+  t.equal(global.length, 1, 'the others were taken away')
+  t.match(told.get('ip route'), [{ dst: 'fd77:1:2::/48' }])
+  t.equal((told.get('ip route') as unknown[]).length, 1)
+  t.equal(told.get('mtu in the mesh'), 1380)
+  t.equal(told.get('mtu on the cable'), 1500)
+  t.equal(told.get('mtu to nowhere'), null)
+  t.match(told.get('no such link'), { code: 'MAKI_NOT_FOUND' })
+  t.ok([null, 'MAKI_UNSUPPORTED'].includes(told.get('a kind that there is not') as string | null))
+  t.equal(told.get('deleted'), null)
+})
+
+const OPEN = {
+  'a node reaches us': true,
+  'we reach an external peer': true,
+  'a neighbour reaches our public address': true,
+  'we reach ourselves': true,
+}
+const SHUT = [
+  'an external peer reaches us',
+  'an external peer reaches our public address',
+  'an external peer reaches what is behind us',
+  'what is behind us reaches an external peer',
+  'a neighbour reaches our mesh address past the mesh',
+]
+
+t.test('the filter holds back what it is for, and nothing else', async (t) => {
+  const all = (isOpen: boolean) => ({ ...OPEN, ...Object.fromEntries(SHUT.map((what) => [what, isOpen])) })
+  t.same(told.get('without a filter'), all(true), 'without it all of this comes through')
+  t.same(told.get('with a filter'), all(false))
+})
+
+t.test('it is a table of its own, set again as the same, and gone without others', async (t) => {
+  t.equal(told.get('set again it is the same'), true)
+  t.match(told.get('nft'), /table inet makiatto_wawa0 \{/)
+  t.equal(told.get('removed'), 'table inet owner {\n}')
+})
