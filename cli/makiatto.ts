@@ -12,7 +12,8 @@ USAGE
   makiatto run [--config FILE] [--only PARTS] [--no-dns] [--no-http] [--no-wireguard]
   makiatto stdio [--config FILE]      connect standard input and output to the control socket
   makiatto check [--config FILE]      read the configuration; print what this program reads
-  makiatto keygen [--config FILE]     make this node's keys if it has none; print the public one
+  makiatto keygen [--config FILE] [--json]
+                                      make this node's keys if it has none; print the public one, of both with --json
   makiatto setup                      change this server, as root: for maki machine, which says how on standard input
   makiatto --version
 
@@ -57,8 +58,8 @@ async function main(args: readonly string[]): Promise<void> {
     }
     case 'keygen': {
       const key = await makeNodeKey(config.node.data_dir)
-      await ensureWireGuardKey(config.node.data_dir, systemRuntime)
-      return print(key)
+      const { publicKey } = await ensureWireGuardKey(config.node.data_dir, systemRuntime)
+      return print(values.json === true ? JSON.stringify({ key, wireguardKey: publicKey }) : key)
     }
     default:
       command satisfies never
@@ -76,6 +77,7 @@ function parse(args: readonly string[]) {
         'no-dns': { type: 'boolean' },
         'no-http': { type: 'boolean' },
         'no-wireguard': { type: 'boolean' },
+        json: { type: 'boolean' },
         version: { type: 'boolean' },
         help: { type: 'boolean', short: 'h' },
       },

@@ -1,12 +1,15 @@
-import { CONTROL_LIMITS, encodeOperationBatch } from '../../edge/index.ts'
+import { encodeOperationBatch } from '../../edge/index.ts'
 import type { LocalReplica } from './local-replica.ts'
 
 /** Operations read at a time. */
 const PAGE = 1000
+/** As much as is read at once without harm: some ten times what a large cluster has. */
+export const SEED_LIMITS = { operations: 1_000_000, bytes: 256 * 1024 * 1024 } as const
 
 /**
- * The cluster's operations from its start, so that a new node knows whom to trust; the rest it hears from the others. Every
- * operation stands after those that it follows, so the first of them are a whole. A MessagePack array, as nodes read it.
+ * The cluster's operations, so that a new node knows whom to trust, and the keys and places of those that it is to meet. Every
+ * operation stands after those that it follows, so the first of them are a whole; what is beyond `SEED_LIMITS` it hears from
+ * the others. A MessagePack array, as nodes read it.
  */
 export async function packSeed(local: LocalReplica): Promise<Uint8Array> {
   const operations: Uint8Array[] = []
@@ -15,7 +18,7 @@ export async function packSeed(local: LocalReplica): Promise<Uint8Array> {
     const page = await local.replica.page(after, PAGE)
     for (const bytes of page.operations) {
       sizeBytes += bytes.length
-      if (operations.length >= CONTROL_LIMITS.batchOperations || sizeBytes > CONTROL_LIMITS.batchBytes / 2) {
+      if (operations.length >= SEED_LIMITS.operations || sizeBytes > SEED_LIMITS.bytes) {
         return encodeOperationBatch(operations)
       }
       operations.push(bytes)

@@ -11,6 +11,7 @@ import type { ClusterClient } from '../client/cluster-client.ts'
 import { ControlClient } from '../client/control-client.ts'
 import { ensureProfileKey } from '../client/profile-key.ts'
 import { defaultDataFolder, findProfile, type Machine, type ProfileContent, updateProfile } from '../config/index.ts'
+import { describeMesh } from '../machine/plan-update.ts'
 import type { Host } from '../program/host.ts'
 import { connectSsh, formatSshTarget, type KeyRing, type SshTarget } from '../ssh/index.ts'
 import type { StepList } from './step-list.ts'
@@ -118,6 +119,7 @@ export async function addMachine(context: AddContext, target: SshTarget): Promis
     longitude: read.node?.place?.longitude,
     ipv4: read.node?.ipv4 ?? undefined,
     ipv6: read.node?.ipv6 ?? undefined,
+    ...describeMesh({ mesh: read.node?.mesh ?? null }, cluster),
   }
   let changed = false
   const after = await steps.run('Profile', async (step) => {

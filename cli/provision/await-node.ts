@@ -11,7 +11,7 @@ export interface Lack {
 
 const POLL_MS = 250
 /** How long a node may hear none of the others before that is said. */
-const DEAF_MS = 15_000
+const DEAF_MS = 30_000
 /** And how long it may fetch; it goes on by itself after that. */
 const PATIENCE_MS = 300_000
 

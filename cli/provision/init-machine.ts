@@ -1,6 +1,8 @@
 import { type ClusterId, listNodes, type MemberKey } from '../../core/index.ts'
 import { packSeed } from '../client/pack-seed.ts'
 import { lockProfile, type ProfileContent, updateProfile, writeProfile } from '../config/index.ts'
+import { tellMissed } from '../machine/tell-missed.ts'
+import { SERVER_PORTS } from '../setup/index.ts'
 import { formatSshTarget } from '../ssh/index.ts'
 import { buildServerConfig } from './build-config.ts'
 import { describeInterruption, explainInit } from './explain-init.ts'
@@ -13,6 +15,7 @@ import {
   joinCluster,
   leaveCluster,
   requireFreeName,
+  requireMesh,
 } from './join-cluster.ts'
 import { verify, waitAndLook } from './look-after.ts'
 import { openFitServer } from './open-fit-server.ts'
@@ -114,12 +117,15 @@ async function run(
   const isThere = found.kind === 'node' && found.cluster === present?.cluster && found.name === name
   const sshTarget = formatSshTarget({ ...server.host.target, port: 22 })
   const isFirst = present === undefined || present.machines.length === 0
+  // What never began is of nobody, and not gone on with: its key may have been let in and taken out again, for good.
+  const isInTheWay = found.kind === 'node' && (recreate || !isThere || !found.isBegun)
   if (!isFirst) {
     await steps.run('Cluster', async (step) => {
       await using client = await context.openClient(present, { offline: false })
       await client.exchange()
       await client.requireSigner()
       await requireFreeName(client, name, { isThere, sshTarget, recreate })
+      if (found.kind !== 'node' || isInTheWay) requireMesh(client.state, name)
       const { length } = listNodes(client.state)
       step.say(`${length} ${length === 1 ? 'machine' : 'machines'} so far`)
     })
@@ -128,8 +134,6 @@ async function run(
   if (recreate && isNode) await context.confirm(`Set up ${name} anew, and delete what the node on ${sshTarget} has?`)
   const addresses = requireAddresses(context, request, server)
   const place = await choosePlace(context, request, addresses)
-  // What never began is of nobody, and not gone on with: its key may have been let in and taken out again, for good.
-  const isInTheWay = found.kind === 'node' && (recreate || !isThere || !found.isBegun)
   const version = await placeVersion(context, request, { server, isInTheWay, takeBack, stage })
   const { profile, recoveryKey, isLocked } = isFirst
     ? await steps.run('Make the cluster', () => makeOwnCluster(context, takeBack, creating))
@@ -210,31 +214,26 @@ async function join(
   await using client = await context.openClient(profile, { offline: isFirst })
   const signer = await client.requireSigner()
   const before = await requireFreeName(client, name, { isThere, sshTarget, recreate: request.recreate })
-  const wanted: JoinFields = {
-    name,
-    addresses,
-    place,
-    nameserver: nameserver === 'usual' ? isUsualNameserver(client.state, name) : nameserver === 'force',
-  }
-  const peers = listNodes(client.state)
-    .filter((node) => node.name !== name)
-    .flatMap(({ ipv4, ipv6 }) => [ipv4, ipv6].filter((address) => address !== null))
+  const isNameserver = nameserver === 'usual' ? isUsualNameserver(client.state, name) : nameserver === 'force'
   // Setup leaves a configuration that is there as its owner has it.
-  const config = buildServerConfig({ name, cluster: profile.cluster, isNameserver: wanted.nameserver, peers })
-  const key = await installServer(context, server, version, config, takeBack)
+  const config = buildServerConfig({ name, cluster: profile.cluster, isNameserver })
+  const { key, wireguardKey } = await installServer(context, server, version, config, takeBack)
+  const mesh = wireguardKey === undefined ? null : { publicKey: wireguardKey, port: SERVER_PORTS.wireguard }
+  const wanted: JoinFields = { name, addresses, place, nameserver: isNameserver, mesh }
   const isNew = before?.key !== key
   // What the cluster has of a machine is changed by `machine set` alone.
   const fields: JoinFields = isNew || before === undefined ? wanted : { ...before, addresses: before }
   await steps.run('Join', async (step) => {
-    const isJoined = await joinCluster(client, signer, key, fields, before)
-    if (!isJoined) return step.same('it is a member already')
+    const told = await joinCluster(client, signer, key, fields, before)
+    if (told === undefined) return step.same('it is a member already')
     takeBack.did(`the membership of ${name} (maki machine remove ${name})`, async () => {
       await using again = await context.openClient(profile, { offline: isFirst })
       await leaveCluster(again, signer, key, name)
     })
-    step.say(
-      isFirst ? 'the first machine' : `known to ${(await client.reach())?.machine.name ?? 'no other machine yet'}`,
-    )
+    for (const text of tellMissed(told.missed)) context.caution(text)
+    const reached = isFirst ? undefined : await client.reach()
+    const knowing = [...(reached === undefined ? [] : [reached.machine.name]), ...told.taken, ...told.had]
+    step.say(isFirst ? 'the first machine' : `known to ${knowing.join(', ') || 'no other machine yet'}`)
   })
   stage.isStarting = true
   await beginServer(context, server, version, await packSeed(client.local), isNew)
@@ -275,13 +274,13 @@ async function writeMachine(
   { host: { env, runtime, signal } }: InitContext,
   profile: ProfileContent,
   fields: JoinFields,
-  ssh: Parameters<typeof describeMachine>[1],
+  ssh: Parameters<typeof describeMachine>[1]['ssh'],
   isLocked: boolean,
 ): Promise<ProfileContent> {
   const edit = (present: ProfileContent | undefined): ProfileContent => {
     const { file, cluster, dataFolder, machines } = present ?? profile
     const before = machines.find((machine) => machine.name === fields.name)
-    const machine = describeMachine(fields, ssh, before)
+    const machine = describeMachine(fields, { ssh, cluster }, before)
     return {
       file,
       cluster,

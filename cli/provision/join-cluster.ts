@@ -1,10 +1,12 @@
 import {
   announcedSchema,
   type Change,
+  type ClusterId,
   findNode,
   listNodes,
   MakiError,
   type MemberKey,
+  type NodeMesh,
   type NodeName,
   type NodeView,
   SCHEMA,
@@ -12,10 +14,14 @@ import {
   type State,
 } from '../../core/index.ts'
 import type { ClusterClient } from '../client/cluster-client.ts'
+import { type SpreadReport, spread } from '../client/spread.ts'
 import type { Profile } from '../config/index.ts'
+import { describeMesh } from '../machine/plan-update.ts'
 import type { KnownPlace } from './find-place.ts'
 import type { NodeAddresses } from './survey/addresses.ts'
 
+/** Since when operations can say how a node takes part in the mesh. */
+const MESH_SCHEMA = 4
 /** Name servers that a cluster is given by itself: as many as registrars like to see. */
 const USUAL_NAMESERVERS = 3
 
@@ -24,6 +30,8 @@ export interface JoinFields {
   readonly addresses: NodeAddresses
   readonly place: KnownPlace | null
   readonly nameserver: boolean
+  /** How it takes part in the mesh; null where it does not. */
+  readonly mesh: NodeMesh | null
 }
 
 /** Whether a new machine is a name server unless it is said otherwise. */
@@ -62,6 +70,24 @@ export async function requireFreeName(
   })
 }
 
+/**
+ * Throws MAKI_UNSUPPORTED where a new machine would reach none of the others, for they are not in the mesh, or do not read
+ * who is. Pure.
+ */
+export function requireMesh(state: State, name: NodeName): void {
+  const others = listNodes(state).filter((node) => node.name !== name)
+  const early = others.filter(({ schema, mesh }) => schema < MESH_SCHEMA || mesh === null).map((node) => node.name)
+  const isReached = others.length === 0 || others.some(({ mesh }) => mesh !== null)
+  if (isReached && others.every(({ schema }) => schema >= MESH_SCHEMA)) return
+  throw new MakiError(
+    'MAKI_UNSUPPORTED',
+    `${early.join(', ')} ${early.length === 1 ? 'takes' : 'take'} no part in the mesh, through which machines reach each other`,
+    {
+      hint: `A moment after their upgrade they do: maki machine upgrade ${early.join(' ')}. Those that are gone: maki machine remove NAME`,
+    },
+  )
+}
+
 /** The changes that let a node in, by its key; empty where it is a member as it should be. Pure. */
 export function planJoin(
   state: State,
@@ -72,7 +98,8 @@ export function planJoin(
   if (before !== undefined && before.key === key && findNode(state, key) !== undefined) return []
   const changes: Change[] = []
   if (before !== undefined) changes.push({ kind: 'node.remove', key: before.key, how: 'retire' })
-  const { name, addresses, place, nameserver } = fields
+  const { name, addresses, place, nameserver, mesh } = fields
+  const announced = announcedSchema(state)
   changes.push({
     kind: 'node.join',
     key,
@@ -81,19 +108,23 @@ export function planJoin(
     place: place === null ? null : { latitude: place.latitude, longitude: place.longitude },
     nameserver,
     drained: false,
-    ...(announcedSchema(state) === SCHEMA ? { schema: SCHEMA } : {}),
+    ...(announced === SCHEMA ? { schema: SCHEMA } : {}),
+    ...(announced >= MESH_SCHEMA && mesh !== null ? { mesh } : {}),
   })
   return changes
 }
 
-/** Lets the node in; resolves with false where it is a member already. */
+/**
+ * Lets the node in, and tells every machine; resolves with what became of that beside the first that was told, undefined
+ * where it is a member already.
+ */
 export async function joinCluster(
   client: ClusterClient,
   signer: Signer,
   key: MemberKey,
   fields: JoinFields,
   before: NodeView | undefined,
-): Promise<boolean> {
+): Promise<SpreadReport | undefined> {
   if (client.local.replica.findMember(key) !== undefined && !client.local.isMember(key)) {
     throw new MakiError(
       'MAKI_CONFLICT',
@@ -103,11 +134,19 @@ export async function joinCluster(
       },
     )
   }
-  const changes = planJoin(client.state, key, fields, before)
-  if (changes.length === 0) return false
-  const operation = await client.commit(changes, { signer, message: `maki machine init ${fields.name}` })
-  await client.exchange(operation.id)
-  return true
+  const message = `maki machine init ${fields.name}`
+  const isReplaced = before !== undefined && before.key !== key
+  // Of an older version, it would keep the others from being told how the new one takes part in the mesh.
+  if (isReplaced && announcedSchema(client.state) < MESH_SCHEMA)
+    await client.commit([{ kind: 'node.remove', key: before.key, how: 'retire' }], { signer, message })
+  const stays = before === undefined ? undefined : findNode(client.state, before.key)
+  const changes = planJoin(client.state, key, fields, stays)
+  if (changes.length === 0) return undefined
+  const operation = await client.commit(changes, { signer, message })
+  const { machine } = await client.exchange(operation.id)
+  // Each that knows it lets it into the mesh, whether or not they hear each other.
+  const except = [fields.name, machine].filter((name) => name !== undefined)
+  return machine === undefined ? { taken: [], had: [], missed: [] } : await spread([operation], client, { except })
 }
 
 /** Takes a node that never began out again. What no machine takes now waits for the next exchange. */
@@ -120,15 +159,20 @@ export async function leaveCluster(
   const message = `maki machine init ${name} failed`
   const removal = await client.commit([{ kind: 'node.remove', key, how: 'retire' }], { signer, message })
   await client.exchange(removal.id).catch(() => {})
+  await spread([removal], client, { except: [name] }).catch(() => {})
 }
 
 /** What the profile says of a machine. */
 export function describeMachine(
   fields: JoinFields,
-  ssh: { readonly sshTarget: string; readonly port: number; readonly hostKey: string },
+  where: {
+    readonly ssh: { readonly sshTarget: string; readonly port: number; readonly hostKey: string }
+    readonly cluster: ClusterId
+  },
   before: Profile['machines'][number] | undefined,
 ): Profile['machines'][number] {
   const { name, nameserver, addresses, place } = fields
+  const { ssh, cluster } = where
   return {
     ...before,
     name,
@@ -140,5 +184,6 @@ export function describeMachine(
     longitude: place?.longitude,
     ipv4: addresses.ipv4 ?? undefined,
     ipv6: addresses.ipv6 ?? undefined,
+    ...describeMesh(fields, cluster),
   }
 }

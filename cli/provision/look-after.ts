@@ -22,7 +22,7 @@ export async function waitAndLook(
       if (lack === undefined) return
       const advice =
         lack.kind === 'neighbours'
-          ? ': let TCP 8787 and 8282 in on each machine, from the addresses of the others'
+          ? ': let UDP 51880 in on each machine, this one too'
           : '; it goes on by itself (maki status)'
       faults.push(`${lack.text}${advice}`)
       step.warn(`${lack.text}${advice}`)

@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { type MemberKey, parseMemberKey } from '../../core/index.ts'
+import { type MemberKey, parseMemberKey, type WireGuardKey } from '../../core/index.ts'
 import type { Bundle } from '../bundle/index.ts'
 import { formatBytes } from '../output/text.ts'
 import { installResult, removeResult } from '../setup/index.ts'
@@ -66,14 +66,21 @@ export async function findWhole({ host, privilege, survey: { found } }: FitServe
   return (await hasBundle(host, privilege, found.version)) ? found.version : undefined
 }
 
-/** User, folders, key, configuration and unit; resolves with the node's public key. */
+/** Public keys of a node. */
+export interface NodeKeys {
+  readonly key: MemberKey
+  /** Of WireGuard; undefined where a version without a mesh stays. */
+  readonly wireguardKey: WireGuardKey | undefined
+}
+
+/** User, folders, keys, configuration and unit; resolves with the node's public keys. */
 export async function installServer(
   { steps, host: { signal } }: InitContext,
   { host, privilege }: FitServer,
   version: string,
   config: string,
   takeBack: TakeBack,
-): Promise<MemberKey> {
+): Promise<NodeKeys> {
   const { user } = host.target
   const request = {
     do: 'install',
@@ -84,10 +91,10 @@ export async function installServer(
     freePort53: true,
   } as const
   const result = await runSetup(host, privilege, version, request, (step) => steps.report(step), signal)
-  const { key, known } = v.parse(installResult, result)
+  const { key, known, wireguardKey } = v.parse(installResult, result)
   if (!known)
     takeBack.did('what was installed on the server', () => cleanServer({ host, privilege }, version, () => {}))
-  return parseMemberKey(key)
+  return { key: parseMemberKey(key), wireguardKey }
 }
 
 /** Starts the node, which knows the cluster by these operations. A failure undoes all that was installed by this run. */

@@ -1,5 +1,6 @@
 import { lstat, readdir, readFile, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import * as v from 'valibot'
 import { MakiError } from '../../core/index.ts'
 import { checkDaemonConfig, type DaemonConfig, parseToml } from '../config/index.ts'
 import { findAccount, placeAccount, refuseForeignAccount } from './account.ts'
@@ -7,7 +8,7 @@ import { placeFolder, placePath, requireProgram, textFile } from './change-serve
 import { explainFault } from './explain-fault.ts'
 import { freePort53 } from './free-port-53.ts'
 import { BUNDLE_COMMAND, SERVER_PATHS, SERVICE_USER } from './paths.ts'
-import type { InstallResult, SetupRequestOf } from './protocol.ts'
+import { type InstallResult, installResult, type SetupRequestOf } from './protocol.ts'
 import { type StepOutcome, takeStep, type Work } from './server.ts'
 import { readSnapshot } from './snapshot.ts'
 import { undoChanges } from './undo.ts'
@@ -133,20 +134,32 @@ async function change(work: Work, request: InstallRequest): Promise<InstallResul
     await placePath(work, paths.command, { is: 'link', target: command }, { owned: true })
     return isNew ? undefined : { same: 'it is there' }
   })
-  let key = ''
+  let keys: MadeKeys = { key: '' }
   let known = false
   await takeStep(work, 'Node key', async () => {
     known = (await lstat(join(paths.data, 'keys', 'node.key')).catch(() => undefined)) !== undefined
     const program = join(paths.versions, request.version, BUNDLE_COMMAND)
     // As the user whose folder it is: nothing in there leads the superuser astray.
-    const args = ['-u', SERVICE_USER, '--', program, 'keygen', '--config', paths.config]
-    key = (await requireProgram(server, 'runuser', args, { timeoutMs: START_MS })).trim()
+    const args = ['-u', SERVICE_USER, '--', program, 'keygen', '--json', '--config', paths.config]
+    keys = parseKeys(await requireProgram(server, 'runuser', args, { timeoutMs: START_MS }))
     return known ? { same: 'it has one' } : undefined
   })
   await takeStep(work, 'Kernel settings', () => placeSysctls(work))
   if (request.freePort53) await takeStep(work, 'Port 53', () => freePort53(work))
   await takeStep(work, 'Service', () => placeUnit(work))
-  return { key, known }
+  return { ...keys, known }
+}
+
+const madeKeys = v.omit(installResult, ['known'])
+type MadeKeys = v.InferOutput<typeof madeKeys>
+
+/** Public keys, as `makiatto keygen --json` prints them. */
+function parseKeys(text: string): MadeKeys {
+  const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), madeKeys), text)
+  if (parsed.success) return parsed.output
+  throw new MakiError('MAKI_INTERNAL', 'the program does not tell the keys that it made', {
+    hint: 'See that the bundle is whole: maki machine init brings it again.',
+  })
 }
 
 /** A configuration that is there stays as its owner has it. */

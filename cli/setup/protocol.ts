@@ -1,4 +1,5 @@
 import * as v from 'valibot'
+import { isWireGuardKey, type WireGuardKey } from '../../core/index.ts'
 
 /**
  * What `makiatto setup` understands. It runs on a server as root, reads one request as a JSON line from standard input and
@@ -8,7 +9,7 @@ import * as v from 'valibot'
  */
 export const setupRequest = v.variant('do', [
   /**
-   * User, folders, node key, configuration, sysctls, port 53 freed, unit (not started). Idempotent. Result: `InstallResult`.
+   * User, folders, keys, configuration, sysctls, port 53 freed, unit (not started). Idempotent. Result: `InstallResult`.
    * What fails undoes all that this run changed.
    */
   v.object({
@@ -68,7 +69,11 @@ export type SetupEvent = v.InferOutput<typeof setupEvent>
 export const installResult = v.object({
   /** The node's public key. */
   key: v.string(),
-  /** True where the key was there before this run. */
+  /** Its public key of WireGuard; absent from a program that has no mesh. */
+  wireguardKey: v.optional(
+    v.custom<WireGuardKey>((input) => typeof input === 'string' && isWireGuardKey(input), 'a key of WireGuard'),
+  ),
+  /** True where the node's key was there before this run. */
   known: v.boolean(),
 })
 export const beginResult = v.object({ pid: v.number() })

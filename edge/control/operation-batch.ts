@@ -11,11 +11,13 @@ export function encodeOperationBatch(operations: readonly Uint8Array[]): Uint8Ar
  * MAKI_TOO_LARGE over the limits. Read by hand, because a general decoder reserves the memory that a length claims: a
  * hundred bytes of nested array headers would end the process.
  */
-export function parseOperationBatch(bytes: Uint8Array): readonly Uint8Array[] {
+export function parseOperationBatch(
+  bytes: Uint8Array,
+  limit: number = CONTROL_LIMITS.batchOperations,
+): readonly Uint8Array[] {
   const reader = new Reader(bytes)
   const count = reader.length(ARRAY)
-  if (count > CONTROL_LIMITS.batchOperations) {
-    const limit = CONTROL_LIMITS.batchOperations
+  if (count > limit) {
     throw new MakiError('MAKI_TOO_LARGE', `the batch has ${count} operations, ${limit} are allowed`, {
       hint: 'Send them in several batches.',
     })

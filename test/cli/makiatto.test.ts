@@ -70,6 +70,13 @@ t.test('a key is made once, for nobody else to read', async (t) => {
   t.notOk(kept.includes(made.stdout.trim()), 'what is printed is the public key')
   t.same(await run(['keygen', '--config', config]), made)
   t.equal(readFileSync(path, 'utf8'), kept)
+  const both = JSON.parse((await run(['keygen', '--json', '--config', config])).stdout) as Record<string, string>
+  t.strictSame(Object.keys(both), ['key', 'wireguardKey'])
+  t.equal(both.key, made.stdout.trim())
+  t.match(both.wireguardKey, /^[A-Za-z0-9+/]{43}=$/)
+  const secret = join(folder, 'data', 'keys', 'wireguard.key')
+  t.equal(statSync(secret).mode & 0o777, 0o600)
+  t.notOk(readFileSync(secret, 'utf8').includes(both.wireguardKey as string))
 })
 
 t.test('a node without cluster, or without key, says what it lacks', async (t) => {

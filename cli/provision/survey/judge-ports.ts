@@ -2,12 +2,20 @@ import { SERVER_PORTS } from '../../setup/index.ts'
 import type { Refusal } from './judge-input.ts'
 import type { ListeningSocket, Survey } from './survey.ts'
 
-const NEEDED: readonly { readonly port: number; readonly protocols: readonly ListeningSocket['protocol'][] }[] = [
+interface Needed {
+  readonly port: number
+  readonly protocols: readonly ListeningSocket['protocol'][]
+  /** It is had at an address of the mesh alone: only who has it at all addresses of IPv6 is in the way. */
+  readonly isOfMesh?: true
+}
+
+const NEEDED: readonly Needed[] = [
   { port: SERVER_PORTS.dns, protocols: ['udp', 'tcp'] },
   { port: SERVER_PORTS.http, protocols: ['tcp'] },
   { port: SERVER_PORTS.https, protocols: ['tcp'] },
-  { port: SERVER_PORTS.gossip, protocols: ['tcp'] },
-  { port: SERVER_PORTS.blobs, protocols: ['tcp'] },
+  { port: SERVER_PORTS.wireguard, protocols: ['udp'] },
+  { port: SERVER_PORTS.gossip, protocols: ['tcp'], isOfMesh: true },
+  { port: SERVER_PORTS.blobs, protocols: ['tcp'], isOfMesh: true },
 ]
 
 /** Its stub on port 53 is freed when the server is set up; the kernel keeps 15 characters of a name. */
@@ -30,10 +38,11 @@ const WAYS: Readonly<Record<string, string>> = {
 /** Ports that somebody else has. A resolver that the system brings is none of them. */
 export function listPortRefusals({ sockets }: Pick<Survey, 'sockets'>): readonly Refusal[] {
   const taken = new Map<string, { ports: Set<string>; program: string | undefined }>()
-  for (const { port, protocols } of NEEDED) {
+  for (const { port, protocols, isOfMesh = false } of NEEDED) {
     for (const socket of sockets) {
       if (socket.port !== port || !protocols.includes(socket.protocol)) continue
       if (port === SERVER_PORTS.dns && socket.program === RESOLVED) continue
+      if (isOfMesh && socket.address !== '::') continue
       const key = socket.program ?? `port ${port}`
       const entry = taken.get(key) ?? { ports: new Set<string>(), program: socket.program }
       entry.ports.add(port === SERVER_PORTS.dns ? `${port}/${socket.protocol}` : `${port}`)

@@ -12,6 +12,8 @@ export interface Judgement {
 }
 
 const MIN_GLIBC = { major: 2, minor: 28 } as const
+/** Of `wireguard-go`, as it comes along. */
+const TUNNEL_GLIBC = { major: 2, minor: 34 } as const
 const MIN_FREE_BYTES = 1_000_000_000
 const CLOCK_WARN_MS = 5_000
 const CLOCK_REFUSE_MS = 300_000
@@ -27,14 +29,17 @@ export function judgeSurvey(input: JudgeInput): Judgement {
   const found = judgeFound(input)
   const isOurs = survey.found.kind === 'node'
   const clock = judgeClock(input)
+  const tunnel = judgeTunnel(survey)
+  const isKept = survey.found.kind === 'node' && survey.found.isBegun && !input.recreate
   return {
     refusals: [
       ...found,
       ...(isOurs || found.length > 0 ? [] : listPortRefusals(survey)),
       ...judgeDisks(survey, isOurs),
+      ...(tunnel === undefined || isKept ? [] : [tunnel]),
       ...clock.refusals,
     ],
-    warnings: [...clock.warnings, ...listWarnings(survey)],
+    warnings: [...clock.warnings, ...(tunnel !== undefined && isKept ? [tunnel.why] : []), ...listWarnings(survey)],
   }
 }
 
@@ -63,7 +68,7 @@ function judgeSystem({ system, missingPrograms }: Survey): Refusal[] {
   }
   if (libc.kind === 'musl')
     refusals.push({ why: `${name} has the C library musl, and the program needs glibc`, hint: another })
-  else if (libc.version === undefined || !isAtLeast(libc.version))
+  else if (libc.version === undefined || !isAtLeast(libc.version, MIN_GLIBC))
     refusals.push({
       why: `${name} has glibc ${libc.version ?? 'of an unknown version'}; ${MIN_GLIBC.major}.${MIN_GLIBC.minor} or newer is needed`,
       hint: another,
@@ -81,9 +86,25 @@ function judgeSystem({ system, missingPrograms }: Survey): Refusal[] {
   return refusals
 }
 
-function isAtLeast(version: string): boolean {
+function isAtLeast(version: string, least: { readonly major: number; readonly minor: number }): boolean {
   const [major = 0, minor = 0] = version.split('.').map(Number)
-  return major > MIN_GLIBC.major || (major === MIN_GLIBC.major && minor >= MIN_GLIBC.minor)
+  return major > least.major || (major === least.major && minor >= least.minor)
+}
+
+/** Why no tunnel can be had there, through which machines reach each other; a node that is there goes on all the same. */
+function judgeTunnel({ hasKernelWireguard, hasTun, system }: Survey): Refusal | undefined {
+  if (hasKernelWireguard) return undefined
+  if (!hasTun)
+    return {
+      why: 'it has neither WireGuard in its kernel nor /dev/net/tun, and machines reach each other through WireGuard',
+      hint: 'Try there: modprobe tun. A container gets the device from its host; else take a server with a kernel of its own, 5.6 or newer.',
+    }
+  const { kind, version = '' } = system.libc
+  if (kind === 'glibc' && isAtLeast(version, TUNNEL_GLIBC)) return undefined
+  return {
+    why: `its kernel has no WireGuard, and the program that stands in for it needs glibc ${TUNNEL_GLIBC.major}.${TUNNEL_GLIBC.minor} (${system.name} has ${version})`,
+    hint: 'Take a kernel with WireGuard, 5.6 or newer (see that the package of its modules is installed), or a newer system.',
+  }
 }
 
 function judgeDisks({ disks }: Survey, isOurs: boolean): Refusal[] {
@@ -126,28 +147,16 @@ function judgeClock({ survey, askedMs, answeredMs }: JudgeInput): Judgement {
     : { refusals: [], warnings: [`${why}. ${hint}`] }
 }
 
-function listWarnings({
-  hasIpv6,
-  routes,
-  addresses,
-  hasTun,
-  hasKernelWireguard,
-  firewalls,
-  selinux,
-}: Survey): string[] {
+function listWarnings({ hasIpv6, routes, addresses, firewalls, selinux }: Survey): string[] {
   const warnings: string[] = []
   const hasGlobal6 = addresses.some(
     ({ address, scope }) => scope === 'global' && /^[23]/.test(address) && address.includes(':'),
   )
   if (!hasIpv6 || !hasGlobal6 || !routes.ipv6) warnings.push('it has no IPv6: visitors reach it over IPv4 alone')
-  if (!hasTun && !hasKernelWireguard)
-    warnings.push(
-      'it has neither WireGuard in its kernel nor /dev/net/tun: nodes reach each other directly, and a mesh will not be had',
-    )
   if (firewalls.length > 0) {
-    const { dns, http, https, gossip, blobs } = SERVER_PORTS
+    const { dns, http, https, wireguard } = SERVER_PORTS
     warnings.push(
-      `a firewall is active there (${firewalls.join(', ')}): let ${dns} (UDP and TCP), ${http} and ${https} in from everywhere, ${gossip} and ${blobs} from your other machines`,
+      `a firewall is active there (${firewalls.join(', ')}): let ${dns} (UDP and TCP), ${http}, ${https} and UDP ${wireguard} in from everywhere`,
     )
   }
   if (selinux === 'enforcing') warnings.push('SELinux is enforcing there, which was not tried with this version')

@@ -12,7 +12,7 @@ libc() { getconf GNU_LIBC_VERSION; for f in /lib/ld-musl-*; do [ -e "$f" ] && ec
 init() { [ -d /run/systemd/system ] && systemctl --version | head -n 1; }
 sockets() {
   for p in tcp tcp6 udp udp6; do
-    grep -E '^ *[0-9]+: [0-9A-F]+:(0035|0050|01BB|0355|2253|205A) [0-9A-F]+:0000 (0A|07) ' "/proc/net/$p" | head -n 100 | sed "s/^/$p /"
+    grep -E '^ *[0-9]+: [0-9A-F]+:(0035|0050|01BB|0355|2253|205A|CAA8) [0-9A-F]+:0000 (0A|07) ' "/proc/net/$p" | head -n 100 | sed "s/^/$p /"
   done
 }
 holders() { ls -l /proc/[0-9]*/fd | grep -e '^/proc/' -e 'socket:'; }

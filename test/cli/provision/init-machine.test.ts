@@ -18,6 +18,7 @@ import { systemRuntime } from '../../../cli/system.ts'
 import { listNodes, MakiError, type MemberKey, parseNodeName, silentLog } from '../../../core/index.ts'
 import { createTestCluster } from '../../support/histories.ts'
 import { keepAwake } from '../support/keep-awake.ts'
+import type { TestNode } from '../support/test-node.ts'
 import { FakeServer, type Fault } from './support/fake-server.ts'
 
 t.setTimeout(0)
@@ -129,11 +130,18 @@ t.test('the first server makes the cluster, others join it, and again nothing is
   t.match(second, { cluster: first.cluster, recoveryKey: null, nameserver: false, faults: [] })
   t.strictSame(laptop.nodesAt(one).sort(), ['amsterdam', 'tokyo'], 'it was told')
   t.strictSame(laptop.nodesAt(two).sort(), ['amsterdam', 'tokyo'])
-  t.match(two.config, /bootstrap = \["198\.51\.100\.11:8787"\]\ndial_members = true/)
+  t.match(two.config, /^# .*\n\n\[node\]\nname = "tokyo"\ncluster = ".*"\nis_nameserver = false\n$/)
+  const meshes = [one, two].map(({ wireguardKey: publicKey }) => ({ publicKey, port: 51880 }))
+  for (const { node } of [one, two])
+    t.strictSame(
+      listNodes((node as TestNode).replica.state).map(({ mesh }) => mesh),
+      meshes,
+      'each knows the key of both',
+    )
   const before = readFileSync(laptop.profile, 'utf8')
   t.match((await loadProfile(laptop.profile, { HOME: laptop.folder })).machines, [
     { name: 'amsterdam', sshTarget: 'root@198.51.100.11', hostKey: one.hostKey, isNameserver: true, latitude: 52 },
-    { name: 'tokyo', isNameserver: false },
+    { name: 'tokyo', isNameserver: false, wgPublicKey: two.wireguardKey, wgAddress: /^fd/ },
   ])
   two.config = `${two.config}\n[web]\nworkers = 2\n`
   const operations = two.node?.replica.count
@@ -177,6 +185,39 @@ t.test('--recreate sets a machine up anew, with another key', async (t) => {
   t.not(after.key, before.key)
   t.strictSame(laptop.nodesAt(one).sort(), ['amsterdam', 'tokyo'])
   t.ok(two.requests.some((request) => request.do === 'remove'))
+})
+
+t.test('every machine is told of a new one, and those that were missed are named', async (t) => {
+  await using laptop = new Laptop()
+  const servers = [11, 12, 13, 14].map((number) => laptop.server(number))
+  const [one, two, three, four] = servers as [FakeServer, FakeServer, FakeServer, FakeServer]
+  await laptop.init(one, 'amsterdam')
+  await laptop.init(two, 'tokyo')
+  await laptop.init(three, 'lima')
+  await two.node?.stop()
+  laptop.said = ''
+  await laptop.init(four, 'oslo')
+  t.match(laptop.said, /tokyo was not reached \(.*\): it learns this from the others, or by maki push/)
+  t.match(laptop.said, /Join: known to amsterdam, lima\n/)
+  for (const server of [one, three, four]) t.ok(laptop.nodesAt(server).includes('oslo'), server.address)
+  t.notOk(laptop.nodesAt(two).includes('oslo'))
+})
+
+t.test('a new machine is refused where none of the others is in the mesh; those go on as they are', async (t) => {
+  await using laptop = new Laptop()
+  const [old, fresh] = [laptop.server(11), laptop.server(12)]
+  old.hasMesh = false
+  await laptop.init(old, 'amsterdam')
+  t.strictSame(await laptop.init(old, 'amsterdam').then(({ faults }) => faults), [], 'again')
+  await t.rejects(laptop.init(fresh, 'tokyo'), {
+    code: 'MAKI_UNSUPPORTED',
+    message: /amsterdam takes no part in the mesh/,
+    hint: /machine upgrade amsterdam/,
+  })
+  t.ok(fresh.isBare)
+  old.hasMesh = true
+  t.strictSame(await laptop.init(old, 'amsterdam', { recreate: true }).then(({ faults }) => faults), [])
+  t.strictSame(await laptop.init(fresh, 'tokyo').then(({ faults }) => faults), [])
 })
 
 const FAULTS: readonly [isFirst: boolean, fault: Fault][] = [

@@ -154,7 +154,8 @@ export class FakeServer implements Disposable {
         return said()
       case 'runuser':
         this.write('/var/makiatto/keys/node.key', 'secret')
-        return said(`${'k'.repeat(52)}\n`)
+        this.write('/var/makiatto/keys/wireguard.key', 'secret')
+        return said(`${JSON.stringify({ key: 'k'.repeat(52), wireguardKey: `${'A'.repeat(42)}E=` })}\n`)
       default:
         return said('0.1.0\n')
     }

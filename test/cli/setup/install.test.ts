@@ -171,7 +171,7 @@ t.test('installed twice is installed once, and the owner’s edits stay', async 
   using server = new FakeServer()
   const bare = server.list()
   server.place()
-  t.match(await attempt(server, installing), { known: false })
+  t.match(await attempt(server, installing), { known: false, wireguardKey: /^A{42}E=$/ })
   server.write('/etc/makiatto/makiatto.toml', '[node]\nname = "one"\n# edited\n')
   const once = server.list()
   t.match(await attempt(server, installing), { known: true })

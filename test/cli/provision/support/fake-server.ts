@@ -9,7 +9,14 @@ import {
 import type { SetupRequest } from '../../../../cli/setup/index.ts'
 import type { RemoteOutcome, RemoteProcess, RunOptions, SshHost } from '../../../../cli/ssh/index.ts'
 import { systemRuntime } from '../../../../cli/system.ts'
-import { type ClusterId, decodeOperation, MakiError, type MemberKey } from '../../../../core/index.ts'
+import {
+  type ClusterId,
+  decodeOperation,
+  formatWireGuardKey,
+  MakiError,
+  type MemberKey,
+  type WireGuardKey,
+} from '../../../../core/index.ts'
 import { parseOperationBatch } from '../../../../edge/index.ts'
 import { testKey } from '../../support/test-cluster.ts'
 import { startTestNode, type TestNode } from '../../support/test-node.ts'
@@ -37,6 +44,8 @@ export class FakeServer implements SshHost {
   onFault: () => void = () => {}
   /** Facts that are not those of a server that fits. */
   facts: Readonly<Record<string, string>> = {}
+  /** False: an older version runs there. */
+  hasMesh = true
   #current: string | undefined
   #keyNumber: number
   #isBegun = false
@@ -50,6 +59,10 @@ export class FakeServer implements SshHost {
     this.#keyNumber = 100 + 10 * number
     this.address = `198.51.100.${number}`
     this.target = { user: 'root', host: this.address, port: 22 }
+  }
+
+  get wireguardKey(): WireGuardKey {
+    return formatWireGuardKey(new Uint8Array(32).fill(this.#keyNumber))
   }
 
   /** Nothing of ours is there. */
@@ -142,7 +155,8 @@ export class FakeServer implements SshHost {
         this.#current = lines[0]
         say({ event: 'step', step: 'Configuration', state: 'begun' })
         say({ event: 'step', step: 'Configuration', state: 'done' })
-        return say({ event: 'result', result: { key: testKey(this.#keyNumber).key, known } })
+        const wireguardKey = this.hasMesh ? this.wireguardKey : undefined
+        return say({ event: 'result', result: { key: testKey(this.#keyNumber).key, wireguardKey, known } })
       }
       case 'begin': {
         const undo = async (): Promise<void> => {

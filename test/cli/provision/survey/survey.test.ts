@@ -70,6 +70,14 @@ t.test('each thing in the way is named, with what to do', async (t) => {
       /move it away/,
     ],
     ['a program that lacks', { missing: 'tar' }, /it lacks tar/, /Install/],
+    ['no tunnel', { tun: '' }, /neither WireGuard in its kernel nor \/dev\/net\/tun/, /modprobe tun/],
+    ['no tunnel for an old system', { libc: 'glibc 2.31' }, /needs glibc 2\.34 \(Debian.* has 2\.31\)/, /kernel/],
+    [
+      'WireGuard',
+      { sockets: `udp    ${inode.replace('0050', 'CAA8').replace(' 0A ', ' 07 ')}` },
+      /port 51880 is/,
+      /ss -/,
+    ],
   ]
   for (const [what, change, why, hint] of cases) {
     const { refusals } = judge(change)
@@ -92,15 +100,27 @@ t.test('the resolver that the system brings is no refusal, another one is', asyn
   t.match(on('toString'), [{ hint: /ss -lnptu/ }])
 })
 
-t.test('seconds warn, and so do a firewall, no IPv6 and no tun', async (t) => {
+t.test('a kernel with WireGuard needs neither device nor program for tunnels', async (t) => {
+  t.strictSame(judge({ tun: '', wireguard: 'yes' }).refusals, [])
+  t.strictSame(judge({ libc: 'glibc 2.28', wireguard: 'yes' }).refusals, [])
+})
+
+t.test('ports of the mesh are in the way only where somebody has them at all addresses of IPv6', async (t) => {
+  const socket = (table: string, address: string) =>
+    judge({ sockets: `${table} 4: ${address}:205A 00000000:0000 0A 0:0 0:0 0 0 0 12 1 0` }).refusals.length
+  t.equal(socket('tcp', '00000000'), 0)
+  t.equal(socket('tcp6', '000080FE000000000000000001000000'), 0)
+  t.equal(socket('tcp6', '0'.repeat(32)), 1)
+})
+
+t.test('seconds warn, and so do a firewall and no IPv6', async (t) => {
   const { refusals, warnings } = judge({
     date: '1795407420',
     ipv6: '1',
-    tun: '',
     firewalls: 'ufw Status: active',
   })
   t.strictSame(refusals, [])
-  t.match(warnings, [/clock is 19 s ahead/, /no IPv6/, /tun/, /ufw.*8787 and 8282 in from|ufw/])
+  t.match(warnings, [/clock is 19 s ahead/, /no IPv6/, /ufw.*UDP 51880 in from/])
   t.strictSame(judge({ firewalls: 'nft type filter hook input priority filter; policy accept;' }).warnings, [])
   t.match(judge({ firewalls: 'nft type filter hook input priority filter; policy drop;' }).warnings, [/nftables/])
 })
@@ -123,6 +143,8 @@ t.test('a node that is there: ours is gone on with, others are refused', async (
     config: `[node]\nname = "${called}"\ncluster = "${of}"`,
   })
   t.strictSame(judge(node(cluster)).refusals, [])
+  t.match(judge({ ...node(cluster), tun: '' }), { refusals: [], warnings: [/\/dev\/net\/tun/] }, 'it goes on')
+  t.match(judge({ ...node(cluster), tun: '' }, { recreate: true }).refusals, [{ why: /\/dev\/net\/tun/ }])
   t.match(parseSurvey(print({ ...FACTS, ...node(cluster) })).found, {
     kind: 'node',
     cluster,
