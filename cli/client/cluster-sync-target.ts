@@ -141,6 +141,13 @@ export class ClusterSyncTarget implements SyncTarget {
     return this.#reached !== undefined && this.#waiting.some(({ id }) => id === release?.id)
   }
 
+  lacks(domain: Hostname): boolean {
+    const release = findRelease(this.state, domain)
+    if (release === undefined || this.#reached === undefined) return false
+    const { nodes, self } = this.#reached.status
+    return nodes.find(({ key }) => key === self)?.active[domain] !== release.id
+  }
+
   async *nodes(signal: AbortSignal): AsyncGenerator<readonly NodeStatus[]> {
     if (this.#reached === undefined) return
     const { control } = this.#reached

@@ -7,6 +7,7 @@ export type CommandClass = (new (argv: string[], config: Config) => MakiCommand)
 /** Every command by id; each is loaded when it is asked for, since loading all of them takes longer than most of them run. */
 export const COMMANDS = {
   blame: async () => (await import('./blame.ts')).default,
+  'cluster:rebuild': async () => (await import('./cluster/rebuild.ts')).default,
   'cluster:recover': async () => (await import('./cluster/recover.ts')).default,
   'cluster:show': async () => (await import('./cluster/show.ts')).default,
   conflicts: async () => (await import('./conflicts/list.ts')).default,

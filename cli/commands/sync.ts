@@ -108,6 +108,8 @@ export default class Sync extends MakiCommand<SyncReport> {
   protected format({ dryRun, domains, uploaded, node, waiting }: SyncReport, style: Style): string {
     const changed = domains.filter(({ changes }) => changes.length > 0)
     if (changed.length === 0) {
+      if (uploaded.blobs > 0 && waiting === 0)
+        return `Nothing new to publish; sent ${count(uploaded.blobs, 'file')} (${formatBytes(uploaded.bytes)}) that ${node ?? 'the machine'} lacked.`
       if (waiting > 0) return `Nothing new to publish; ${countWaiting(waiting)} here for a node: maki push`
       const held = domains.filter((domain) => domain.held !== null)
       if (held.length > 0) return `Nothing was published: ${held.map(({ domain }) => domain).join(', ')} is held.`

@@ -40,6 +40,11 @@ export interface SyncTarget {
   retry?(): Promise<OperationId | undefined>
   /** True for a domain whose release waits here though a node was reached: it may lack files of it. */
   waits?(domain: Hostname): boolean
+  /**
+   * True for a domain whose winning release the machine that is asked does not serve: it may lack files, which a new machine in the
+   * place of lost ones does.
+   */
+  lacks?(domain: Hostname): boolean
   /** What secrets are sealed with; a target without it takes none. */
   readonly secrets?: SecretTarget
   /** What is known of the nodes now, then again whenever it changes, until the signal aborts. */

@@ -120,9 +120,17 @@ async function submit(
 }
 
 /** True where just this site was published before, and no node has taken it: it may have lost the files. */
-function waits({ target }: SyncInput, domain: Hostname, { manifest }: Site): boolean {
-  return target.waits?.(domain) === true && findRelease(target.state, domain)?.manifest === manifest.hash
+function waits({ target }: SyncInput, domain: Hostname, site: Site): boolean {
+  return target.waits?.(domain) === true && isWinner(target, domain, site)
 }
+
+/** True where just this site was published before, and the machine does not serve it: all that had the files may be gone. */
+function isLacking({ target }: SyncInput, domain: Hostname, site: Site): boolean {
+  return target.lacks?.(domain) === true && isWinner(target, domain, site)
+}
+
+const isWinner = ({ state }: SyncTarget, domain: Hostname, { manifest }: Site): boolean =>
+  findRelease(state, domain)?.manifest === manifest.hash
 
 interface Prepared {
   readonly plan: SyncPlan
@@ -141,9 +149,8 @@ async function prepareBlobs(input: SyncInput): Promise<Prepared> {
     const needed = plan.domains.flatMap(({ domain, changes }) => {
       const site = sites.get(domain)
       if (site === undefined) return []
-      return changes.some(({ kind }) => kind === 'release.publish') || waits(input, domain, site)
-        ? [{ domain, site }]
-        : []
+      const isPublished = changes.some(({ kind }) => kind === 'release.publish')
+      return isPublished || waits(input, domain, site) || isLacking(input, domain, site) ? [{ domain, site }] : []
     })
     signal?.throwIfAborted()
     if (options.dryRun === true || needed.length === 0) return { plan, uploaded: NOTHING, sites }
