@@ -45,6 +45,25 @@ t.test('the README has three servers, a sync and a look', async (t) => {
   t.ok(quickStart.includes('maki status'))
 })
 
+/** What a provider's firewall lets from one server to another: as the documentation says, and nothing besides. */
+const PROVIDER = `table bridge provider {
+  chain forward {
+    type filter hook forward priority 10; policy drop;
+    ether type arp accept
+    meta l4proto { icmp, ipv6-icmp } accept
+    udp dport { 53, 51880 } accept
+    udp sport { 53, 51880 } accept
+    tcp dport { 22, 53, 80, 443 } accept
+    tcp sport { 22, 53, 80, 443 } accept
+  }
+}
+`
+
+t.test('between the servers only DNS, HTTP, SSH and UDP 51880 pass', async () => {
+  writeFileSync(scene.path('provider.nft'), PROVIDER)
+  await hosts.hosts.run('nft', '-f', scene.path('provider.nft'))
+})
+
 t.test('three bare servers become nodes by three commands', async (t) => {
   await Promise.all(servers.map(async (server) => before.set(server, await listServer(server))))
   const begunMs = Date.now()
@@ -108,6 +127,30 @@ t.test('status and health are of one mind', async (t) => {
   const health = await operator.maki(['health'])
   t.equal(health.code, 0, `${health.stdout}${health.stderr}`)
 })
+
+t.test('they hear each other through WireGuard alone, by addresses of the mesh', async (t) => {
+  const rows = await json<{ name: string; mesh: { address: string; publicKey: string } }[]>(t, ['machine', 'list'])
+  for (const server of servers) {
+    const config = await server.read('/etc/makiatto/makiatto.toml')
+    t.notMatch(config, /replication|wireguard/, `${server.name} is told of nobody by its configuration`)
+    const own = rows.find(({ name }) => name === server.name)?.mesh
+    const listening = await server.run('ss', '-Hltn')
+    for (const port of [8787, 8282])
+      t.match(listening, `[${own?.address}]:${port} `, `${server.name} listens in the mesh`)
+    t.notMatch(listening, /(0\.0\.0\.0|\*|\[::\]):(8787|8282) /)
+    for (const other of servers)
+      if (other !== server) t.equal((await askPort(server, other.ipv4, 8787)).trim(), 'shut', 'and nowhere else')
+  }
+  const profile = readFileSync(operator.profile, 'utf8')
+  for (const { mesh } of rows) {
+    t.ok(profile.includes(`wg_public_key = "${mesh.publicKey}"`))
+    t.ok(profile.includes(`wg_address = "${mesh.address}"`))
+  }
+})
+
+/** Whether a server gets through to a port of another within a second. */
+const askPort = (from: BootedHost, address: string, port: number): Promise<string> =>
+  from.run('sh', '-c', `timeout 1 bash -c '</dev/tcp/${address}/${port}' 2>/dev/null && echo open || echo shut`)
 
 t.test('the daemon is no root, and what it may is little', async (t) => {
   const [server] = servers
