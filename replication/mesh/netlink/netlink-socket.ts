@@ -112,7 +112,9 @@ export class NetlinkSocket implements Disposable {
     return await this.#inTurn(async () => {
       for (let tries = 1; ; tries++) {
         const { answers, isTorn } = await this.#exchange([request])
-        if (!isTorn || tries > MAX_RETRIES) return answers
+        if (!isTorn) return answers
+        if (tries > MAX_RETRIES)
+          throw new MakiError('MAKI_TIMEOUT', 'netlink: the network changes faster than it can be listed')
       }
     })
   }

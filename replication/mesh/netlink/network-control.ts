@@ -12,6 +12,7 @@ import {
   deleteLink,
   findLink,
   findRoute,
+  type LinkAddress,
   listAddresses,
   type NamedLink,
 } from './routing.ts'
@@ -58,16 +59,21 @@ class KernelNetwork implements NetworkControl {
   async setAddresses(name: string, addresses: readonly string[]): Promise<void> {
     const { index } = await this.#require(name)
     const wanted = addresses.map(parseNetwork)
-    const has = await listAddresses(this.#routes, index)
     const isSame = (a: { bytes: Buffer; bits: number }, b: { bytes: Buffer; bits: number }) =>
       a.bits === b.bits && a.bytes.equals(b.bytes)
-    for (const address of wanted) {
-      if (!has.some((one) => isSame(one, address))) await changeAddress(this.#routes, index, address, 'add')
+    const addMissing = async (): Promise<readonly LinkAddress[]> => {
+      const has = await listAddresses(this.#routes, index)
+      for (const address of wanted) {
+        if (!has.some((one) => isSame(one, address))) await changeAddress(this.#routes, index, address, 'add')
+      }
+      return has
     }
-    for (const address of has) {
-      if (address.scope === SCOPE_UNIVERSE && !wanted.some((one) => isSame(one, address)))
-        await changeAddress(this.#routes, index, address, 'remove')
-    }
+    const others = (await addMissing()).filter(
+      (one) => one.scope === SCOPE_UNIVERSE && !wanted.some((address) => isSame(one, address)),
+    )
+    for (const address of others) await changeAddress(this.#routes, index, address, 'remove')
+    // With the first IPv4 address of a network all others of that network go.
+    if (others.some(({ bytes }) => bytes.length === 4)) await addMissing()
   }
 
   async addRoutes(name: string, networks: readonly string[]): Promise<void> {

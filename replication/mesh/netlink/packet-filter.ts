@@ -16,6 +16,7 @@ const NEW_TABLE = 0
 const DELETE_TABLE = 2
 const NEW_CHAIN = 3
 const NEW_RULE = 6
+const DELETE_RULE = 8
 const NFPROTO_INET = 1
 const HOOKS = { input: 1, forward: 2 } as const
 /** Before the filters of most, who may only forbid more: what one table drops no other brings back. */
@@ -57,16 +58,21 @@ export function buildRules(
 export async function setFilter(socket: NetlinkSocket, filter: MeshFilter): Promise<void> {
   const table = filterTableOf(filter.interface)
   const rules = buildRules(filter)
-  await transact(socket, [
-    // What is to be deleted must be there.
-    newTable(table),
-    { type: DELETE_TABLE, flags: 0, attributes: [textAttribute(1, table)] },
-    newTable(table),
-    ...(['input', 'forward'] as const).flatMap((chain) => [
-      newChain(table, chain),
-      ...rules[chain].map((expressions) => newRule(table, chain, expressions)),
-    ]),
+  const fill = (['input', 'forward'] as const).flatMap((chain) => [
+    newChain(table, chain),
+    // A chain changes its rules at once. One that takes the place of another can let a packet through that has passed the
+    // new one when it did not hold yet, and comes to the old one when it does not hold any more.
+    { type: DELETE_RULE, flags: 0, attributes: [textAttribute(1, table), textAttribute(2, chain)] },
+    ...rules[chain].map((expressions) => newRule(table, chain, expressions)),
   ])
+  try {
+    await transact(socket, [newTable(table), ...fill])
+  } catch (error) {
+    if (!(error instanceof NetlinkError)) throw error
+    // Its chains may hang elsewhere: those of another version. What is to be deleted must be there.
+    const afresh = { type: DELETE_TABLE, flags: 0, attributes: [textAttribute(1, table)] }
+    await transact(socket, [newTable(table), afresh, newTable(table), ...fill]).catch(refuse)
+  }
 }
 
 /** Nothing where there is none. */
@@ -75,8 +81,7 @@ export async function removeFilter(socket: NetlinkSocket, interfaceName: string)
   try {
     await transact(socket, [{ type: DELETE_TABLE, flags: 0, attributes }])
   } catch (error) {
-    if (error instanceof MakiError && error.code === 'MAKI_UNSUPPORTED') return
-    throw error
+    if (!(error instanceof NetlinkError) || error.errno !== ENOENT) refuse(error)
   }
 }
 
@@ -112,15 +117,13 @@ async function transact(socket: NetlinkSocket, changes: readonly TableChange[]):
     body: Buffer.concat([head(NFPROTO_INET, 0), ...attributes]),
   }))
   const edge = (type: number): NetlinkRequest => ({ type, flags: 0, body: head(0, SUBSYSTEM) })
-  try {
-    await socket.batch([edge(BATCH_BEGIN), ...requests, edge(BATCH_END)])
-  } catch (error) {
-    if (!(error instanceof NetlinkError)) throw error
-    const isOnlyAbsent = changes.every(({ type }) => type === DELETE_TABLE) && error.errno === ENOENT
-    if (isOnlyAbsent) return
-    if (![EINVAL, EOPNOTSUPP, EPROTONOSUPPORT, ENOENT].includes(error.errno)) throw error
-    throw withoutFilters(error)
-  }
+  await socket.batch([edge(BATCH_BEGIN), ...requests, edge(BATCH_END)])
+}
+
+/** Throws what it was told, or MAKI_UNSUPPORTED where that says that the kernel cannot. */
+function refuse(error: unknown): never {
+  const isUnable = error instanceof NetlinkError && [EINVAL, EOPNOTSUPP, EPROTONOSUPPORT, ENOENT].includes(error.errno)
+  throw isUnable ? withoutFilters(error) : error
 }
 
 /** What lacks, in words. */

@@ -37,7 +37,8 @@ const TABLE_MAIN = 254
 const PROTOCOL_STATIC = 4
 const TYPE_UNICAST = 1
 const SCOPE_UNIVERSE = 0
-const { ENODEV, EEXIST, EADDRNOTAVAIL, EOPNOTSUPP, ENETUNREACH, EHOSTUNREACH, EINVAL } = constants.errno
+const { ENODEV, EEXIST, EADDRNOTAVAIL, EOPNOTSUPP, ENETUNREACH, EHOSTUNREACH, EINVAL, EACCES, EAFNOSUPPORT } =
+  constants.errno
 
 /** An interface with its name. */
 export interface NamedLink extends Link {
@@ -140,13 +141,13 @@ export async function changeAddress(
   const body = Buffer.concat([head, attribute(IFA_LOCAL, bytes), attribute(IFA_ADDRESS, bytes), ...flags])
   const request: NetlinkRequest =
     how === 'add' ? { type: RTM_NEWADDR, flags: NLM_CREATE | NLM_REPLACE, body } : { type: RTM_DELADDR, flags: 0, body }
-  await unlessGone(socket.request(request), how === 'add' ? [EEXIST] : [EADDRNOTAVAIL])
+  await unlessGone(underlaid(socket.request(request), bytes), how === 'add' ? [EEXIST] : [EADDRNOTAVAIL])
 }
 
 /** A route in the main table that leads to an interface; one that is there already stays. */
 export async function addRoute(socket: NetlinkSocket, index: number, network: IpNetwork): Promise<void> {
   const body = Buffer.concat([routeHead(network), attribute(RTA_DST, network.bytes), attribute(RTA_OIF, u32(index))])
-  await socket.request({ type: RTM_NEWROUTE, flags: NLM_CREATE | NLM_REPLACE, body })
+  await underlaid(socket.request({ type: RTM_NEWROUTE, flags: NLM_CREATE | NLM_REPLACE, body }), network.bytes)
 }
 
 /** Where packets to an address leave, and how long they may be as far as the route says; undefined where none leads there. */
@@ -158,7 +159,9 @@ export async function findRoute(
   const answers = await unlessGone(socket.request({ type: RTM_GETROUTE, flags: NLM_ACK, body }), [
     ENETUNREACH,
     EHOSTUNREACH,
+    // A route that forbids.
     EINVAL,
+    EACCES,
   ])
   const answer = answers?.find(({ type, body }) => type === RTM_NEWROUTE && body.length >= ROUTE_BYTES)
   if (answer === undefined) return undefined
@@ -179,6 +182,24 @@ function routeHead({ family, bits }: IpNetwork, isNew = true): Buffer {
   head.writeUInt8(SCOPE_UNIVERSE, 6)
   head.writeUInt8(TYPE_UNICAST, 7)
   return head
+}
+
+/** Rejects with MAKI_UNSUPPORTED where the system is set up to have no IPv6. */
+async function underlaid<Answer>(asked: Promise<Answer>, bytes: Uint8Array): Promise<Answer> {
+  try {
+    return await asked
+  } catch (error) {
+    const isOff = error instanceof NetlinkError && [EACCES, EOPNOTSUPP, EAFNOSUPPORT].includes(error.errno)
+    if (!isOff || bytes.length !== 16) throw error
+    throw new MakiError(
+      'MAKI_UNSUPPORTED',
+      'IPv6 is switched off on this machine, and addresses of the mesh are IPv6',
+      {
+        cause: error,
+        hint: 'Switch it on: sysctl -w net.ipv6.conf.all.disable_ipv6=0 net.ipv6.conf.default.disable_ipv6=0, and take ipv6.disable=1 from the kernel command line.',
+      },
+    )
+  }
 }
 
 /** Undefined where the kernel says that there is no such thing. */

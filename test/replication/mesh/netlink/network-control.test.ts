@@ -35,9 +35,12 @@ t.test('links, addresses and routes are what ip shows', async (t) => {
   t.equal(global.length, 1, 'the others were taken away')
   t.match(told.get('ip route'), [{ dst: 'fd77:1:2::/48' }])
   t.equal((told.get('ip route') as unknown[]).length, 1)
+  const [{ addr_info: ipv4 }] = told.get('addresses of one network') as [{ addr_info: { local: string }[] }]
+  t.strictSame(ipv4.map(({ local }) => local).sort(), ['10.9.0.2', '10.9.0.3'], 'that of one network goes alone')
   t.equal(told.get('mtu in the mesh'), 1380)
   t.equal(told.get('mtu on the cable'), 1500)
   t.equal(told.get('mtu to nowhere'), null)
+  t.equal(told.get('mtu to where it is forbidden'), null)
   t.match(told.get('no such link'), { code: 'MAKI_NOT_FOUND' })
   t.ok([null, 'MAKI_UNSUPPORTED'].includes(told.get('a kind that there is not') as string | null))
   t.equal(told.get('deleted'), null)
@@ -47,6 +50,8 @@ const OPEN = {
   'a node reaches us': true,
   'we reach an external peer': true,
   'a neighbour reaches our public address': true,
+  'an external peer pings us': true,
+  'we are told that an external peer does not listen': true,
   'we reach ourselves': true,
 }
 const SHUT = [
@@ -65,6 +70,30 @@ t.test('the filter holds back what it is for, and nothing else', async (t) => {
 
 t.test('it is a table of its own, set again as the same, and gone without others', async (t) => {
   t.equal(told.get('set again it is the same'), true)
+  t.equal(told.get('set over another it is the same'), true)
+  t.strictSame(told.get('as we write it'), told.get('as nft writes it'))
+  t.equal((told.get('as we write it') as unknown[]).length, 10, 'a table, two chains and six rules, and the version')
   t.match(told.get('nft'), /table inet makiatto_wawa0 \{/)
   t.equal(told.get('removed'), 'table inet owner {\n}')
+})
+
+t.test('nothing comes through while it is set anew two hundred times', async (t) => {
+  t.equal(told.get('came through while it was set anew'), 0)
+  t.comment(`${told.get('milliseconds a time')} ms each`)
+})
+
+t.test('it takes CAP_NET_ADMIN, and no more than that', async (t) => {
+  const verbs = ['findLink', 'findPathMtu', 'setLink', 'setAddresses', 'addRoutes', 'setFilter', 'removeFilter']
+  t.strictSame(told.get('with the capability'), Object.fromEntries(verbs.map((verb) => [verb, null])))
+  const met = told.get('without the capability') as Record<string, unknown>
+  t.strictSame(Object.keys(met), verbs)
+  for (const verb of verbs) {
+    if (verb.startsWith('find')) t.equal(met[verb], null, verb)
+    else t.match(met[verb], { code: 'MAKI_CONFIG', message: /EPERM/, hint: /CAP_NET_ADMIN/ }, verb)
+  }
+})
+
+t.test('a machine whose IPv6 is switched off is told so', async (t) => {
+  const unsupported = { code: 'MAKI_UNSUPPORTED', hint: /disable_ipv6=0/ }
+  t.match(told.get('without IPv6'), [unsupported, unsupported])
 })
