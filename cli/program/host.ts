@@ -28,19 +28,31 @@ export interface Host {
   readonly askSecret?: (question: string) => Promise<string>
   /** Aborted when the person interrupts; a command then closes what it opened and ends. */
   readonly signal: AbortSignal
+  /**
+   * Until what it gives is disposed of, an interrupted command may take as long as it needs to take back what it did. Who
+   * interrupts once more ends it at once.
+   */
+  readonly hold?: () => Disposable
 }
 
 /** How long an interrupted command may take to close before the process ends anyway. */
 const CLOSE_MS = 5_000
 
 /** The host of this very process; `[Symbol.dispose]` takes its signal handlers off again. */
-export function createProcessHost(): Host & Disposable {
+export function createProcessHost({ closeMs = CLOSE_MS } = {}): Host & Disposable {
   const interruption = new AbortController()
+  let holds = 0
+  let exitLate = (): void => {}
   const onSignal = (signal: NodeJS.Signals): void => {
     const code = SIGNAL_EXIT_CODES[signal as keyof typeof SIGNAL_EXIT_CODES] ?? 1
     if (interruption.signal.aborted) process.exit(code)
+    exitLate = () => {
+      systemRuntime.after(closeMs, () => {
+        if (holds === 0) process.exit(code)
+      })
+    }
     interruption.abort(new Interrupted(code))
-    systemRuntime.after(CLOSE_MS, () => process.exit(code))
+    exitLate()
   }
   // Timers of the runtime do not keep a process alive; a command that waits for one must not end in the middle.
   const awake = new MessageChannel()
@@ -61,6 +73,15 @@ export function createProcessHost(): Host & Disposable {
     cwd: process.cwd(),
     runtime: systemRuntime,
     signal: interruption.signal,
+    hold() {
+      holds += 1
+      return {
+        [Symbol.dispose]() {
+          holds -= 1
+          exitLate()
+        },
+      }
+    },
     ...(process.stdin.isTTY && process.stderr.isTTY
       ? {
           ask: (question: string) => inTurn(() => askOnTerminal(question, interruption.signal, process.stderr)),

@@ -134,7 +134,7 @@ async function run(
   if (recreate && isNode) await context.confirm(`Set up ${name} anew, and delete what the node on ${sshTarget} has?`)
   const addresses = requireAddresses(context, request, server)
   const place = await choosePlace(context, request, addresses)
-  const version = await placeVersion(context, request, { server, isInTheWay, takeBack, stage })
+  const version = await placeVersion(context, request, { server, isInTheWay, takeBack, owned, stage })
   const { profile, recoveryKey, isLocked } = isFirst
     ? await steps.run('Make the cluster', () => makeOwnCluster(context, takeBack, creating))
     : { profile: present, recoveryKey: undefined, isLocked: false }
@@ -179,12 +179,15 @@ async function run(
 async function placeVersion(
   context: InitContext,
   request: InitRequest,
-  { server, isInTheWay, takeBack, stage }: Pick<Run, 'takeBack' | 'stage'> & { server: FitServer; isInTheWay: boolean },
+  run: Omit<Run, 'creating'> & { server: FitServer; isInTheWay: boolean },
 ): Promise<string> {
+  const { server, isInTheWay, takeBack, owned, stage } = run
   const kept = isInTheWay ? undefined : await findWhole(server)
   // Had before anything is deleted: where there is none, what is there stays.
   const bundle = kept === undefined ? await findProgram(context, request, server) : undefined
   stage.isBegun = true
+  // A slow server needs longer to put itself back than commands are given to close.
+  owned.use(context.host.hold?.())
   if (bundle === undefined) return String(kept)
   if (isInTheWay) await context.steps.run('Remove what is there', () => removeNode(context, server, bundle))
   return await uploadProgram(context, server, bundle, takeBack)

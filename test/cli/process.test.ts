@@ -101,6 +101,35 @@ t.test('Ctrl-C ends with 130 and leaves what was committed in the outbox', async
   t.equal(waiting.length, 1)
 })
 
+t.test(
+  'what takes something back may take longer than others to end, but not when it is interrupted again',
+  async (t) => {
+    const host = join(import.meta.dirname, '..', '..', 'cli', 'program', 'host.ts')
+    const script = (held: boolean, onInterrupt: string): string => `
+    import { createProcessHost } from ${JSON.stringify(host)}
+    const host = createProcessHost({ closeMs: 20 })
+    const hold = ${held} ? host.hold() : undefined
+    host.signal.addEventListener('abort', () => { ${onInterrupt} })
+    setInterval(() => {}, 1000)
+    console.log('begun')`
+    const interrupt = async (held: boolean, onInterrupt: string, ...more: NodeJS.Signals[]): Promise<unknown> => {
+      const child = spawn(process.execPath, ['--input-type=module', '-e', script(held, onInterrupt)])
+      let said = ''
+      child.stdout.on('data', (text) => {
+        said += text
+        if (said.endsWith('begun\n')) child.kill('SIGINT')
+        if (said.endsWith('again\n')) for (const signal of more) child.kill(signal)
+      })
+      const [code] = await once(child, 'close')
+      return [code, said]
+    }
+    const takeBack = `setTimeout(() => { console.log('taken back'); hold?.[Symbol.dispose]() }, 500)`
+    t.strictSame(await interrupt(true, takeBack), [130, 'begun\ntaken back\n'])
+    t.strictSame(await interrupt(false, takeBack), [130, 'begun\n'], 'others end in time')
+    t.strictSame(await interrupt(true, `console.log('again')`, 'SIGINT'), [130, 'begun\nagain\n'])
+  },
+)
+
 t.test('a reader that leaves early is no error', async (t) => {
   await using cluster = await startTestCluster()
   const main = join(import.meta.dirname, '..', '..', 'cli', 'main.ts')
