@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
-import { Duplex, Readable } from 'node:stream'
+import { Duplex, Readable, type Writable } from 'node:stream'
 import { SETUP_LOCK } from '../../../../cli/setup/index.ts'
 import type { RemoteOutcome, RemoteProcess, RunOptions, SshHost } from '../../../../cli/ssh/index.ts'
 
@@ -57,12 +57,7 @@ export class ShellHost implements SshHost {
     const ended = new Promise<{ code: number | null; signal: string | undefined }>((done) => {
       child.once('close', (code, signal) => done({ code, signal: signal ?? undefined }))
     })
-    child.stdin.on('error', () => {})
-    const stdio: Duplex = Duplex.from({
-      readable: child.stdout,
-      writable: child.stdin,
-    } as unknown as AsyncIterable<Uint8Array>)
-    return { stdio, stderr: child.stderr, ended }
+    return { stdio: joinStreams(child.stdout, child.stdin), stderr: child.stderr, ended }
   }
 
   openControl(): Promise<Duplex> {
@@ -70,4 +65,27 @@ export class ShellHost implements SshHost {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {}
+}
+
+/** One of both, as SSH has it: what is written to a program that has ended goes nowhere, and what it said is read all the same. */
+function joinStreams(output: Readable, input: Writable): Duplex {
+  input.on('error', () => {})
+  const stdio = new Duplex({
+    read: () => void output.resume(),
+    write: (chunk: Buffer, _encoding, done) => void input.write(chunk, () => done()),
+    final(done) {
+      input.end()
+      done()
+    },
+    destroy(error, done) {
+      input.destroy()
+      output.destroy()
+      done(error)
+    },
+  })
+  output.on('data', (chunk: Buffer) => {
+    if (!stdio.push(chunk)) output.pause()
+  })
+  output.once('end', () => stdio.push(null))
+  return stdio
 }
