@@ -51,7 +51,7 @@ await once(server, 'listening')
 
 /** Whether a connection comes through, asked from a namespace (`here`: ours). */
 async function connects(from: string, address: string, port: number): Promise<boolean> {
-  const ask = ['timeout', '1', 'bash', '-c', `exec 3<>/dev/tcp/${address}/${port} && read -r -n 1 <&3`]
+  const ask = ['timeout', '4', 'bash', '-c', `exec 3<>/dev/tcp/${address}/${port} && read -r -n 1 <&3`]
   const command = from === 'here' ? ask : ['ip', 'netns', 'exec', from, ...ask]
   return await sh(...command).then(
     () => true,
@@ -73,7 +73,7 @@ async function isRefused(address: string, port: number): Promise<boolean> {
   await once(socket, 'connect')
   const refused = once(socket, 'error').then(([error]) => (error as NodeJS.ErrnoException).code === 'ECONNREFUSED')
   socket.send('hello')
-  const found = await Promise.race([refused, sh('sleep', '2').then(() => false)])
+  const found = await Promise.race([refused, sh('sleep', '10').then(() => false)])
   socket.close()
   return found
 }
@@ -92,16 +92,20 @@ async function look(): Promise<Record<string, boolean>> {
   await as('fd77:1:2::9')
   const found: Record<string, boolean> = { 'a node reaches us': await connects('peer', US, 8787) }
   await as('fd77:1:2:1::7')
-  found['an external peer reaches us'] = await connects('peer', US, 8787)
-  found['an external peer reaches our public address'] = await connects('peer', '2001:db8:1::1', 8787)
-  found['we reach an external peer'] = await connects('here', 'fd77:1:2:1::7', 9000)
-  found['an external peer pings us'] = await pings('peer', US)
-  found['we are told that an external peer does not listen'] = await isRefused('fd77:1:2:1::7', 9999)
-  found['an external peer reaches what is behind us'] = await connects('peer', '2001:db8:2::2', 9000)
-  found['what is behind us reaches an external peer'] = await connects('behind', 'fd77:1:2:1::7', 9000)
-  found['a neighbour reaches our mesh address past the mesh'] = await connects('lan', US, 8787)
-  found['a neighbour reaches our public address'] = await connects('lan', '2001:db8:1::1', 8787)
-  found['we reach ourselves'] = await connects('here', US, 8787)
+  // Who is held back is waited for: all at once.
+  const asked: Record<string, Promise<boolean>> = {
+    'an external peer reaches us': connects('peer', US, 8787),
+    'an external peer reaches our public address': connects('peer', '2001:db8:1::1', 8787),
+    'we reach an external peer': connects('here', 'fd77:1:2:1::7', 9000),
+    'an external peer pings us': pings('peer', US),
+    'we are told that an external peer does not listen': isRefused('fd77:1:2:1::7', 9999),
+    'an external peer reaches what is behind us': connects('peer', '2001:db8:2::2', 9000),
+    'what is behind us reaches an external peer': connects('behind', 'fd77:1:2:1::7', 9000),
+    'a neighbour reaches our mesh address past the mesh': connects('lan', US, 8787),
+    'a neighbour reaches our public address': connects('lan', '2001:db8:1::1', 8787),
+    'we reach ourselves': connects('here', US, 8787),
+  }
+  for (const [what, comes] of Object.entries(asked)) found[what] = await comes
   return found
 }
 
