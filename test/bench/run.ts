@@ -8,6 +8,7 @@ import { benchFunctions } from './functions.ts'
 import { benchImages } from './images.ts'
 import { benchManyOperations } from './many-operations.ts'
 import { benchMemory } from './memory.ts'
+import { benchMesh } from './mesh.ts'
 import { benchPropagation } from './propagation.ts'
 import { describeMachine } from './report.ts'
 import { benchServing } from './serving.ts'
@@ -35,6 +36,7 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<void>>> = {
   functions: benchFunctions,
   transforms: benchTransforms,
   ssh: benchSsh,
+  mesh: benchMesh,
   soak: benchSoak,
 }
 
