@@ -397,9 +397,17 @@ const isProgram = (line: string): boolean =>
 const listRest = async (): Promise<readonly string[]> =>
   compareListings(clean, await listServer(one)).filter((line) => !isProgram(line))
 
-t.test('from here on the server has no device for tunnels', async () => {
-  await one.run('sh', '-c', 'umount /dev/net/tun && rm /dev/net/tun')
-})
+t.test(
+  'a server without a device for tunnels, whose kernel has no WireGuard, is refused and not touched',
+  async (t) => {
+    await one.run('mount', '--bind', '/etc/hostname', '/dev/net/tun')
+    const outcome = await operator.maki(['machine', 'init', 'one', `root@${one.ipv4}`, '--yes'])
+    t.equal(outcome.code, 4, said(outcome))
+    t.match(said(outcome), /neither WireGuard in its kernel nor \/dev\/net\/tun.*\n.*modprobe tun/)
+    await one.run('umount', '/dev/net/tun')
+    t.strictSame(await listRest(), [])
+  },
+)
 
 const way = await hosts.openWay('one')
 const byTheWay = ['machine', 'init', 'one', `root@${way.address}`, '--port', String(way.port), '--yes']
@@ -436,7 +444,6 @@ async function cutAfter(t: Test, at: number): Promise<void> {
   t.comment(`${where}: the next run ends it`)
   const again = await operator.maki(byTheWay)
   t.equal(again.code, 0, `${where}: a second run\n${child.output}\n${said(again)}\n${left.join('\n')}`)
-  t.match(said(again), /neither WireGuard in its kernel nor \/dev\/net\/tun/, 'what it lacks is said')
   await takeAway(t, one)
 }
 
