@@ -15,6 +15,12 @@ import type { GossipService, Replica } from '../../replication/index.ts'
 /** A node that has met nobody for so long speaks from what it has. */
 const ALONE_MS = 30_000
 
+/** Of the log, by what was announced. */
+const EVENTS = {
+  schema: { done: 'node.schema-announced', failed: 'node.schema-not-announced' },
+  mesh: { done: 'node.mesh-announced', failed: 'node.mesh-not-announced' },
+} as const
+
 export interface AnnouncementOptions {
   readonly replica: Replica
   readonly gossip: Pick<GossipService, 'events'>
@@ -25,7 +31,7 @@ export interface AnnouncementOptions {
 
 /** What a node has to say of itself, and the word that stands for it in the log. */
 export interface Announced {
-  readonly word: string
+  readonly word: keyof typeof EVENTS
   /** Undefined where the state says so already, or it cannot be said yet. */
   find(node: NodeView, state: State): ChangeOf<'node.update'>['set'] | undefined
 }
@@ -80,10 +86,10 @@ export class SelfAnnouncement implements Disposable {
     try {
       await replica.commit(signer, [{ kind: 'node.update', key: signer.key, set }])
       this.#done = true
-      log.info(`node.${word}-announced`, { ...set })
+      log.info(EVENTS[word].done, { ...set })
     } catch (error) {
       // The next change of the state is another occasion.
-      log.warn(`node.${word}-not-announced`, { error: asMakiError(error) })
+      log.warn(EVENTS[word].failed, { error: asMakiError(error) })
     } finally {
       this.#busy = false
     }

@@ -19,6 +19,8 @@ export const SERVER_PATHS = {
   sysctl: '/etc/sysctl.d/60-makiatto.conf',
   resolved: '/etc/systemd/resolved.conf.d/60-makiatto.conf',
   controlSocket: '/run/makiatto/control.sock',
+  /** Where the kernel has no WireGuard: where `wg` finds what stands in for it. */
+  wireguardSocket: '/run/wireguard/wawa0.sock',
 } as const
 
 /** The system user and group that the daemon runs as; who is in the group may use its control socket. */
@@ -28,8 +30,8 @@ export const SERVICE_NAME = 'makiatto.service'
 /** In a version's folder: the daemon's program, which brings its own Node and libraries. */
 export const BUNDLE_COMMAND = 'bin/makiatto'
 
-/** An address of the abstract namespace (unix(7)) that `makiatto setup` has while it works: it goes with the process. */
-export const SETUP_LOCK = 'makiatto-setup'
+/** What `makiatto setup` has locked while it works. In a folder that root alone may write to. */
+export const SETUP_LOCK = '/run/makiatto-setup.lock'
 
 /** Ports of a server. */
 export const SERVER_PORTS = {
