@@ -1,0 +1,250 @@
+import { execFileSync } from 'node:child_process'
+import { createPublicKey, generateKeyPairSync } from 'node:crypto'
+import { writeFileSync } from 'node:fs'
+import t, { type Test } from 'tap'
+import { type Change, formatWireGuardKey, type Hostname, type OwnerName } from '../../core/index.ts'
+import { eventually } from '../support/eventually.ts'
+import { createRandom, seeds } from '../support/seeds.ts'
+import { BareHosts } from './support/bare-hosts.ts'
+import type { BootedHost } from './support/booted-hosts.ts'
+import { MeshHistory } from './support/mesh-history.ts'
+import { writeProject } from './support/project.ts'
+import { Scene } from './support/scene.ts'
+import { askDns, initServer, makeBundle } from './support/servers.ts'
+import { inNetworkOf, knock, lendWg, type PeerHost, Underlay } from './support/underlay.ts'
+
+/**
+ * The mesh of three servers that `maki machine init` set up, with nothing between them but what the documentation asks for: what
+ * it carries, what a listener hears, what external peers reach, and that partitions and slow lines lose nothing.
+ */
+
+// The runner of all tests bounds the file's time.
+t.setTimeout(0)
+const INTERFACE = 'wawa0'
+const DOMAIN = 'mesh.test' as Hostname
+const NAMES = ['amsterdam', 'newyork', 'singapore'] as const
+const scene = await Scene.open()
+t.teardown(() => scene[Symbol.asyncDispose]())
+const hosts = await BareHosts.open(scene, NAMES)
+t.teardown(() => hosts[Symbol.asyncDispose]())
+const { operator } = hosts
+const servers = NAMES.map((name) => hosts.host(name)) as [BootedHost, BootedHost, BootedHost]
+const [amsterdam, newyork, singapore] = servers
+const underlay = await Underlay.open(hosts.hosts, NAMES)
+await makeBundle(operator)
+let history: MeshHistory
+
+const wg = async (host: BootedHost, ...what: string[]): Promise<string[][]> =>
+  (await host.run('wg', 'show', INTERFACE, ...what))
+    .trim()
+    .split('\n')
+    .map((line) => line.split('\t'))
+
+/** Runs a command that has to succeed, and gives what it printed as JSON. */
+async function json<T = never>(t: Test, words: readonly string[], cwd = operator.home): Promise<T> {
+  const outcome = await operator.maki([...words, '--json'], { cwd })
+  t.equal(outcome.code, 0, `${words.join(' ')}\n${outcome.stdout}${outcome.stderr}`)
+  return JSON.parse(outcome.stdout) as T
+}
+
+let written = 0
+const record = (name = `r${written++}`): Change => ({
+  kind: 'record.set',
+  domain: DOMAIN,
+  name: name as OwnerName,
+  type: 'TXT',
+  ttl: 60,
+  values: [`"${name}"`],
+})
+
+/** Resolves when each of them shook hands with each other one. */
+async function allMet(): Promise<void> {
+  await eventually('handshakes of all with all', async () => {
+    for (const host of servers) {
+      const times = (await wg(host, 'latest-handshakes')).filter(([, at]) => Number(at) > 0)
+      if (times.length < servers.length - 1) throw new Error(`${host.name} has ${times.length}`)
+    }
+    return true
+  })
+}
+
+async function answersEverywhere(name: string): Promise<void> {
+  for (const { name: host, ipv4 } of servers)
+    await eventually(`${name} at ${host}`, async () =>
+      (await askDns(hosts, ipv4, `${name}.${DOMAIN}`, 'TXT')).includes(`"${name}"`) ? true : undefined,
+    )
+}
+
+async function holdsAll(t: Test): Promise<void> {
+  await history.agreement(servers)
+  for (const host of servers) t.strictSame(await history.lost(host), [], `all acknowledged is folded at ${host.name}`)
+}
+
+t.test('three servers with four ports open form a network', async (t) => {
+  for (const server of servers) {
+    await lendWg(hosts.hosts, server)
+    const { code, stdout, stderr } = await initServer(operator, server)
+    t.equal(code, 0, `${stdout}${stderr}`)
+  }
+  history = await MeshHistory.of(operator)
+  await allMet()
+  for (const host of servers) {
+    const { mesh } = await history.status(host)
+    t.match(mesh, { interface: INTERFACE, kind: 'userspace' })
+    t.equal((await host.run('ss', '-ltnH')).match(/\S+:(8787|8282)\b/g)?.length, 2)
+    t.match(await host.run('ss', '-ltnH'), new RegExp(`\\[${mesh?.address}\\]:8787`))
+  }
+  const site = writeProject(scene.path('site'), { domain: DOMAIN, files: { 'index.html': 'hello' } })
+  await json(t, ['sync'], site)
+  await history.write(newyork, record('first'))
+  await answersEverywhere('first')
+  await holdsAll(t)
+})
+
+const HEARD = 'marker-that-a-listener-would-find'
+/** What compresses to nothing would travel in a form that nobody looks for. */
+const markedBlob = (seed: number, bytes: number): Buffer => {
+  const random = createRandom(seed)
+  const pieces = Array.from({ length: Math.ceil(bytes / 1000) }, () => [HEARD, random.bytes(1000 - HEARD.length)])
+  return Buffer.concat(pieces.flat().map((piece) => Buffer.from(piece)))
+}
+
+/** Status and size of what a node answers to a visitor on the server itself: nothing of it goes over a line. */
+async function askAt(server: BootedHost, path: string): Promise<string> {
+  const [program, ...args] = [...inNetworkOf(server), 'curl', '-s', '-o', '/dev/null', '-H', `Host: ${DOMAIN}`]
+  const url = `http://${server.ipv4}/${path}`
+  return execFileSync(program as string, [...args, '-w', '%{http_code} %{size_download}', url], { encoding: 'utf8' })
+}
+
+/** Publishes a marked file at a node and resolves when another one serves it. */
+async function publish(t: Test, seed: number, bytes: number, from: BootedHost, to: BootedHost): Promise<void> {
+  const path = `blob-${seed}.bin`
+  const folder = writeProject(scene.path('site'), { domain: DOMAIN, files: { [path]: markedBlob(seed, bytes) } })
+  await json(t, ['sync', '--node', from.name], folder)
+  await eventually(`${path} at ${to.name}`, async () =>
+    (await askAt(to, path)) === `200 ${markedBlob(seed, bytes).length}` ? true : undefined,
+  )
+}
+
+t.test('who listens on the line hears nothing; a slow one delays and loses nothing', async (t) => {
+  await using cable = await underlay.cable('singapore', scene.folder)
+  await publish(t, 1, 200_000, amsterdam, singapore)
+  await history.write(amsterdam, record(`${HEARD}-in-a-record`))
+  await history.agreement(servers)
+  const before = cable.heard()
+  t.ok(before.length > 200_000, `${before.length} bytes went through`)
+  t.notOk(before.includes(HEARD))
+
+  await cable.set({ delayMs: 150, jitterMs: 5, lossPercent: 0.5, bitsPerSecond: 10_000_000 })
+  const begunMs = Date.now()
+  await publish(t, 2, 1_000_000, amsterdam, singapore)
+  for (const host of servers) await history.write(host, record())
+  await holdsAll(t)
+  t.comment(`10 Mbit/s, 300 ms, 0.5 % lost: 1 MB and three writes after ${Date.now() - begunMs} ms`)
+})
+
+t.test('partitions of every shape, with writes on all sides', async (t) => {
+  const [a, b, c] = NAMES
+  const both = (x: string, y: string): [string, string][] => [
+    [x, y],
+    [y, x],
+  ]
+  /** What is cut, and who hears whom nevertheless: sides that are connected, directly or by a third. */
+  const shapes: { cuts: [string, string][]; sides: string[][] }[] = [
+    { cuts: [...both(a, b), ...both(a, c)], sides: [[a], [b, c]] },
+    { cuts: [...both(b, a), ...both(b, c)], sides: [[b], [a, c]] },
+    { cuts: [...both(c, a), ...both(c, b)], sides: [[c], [a, b]] },
+    { cuts: [...both(a, b), ...both(a, c), ...both(b, c)], sides: [[a], [b], [c]] },
+    { cuts: both(a, c), sides: [[a, b, c]] },
+    {
+      cuts: [
+        [a, b],
+        [a, c],
+      ],
+      sides: [[a], [b, c]],
+    },
+  ]
+  for (const seed of seeds(1)) {
+    for (const { cuts, sides } of createRandom(seed).shuffle(shapes)) {
+      const title = `SEED=${seed}: ${sides.map((side) => side.join('+')).join(' | ')}, ${cuts.length} ways cut`
+      await underlay.cut(cuts)
+      const ids = new Map<string, Awaited<ReturnType<MeshHistory['write']>>>()
+      for (const server of servers) ids.set(server.name, await history.write(server, record()))
+      for (const side of sides) {
+        await history.agreement(side.map((name) => hosts.host(name)))
+        for (const name of side) {
+          const known = await history.ids(hosts.host(name))
+          const authors = [...ids].filter(([, id]) => known.has(id)).map(([author]) => author)
+          t.strictSame(authors.sort(), [...side].sort(), `${title}: what ${name} has`)
+        }
+      }
+      await underlay.cut([])
+      await holdsAll(t)
+    }
+  }
+})
+
+/** A key pair as `wg genkey` and `wg pubkey` print it. */
+function makePair(): { publicKey: string; privateKey: string } {
+  const { privateKey } = generateKeyPairSync('x25519')
+  const raw = privateKey.export({ format: 'der', type: 'pkcs8' }).subarray(-32)
+  const point = createPublicKey(privateKey).export({ format: 'der', type: 'spki' }).subarray(-32)
+  return { publicKey: formatWireGuardKey(point), privateKey: raw.toString('base64') }
+}
+
+t.test('external peers reach nothing, and answer', async (t) => {
+  const peers: { host: PeerHost; address: string }[] = []
+  for (const [i, name] of ['office', 'metrics'].entries()) {
+    const host = await underlay.addPeer(name, 201 + i)
+    const { publicKey, privateKey } = makePair()
+    const where = ['--wg-pubkey', publicKey, '--endpoint', `${host.ipv4}:51820`]
+    const { address } = await json<{ address: string }>(t, ['peer', 'add', name, ...where])
+    const { stdout } = await operator.maki(['peer', 'wg-config', name])
+    const file = scene.path(`${name}.conf`)
+    writeFileSync(file, stdout.replace('# PrivateKey = <private-key>', `PrivateKey = ${privateKey}`), { mode: 0o600 })
+    await host.run('wg', 'setconf', host.interface, file)
+    const [, way] = /^# ip route add (\S+) dev INTERFACE$/m.exec(stdout) ?? []
+    await host.run('ip', 'address', 'add', `${address}/128`, 'dev', host.interface, 'nodad')
+    await host.run('ip', 'link', 'set', host.interface, 'up')
+    await host.run('ip', 'route', 'add', String(way), 'dev', host.interface)
+    // To whom the way of the other one may lead, in spite of what it was told.
+    await host.run('ip', 'route', 'replace', `${String(way).replace(/::\/64$/, '')}:1::/64`, 'dev', host.interface)
+    peers.push({ host, address })
+  }
+  await history.agreement(servers)
+  const [office, metrics] = peers as [(typeof peers)[number], (typeof peers)[number]]
+  await eventually('each node to reach each peer', async () => {
+    for (const server of servers) {
+      const met = await knock(
+        inNetworkOf(server),
+        peers.map(({ address }) => ({ host: address, port: 9 })),
+      )
+      if (met.some((one) => one !== 'refused')) throw new Error(`${server.name}: ${met.join()}`)
+    }
+    return true
+  })
+  const meshes = await Promise.all(servers.map(async (host) => (await history.status(host)).mesh))
+  const addresses = meshes.map((mesh) => mesh?.address as string)
+  const doors = [...addresses, metrics.address].flatMap((host) =>
+    [22, 53, 80, 443, 8282, 8787].map((port) => ({ host, port })),
+  )
+  // A node that would forward, and a peer that sends what is for the other peer by way of it.
+  await amsterdam
+    .run('sysctl', '-qw', 'net.ipv6.conf.all.forwarding=1')
+    .catch(() => amsterdam.run('sh', '-c', 'echo 1 > /proc/sys/net/ipv6/conf/all/forwarding'))
+  const key = meshes[0]?.publicKey as string
+  const allowed = `${addresses[0]}/128,${metrics.address}/128`
+  await office.host.run('wg', 'set', office.host.interface, 'peer', key, 'allowed-ips', allowed)
+  t.strictSame(new Set(await knock(office.host.wrapper, doors)), new Set(['nothing']))
+  // Were there no filter, the same look would find SSH.
+  execFileSync('nsenter', [
+    ...inNetworkOf(amsterdam).slice(1),
+    'nft',
+    'delete',
+    'table',
+    'inet',
+    `makiatto_${INTERFACE}`,
+  ])
+  const [ssh] = await knock(office.host.wrapper, [{ host: addresses[0] as string, port: 22 }])
+  t.equal(ssh, 'open')
+})
