@@ -15,7 +15,7 @@ import { inNetworkOf, knock, lendWg, type PeerHost, Underlay } from './support/u
 
 /**
  * The mesh of three servers that `maki machine init` set up, with nothing between them but what the documentation asks for: what
- * it carries, what a listener hears, what external peers reach, and that partitions and slow lines lose nothing.
+ * it carries, what a listener hears, what external peers reach, and what becomes of it when lines and nodes fail.
  */
 
 // The runner of all tests bounds the file's time.
@@ -247,4 +247,36 @@ t.test('external peers reach nothing, and answer', async (t) => {
   ])
   const [ssh] = await knock(office.host.wrapper, [{ host: addresses[0] as string, port: 22 }])
   t.equal(ssh, 'open')
+})
+
+t.test('a restart leaves the tunnels, and the end of the service takes them', async (t) => {
+  const program = async () => (await newyork.run('pidof', 'wireguard-go').catch(() => '')).trim()
+  const [was, before] = [await program(), await wg(newyork, 'latest-handshakes')]
+  await json(t, ['machine', 'restart', 'newyork'])
+  t.equal(await program(), was, 'the same program')
+  const keys = (list: string[][]) => list.map(([key]) => key).sort()
+  t.strictSame(keys(await wg(newyork, 'latest-handshakes')), keys(before))
+  await newyork.run('systemctl', 'stop', 'makiatto')
+  t.notMatch(await newyork.run('ip', '-o', 'link'), INTERFACE)
+  t.notMatch(await newyork.run('ip', '-6', 'route'), /^fd/m)
+  t.equal(await program(), '')
+  for (const server of [amsterdam, singapore]) await history.write(server, record())
+  await newyork.run('systemctl', 'start', 'makiatto')
+  await holdsAll(t)
+})
+
+t.test('the plug is pulled in the middle of writes', async (t) => {
+  let isOn = true
+  const writing = (async () => {
+    for (let i = 0; i < 200 && isOn; i++) await history.write(newyork, record()).catch(() => {})
+  })()
+  const known = history.acknowledged.length
+  await eventually('some to be acknowledged', () => (history.acknowledged.length > known + 5 ? true : undefined))
+  await newyork.powerOff()
+  isOn = false
+  await writing
+  for (const server of [amsterdam, singapore]) await history.write(server, record())
+  await newyork.powerOn()
+  await holdsAll(t)
+  await allMet()
 })
