@@ -97,7 +97,10 @@ export async function installServer(
   return { key: parseMemberKey(key), wireguardKey }
 }
 
-/** Starts the node, which knows the cluster by these operations. A failure undoes all that was installed by this run. */
+/**
+ * Starts the node, which knows the cluster by these operations. A failure undoes all that was installed by this run; whoever
+ * interrupts has to do so himself where the server was done before.
+ */
 export async function beginServer(
   { steps, host: { signal } }: InitContext,
   { host, privilege }: FitServer,
@@ -107,6 +110,8 @@ export async function beginServer(
 ): Promise<void> {
   const request = { do: 'begin', seed: Buffer.from(seed).toString('base64'), undo } as const
   await runSetup(host, privilege, version, request, (step) => steps.report(step), signal)
+  // It may have been done before it heard that somebody interrupts.
+  signal.throwIfAborted()
 }
 
 /**

@@ -280,20 +280,23 @@ t.test('a laptop that was killed while it made the first machine goes on with it
   server.fault = { at: 'begun', how: 'cut' }
   await t.rejects(laptop.init(server, 'tokyo'))
   t.match(await loadProfile(laptop.profile, { HOME: laptop.folder }), { machines: [] })
+  t.match(laptop.said, /✓ Make the cluster\n/)
   const again = await laptop.init(server, 'tokyo')
+  t.match(laptop.said, new RegExp(`= Make the cluster: it is there: ${again.cluster}\n`))
   t.match(again.recoveryKey, /makiatto-recovery\.key$/, 'and says where its recovery key is')
 })
 
-t.test('Ctrl-C takes back what was done, and says so', async (t) => {
-  await using laptop = new Laptop()
-  const server = laptop.server(12)
-  server.fault = { at: 'begin', how: 'refused' }
-  server.onFault = () => laptop.interruption.abort(new Error('interrupted'))
-  await t.rejects(laptop.init(server, 'tokyo'))
-  t.match(laptop.said, /interrupted: what was done was taken back/)
-  t.strictSame(laptop.list(), [])
-  t.ok(server.isBare)
-})
+for (const at of ['begin', 'begun'] as const)
+  t.test(`Ctrl-C while the node starts, ${at}: what was done is taken back, and it is said`, async (t) => {
+    await using laptop = new Laptop()
+    const server = laptop.server(12)
+    server.fault = { at, how: 'refused' }
+    server.onFault = () => laptop.interruption.abort(new Error('interrupted'))
+    await t.rejects(laptop.init(server, 'tokyo'))
+    t.match(laptop.said, /interrupted: what was done was taken back/)
+    t.strictSame(laptop.list(), [])
+    t.ok(server.isBare)
+  })
 
 t.test('two that would be the first at once: one makes the cluster, the other joins it', async (t) => {
   await using laptop = new Laptop()
