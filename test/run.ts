@@ -1,4 +1,5 @@
-import { globSync, statSync } from 'node:fs'
+import { globSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { dirname, join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { runChecks } from './support/checks.ts'
@@ -13,6 +14,8 @@ import { type FileResult, runTestFile } from './support/run-test-file.ts'
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 /** The machine that CI has. */
 const JOBS = 2
+/** A line of a file that leaves the processors to others most of its time: it runs beside those that do not. */
+const WAITS = /^\/\/ Mostly waits\b/m
 /** What is cheap and tells most comes first; a folder that is not named comes before the simulation. */
 const ORDER = [
   'test/architecture',
@@ -46,14 +49,25 @@ function record(result: FileResult): void {
 }
 
 async function runFiles(files: readonly string[]): Promise<void> {
-  const queue = [...files]
-  const work = async (): Promise<void> => {
-    for (let file = queue.shift(); file !== undefined; file = queue.shift()) {
-      const timeoutMs = LAST.some((folder) => file.startsWith(`${folder}/`)) ? E2E_TIMEOUT_MS : FILE_TIMEOUT_MS
-      record(await runTestFile(root, file, timeoutMs))
+  const { waiting = [], busy = [] } = Object.groupBy(files, (file) => (mostlyWaits(file) ? 'waiting' : 'busy'))
+  /** Files of the first queue, and of the other ones when there is none left. */
+  const work = async (...queues: string[][]): Promise<void> => {
+    for (const queue of queues) {
+      for (let file = queue.shift(); file !== undefined; file = queue.shift()) {
+        const timeoutMs = LAST.some((folder) => file.startsWith(`${folder}/`)) ? E2E_TIMEOUT_MS : FILE_TIMEOUT_MS
+        record(await runTestFile(root, file, timeoutMs))
+      }
     }
   }
-  await Promise.all(Array.from({ length: JOBS }, work))
+  const compiled = mkdtempSync(join(tmpdir(), 'makiatto-test-compiled-'))
+  process.once('exit', () => rmSync(compiled, { recursive: true, force: true }))
+  // All files and what they start share it: a second for each that compiles a few hundred modules by itself.
+  process.env.NODE_COMPILE_CACHE = compiled
+  await Promise.all([work(waiting), ...Array.from({ length: JOBS }, () => work(busy, waiting))])
+}
+
+function mostlyWaits(file: string): boolean {
+  return WAITS.test(readFileSync(join(root, file), 'utf8'))
 }
 
 /** Test files relative to the root, in the order to run them. A path without any is an error: it was mistyped. */

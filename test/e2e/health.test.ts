@@ -9,6 +9,7 @@ import { type Outcome, Scene } from './support/scene.ts'
 
 // Holds and thresholds take their time.
 t.setTimeout(0)
+// Mostly waits: for checks, and for what is held.
 const APEX = 'example.test'
 
 async function open(t: Test, nodes: number) {

@@ -9,6 +9,7 @@ import { Scene } from './support/scene.ts'
 /** Nodes on real networks are cut off, hang, die and come back, and visitors of every node that is reached are sent well. */
 
 t.setTimeout(0)
+// Mostly waits: for checks that go unanswered.
 const [seed = 1] = seeds(1)
 const random = createRandom(seed)
 const APEX = 'example.test' as Hostname

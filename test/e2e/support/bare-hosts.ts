@@ -51,7 +51,7 @@ export class Operator {
       HOME: this.home,
       XDG_CACHE_HOME: TEST_CACHE,
       // Each home would compile all modules again otherwise.
-      NODE_COMPILE_CACHE: scene.path('compiled'),
+      NODE_COMPILE_CACHE: scene.compiled,
     }
   }
 

@@ -104,7 +104,7 @@ export class Daemon implements AsyncDisposable {
       env: {
         ...this.#scene.env,
         // Each start would compile all modules again otherwise.
-        NODE_COMPILE_CACHE: this.#scene.path('compiled'),
+        NODE_COMPILE_CACHE: this.#scene.compiled,
         // None outlives a test that was killed.
         MAKIATTO_EXIT_WITH_STDIN: '1',
         ...this.env,

@@ -36,7 +36,7 @@ export class Laptop {
       HOME: this.home,
       PATH: `${BIN}:${scene.env.PATH}`,
       // Each home would compile all modules again otherwise.
-      NODE_COMPILE_CACHE: scene.path('compiled'),
+      NODE_COMPILE_CACHE: scene.compiled,
     }
   }
 

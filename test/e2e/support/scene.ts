@@ -68,6 +68,11 @@ export class Scene implements AsyncDisposable {
     return join(this.folder, ...parts)
   }
 
+  /** Where Node keeps compiled modules: with those of the whole run, if there is one, so that none is compiled twice. */
+  get compiled(): string {
+    return process.env.NODE_COMPILE_CACHE ?? this.path('compiled')
+  }
+
   /** Runs a command to its end. */
   run(command: string, args: readonly string[], options: RunOptions = {}): Promise<Outcome> {
     return new Promise((done, fail) => {
