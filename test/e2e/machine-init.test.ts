@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import t from 'tap'
 import { BareHosts, compareListings, listServer } from './support/bare-hosts.ts'
+import { childrenOf } from './support/booted-hosts.ts'
 import { Scene } from './support/scene.ts'
 import { atRest, makeBundle } from './support/servers.ts'
 
@@ -32,10 +33,10 @@ t.test('Ctrl-C in the middle takes back what was done, on both sides', async (t)
   for (const at of [/Upload: /, /Join: /]) {
     const child = operator.start(init)
     await child.waitForLine((line) => at.test(line))
-    // To maki itself: what stands before it to bring it to the switch would end it by force.
-    const pids = (await scene.run('pgrep', ['-P', String(child.pid)])).stdout.trim().split('\n')
-    t.equal(pids.length, 1)
-    process.kill(Number(pids[0]), 'SIGINT')
+    // To maki itself, in the same moment: what stands before it to bring it to the switch would end it by force.
+    const [pid, ...others] = childrenOf(child.pid)
+    t.strictSame(others, [])
+    process.kill(pid as number, 'SIGINT')
     const { code } = await child.ended
     t.equal(code, 130, child.output)
     t.match(child.output, /interrupted: what was done was taken back/)

@@ -234,7 +234,7 @@ async function makeBase(kind: HostKind): Promise<string> {
 }
 
 /** By their own word: not every kernel lists the children of a process. */
-function childrenOf(parent: number): number[] {
+export function childrenOf(parent: number): number[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .map(Number)
