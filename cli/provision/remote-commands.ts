@@ -7,9 +7,16 @@ import { SETUP_LOCK } from '../setup/index.ts'
 
 // biome-ignore-start lint/suspicious/noTemplateCurlyInString: these are of the shell
 
-/** Reads the name of a version, 64 hexadecimal digits, as the first line of standard input; ends with 64 for another. */
-const READ_VERSION =
-  'IFS= read -r v; [ "${#v}" = 64 ] && [ -z "$(printf %s "$v" | tr -d 0-9a-f)" ] || exit 64; r=/opt/makiatto'
+/**
+ * Reads the name of a version, 64 hexadecimal digits, as the first line of standard input; ends with 64 for another. Ends with
+ * 66 where others than root may write to our folder, or to what leads there: what lies in it would run as root.
+ */
+const READ_VERSION = [
+  'IFS= read -r v; [ "${#v}" = 64 ] && [ -z "$(printf %s "$v" | tr -d 0-9a-f)" ] || exit 64',
+  'r=/opt/makiatto',
+  '[ -h "$r" ] && exit 66',
+  'for f in "$r" "$r/versions" "$r/versions/$v"; do [ -e "$f" ] || continue; [ -O "$f" ] && [ -z "$(find "$f" -prune -perm /022)" ] || exit 66; done',
+].join('; ')
 
 /** A shell for a script on standard input. */
 export const SCRIPT_COMMAND = 'sh -s'
@@ -29,7 +36,6 @@ export const UPLOAD_COMMAND = [
   READ_VERSION,
   'IFS= read -r n',
   'umask 022',
-  '[ -h "$r" ] && exit 66',
   'p="$r/incoming/$v.part.$$"',
   'd="$r/incoming/$v.$$"',
   // Another upload that ends takes the folder away where it is empty.
@@ -57,7 +63,7 @@ export const UPLOAD_COMMAND = [
  */
 export const DISCARD_COMMAND = [
   READ_VERSION,
-  `grep -q "@${SETUP_LOCK}" /proc/net/unix 2>/dev/null && exit 0`,
+  `[ -e "${SETUP_LOCK}" ] && { flock -n "${SETUP_LOCK}" true || exit 0; }`,
   'case "$(readlink "$r/current" 2>/dev/null)" in *"$v"*) exit 0;; esac',
   '[ -e "$r/journal.json" ] || rm -rf "$r/versions/$v"',
   'rmdir "$r/incoming" "$r/versions" "$r" 2>/dev/null',

@@ -6,10 +6,13 @@ import type { Privilege, RemoteProcess, SshHost } from '../ssh/index.ts'
 import { SETUP_COMMAND } from './remote-commands.ts'
 import { readRemoteLines, readTail } from './remote-lines.ts'
 import type { StepEvent } from './step-list.ts'
+import { foreignFolder } from './upload-bundle.ts'
 
 /** Messages of programs on the server are carried along: none needs more. */
 const MAX_LINE_BYTES = 4 * 1024 * 1024
 const MAX_STDERR_BYTES = 16 * 1024
+/** A request has a dozen steps; whoever tells more does not come to an end. */
+const MAX_EVENTS = 1_000
 
 /** What `makiatto setup` refused, or how its connection ended. */
 export class SetupFailure extends MakiError {
@@ -81,8 +84,13 @@ type LastEvent = Extract<SetupEvent, { event: 'result' | 'error' }>
 
 /** Resolves with the last event; undefined where the server ended without one. Lines after it are not looked at. */
 async function readEvents(process: RemoteProcess, onStep: (step: StepEvent) => void): Promise<LastEvent | undefined> {
+  let events = 0
   for await (const line of readRemoteLines(process.stdio, MAX_LINE_BYTES)) {
     const event = parseEvent(line)
+    if (++events > MAX_EVENTS)
+      throw new MakiError('MAKI_PROTOCOL', `the server told of more than ${MAX_EVENTS} steps, and did not end`, {
+        hint: 'Something other than makiatto answers there: look at /opt/makiatto/current on the server.',
+      })
     switch (event.event) {
       case 'step':
         onStep({ step: event.step, state: event.state, detail: event.detail })
@@ -132,6 +140,7 @@ async function explainEnd(process: RemoteProcess, stderr: Promise<string>, host:
       undefined,
     )
   }
+  if (code === 66) return new SetupFailure(foreignFolder(host.target.host), undefined)
   const how = signal === undefined ? `with code ${code}` : `by ${signal}`
   return new SetupFailure(
     new MakiError(

@@ -13,6 +13,8 @@ export interface UploadOptions {
 
 /** Octets of the file that are read at a time. */
 const CHUNK_BYTES = 256 * 1024
+/** For looking and discarding, which are done in a moment. */
+const ANSWER_MS = 120_000
 
 /**
  * Brings a bundle to a server, where it lies unpacked under `versions` then. `same`: it was there. Its SHA-256 is compared
@@ -36,15 +38,16 @@ export async function uploadBundle(
   throw explain(outcome, bundle, host)
 }
 
-/** Whether a version lies on a server whole. */
+/** Whether a version lies on a server whole. Throws MAKI_CONFLICT where others than root may write to our folder. */
 export async function hasBundle(
   host: SshHost,
   privilege: Privilege,
   sha256: string,
   signal?: AbortSignal,
 ): Promise<boolean> {
-  const options = { privilege, input: `${sha256}\n`, ...(signal === undefined ? {} : { signal }) }
+  const options = { privilege, input: `${sha256}\n`, answerMs: ANSWER_MS, ...(signal === undefined ? {} : { signal }) }
   const { code, stdout } = await host.run(LOOK_COMMAND, options)
+  if (code === 66) throw foreignFolder(host.target.host)
   return code === 0 && stdout.trim() === 'whole'
 }
 
@@ -54,7 +57,7 @@ export async function hasBundle(
  * there then.
  */
 export async function discardBundle(host: SshHost, privilege: Privilege, sha256: string): Promise<void> {
-  await host.run(DISCARD_COMMAND, { privilege, input: `${sha256}\n` })
+  await host.run(DISCARD_COMMAND, { privilege, input: `${sha256}\n`, answerMs: ANSWER_MS })
 }
 
 async function* readUpload(bundle: Bundle, { onProgress }: UploadOptions): AsyncGenerator<Uint8Array> {
@@ -67,14 +70,21 @@ async function* readUpload(bundle: Bundle, { onProgress }: UploadOptions): Async
   }
 }
 
+/** Somebody else made our folder, or may write to it: nothing is run out of it. */
+export function foreignFolder(host: string): MakiError {
+  return new MakiError(
+    'MAKI_CONFLICT',
+    `/opt/makiatto on ${host} is not ours: it, or what is in it, is a symbolic link, or belongs to others than root or may be written to by them`,
+    { hint: 'Look at it (ls -la /opt/makiatto), ask whose it is, and move it away.' },
+  )
+}
+
 function explain({ code, signal, stderr }: RemoteOutcome, { sha256 }: Bundle, { target }: SshHost): MakiError {
   const said = plainLine(stderr.trim().split('\n').at(-1) ?? '')
   const why = said === '' ? '' : `: ${said}`
   switch (code) {
     case 66:
-      return new MakiError('MAKI_CONFLICT', `/opt/makiatto on ${target.host} is a symbolic link, and nothing of ours`, {
-        hint: 'Look at what it leads to, and move it away.',
-      })
+      return foreignFolder(target.host)
     case 67:
     case 68: {
       const isFull = /no space left|disk quota/i.test(stderr)

@@ -1,4 +1,3 @@
-import { type Server as Listener, createServer as listen } from 'node:net'
 import { createInterface } from 'node:readline'
 import { MessageChannel } from 'node:worker_threads'
 import * as v from 'valibot'
@@ -7,10 +6,10 @@ import { startActivation } from './activate.ts'
 import { begin } from './begin.ts'
 import { openEventOutput } from './event-output.ts'
 import { install, SetupError } from './install.ts'
-import { SETUP_LOCK } from './paths.ts'
 import { type SetupRequest, setupRequest } from './protocol.ts'
 import { remove } from './remove.ts'
 import { createServer, openJournal, type Work } from './server.ts'
+import { takeSetupLock } from './setup-lock.ts'
 
 /** The program `makiatto setup`: see `setupRequest`. Ends the process. */
 export async function runSetup(runtime: Runtime): Promise<void> {
@@ -24,7 +23,7 @@ export async function runSetup(runtime: Runtime): Promise<void> {
   try {
     const request = parseRequest(await readRequest(leave))
     if (process.getuid?.() !== 0) throw new MakiError('MAKI_USAGE', 'setup changes the server, and is for root alone')
-    await using _lock = await takeLock()
+    await using _lock = await takeSetupLock()
     const server = createServer(runtime)
     const work: Work = { server, journal: await openJournal(server), tell: output.tell, signal: gone.signal }
     output.tell({ event: 'result', result: await answer(work, request) })
@@ -77,20 +76,4 @@ function parseRequest(line: string): SetupRequest {
       hint: 'makiatto setup is talked to by maki machine.',
     })
   }
-}
-
-async function takeLock(): Promise<AsyncDisposable> {
-  const lock: Listener = listen().unref()
-  await new Promise<void>((resolve, reject) => {
-    lock.once('error', (cause) => {
-      reject(
-        new MakiError('MAKI_CONFLICT', 'somebody else sets this server up, or changes it, at this moment', {
-          cause,
-          hint: 'Wait until that has ended, then run the command again.',
-        }),
-      )
-    })
-    lock.listen(`\0${SETUP_LOCK}`, resolve)
-  })
-  return { [Symbol.asyncDispose]: () => new Promise((resolve) => lock.close(() => resolve())) }
 }

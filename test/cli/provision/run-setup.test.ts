@@ -69,6 +69,8 @@ t.test('a program that is gone, dies, or is something else is told apart', async
   await t.rejects(run(serverWith(t, 'kill -9 $$')), { message: /by SIGKILL/ })
   await t.rejects(run(serverWith(t, 'echo Welcome to the machine; cat')), { code: 'MAKI_PROTOCOL', message: /Welcome/ })
   await t.rejects(run(serverWith(t, 'exec tr "\\0" a < /dev/zero')), { code: 'MAKI_PROTOCOL', message: /line of more/ })
+  const step = JSON.stringify({ event: 'step', step: 'x', state: 'done' })
+  await t.rejects(run(serverWith(t, `exec yes '${step}'`)), { code: 'MAKI_PROTOCOL', message: /more than 1000 steps/ })
 })
 
 t.test('who interrupts ends standard input, and hears what the server took back', async (t) => {

@@ -1,13 +1,12 @@
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { once } from 'node:events'
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
+import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import type { Bundle } from '../../../cli/bundle/index.ts'
-import { uploadBundle } from '../../../cli/provision/index.ts'
+import { runSetup, uploadBundle } from '../../../cli/provision/index.ts'
 import { discardBundle } from '../../../cli/provision/upload-bundle.ts'
+import { takeSetupLock } from '../../../cli/setup/setup-lock.ts'
 import { createRandom, seeds } from '../../support/seeds.ts'
 import { ShellHost } from './support/shell-host.ts'
 
@@ -57,12 +56,12 @@ t.test('while somebody sets the server up, by what may be this very program, not
   const bundle = makeBundle(folder)
   const host = new ShellHost(folder)
   await uploadBundle(host, ROOT, bundle)
-  const lock = createServer().listen(`\0${host.lock}`)
-  await once(lock, 'listening')
+  const lock = await takeSetupLock(host.lock)
   await discardBundle(host, ROOT, bundle.sha256)
   t.ok(existsSync(join(host.root, 'versions', bundle.sha256, 'bin', 'makiatto')))
-  lock.close()
-  await once(lock, 'close')
+  await lock[Symbol.asyncDispose]()
+  // As one that was killed leaves it.
+  writeFileSync(host.lock, '')
   await discardBundle(host, ROOT, bundle.sha256)
   t.notOk(existsSync(host.root), 'afterwards it is')
 })
@@ -94,6 +93,30 @@ t.test('a disk that is full, a root that is a link and a bundle without a progra
   execFileSync('ln', ['-s', '/tmp', full.root])
   await t.rejects(uploadBundle(full, ROOT, bundle), { code: 'MAKI_CONFLICT', message: /symbolic link/ })
 })
+
+for (const where of ['', 'versions', 'version'] as const)
+  t.test(`nothing runs out of a folder that somebody else may write to: ${where || 'all of it'}`, async (t) => {
+    const folder = t.testdir()
+    const bundle = makeBundle(folder)
+    const host = new ShellHost(folder)
+    await uploadBundle(host, ROOT, bundle)
+    const path = join(host.root, where === '' ? '' : 'versions', where === 'version' ? bundle.sha256 : '')
+    const planted = { code: 'MAKI_CONFLICT', message: /is not ours/ }
+    for (const mode of [0o775, 0o757]) {
+      chmodSync(path, mode)
+      await t.rejects(uploadBundle(host, ROOT, bundle), planted)
+      await t.rejects(
+        runSetup(host, ROOT, bundle.sha256, { do: 'remove' }, () => {}),
+        planted,
+      )
+      chmodSync(path, 0o755)
+    }
+    if (process.getuid?.() !== 0) return
+    chownSync(path, 65534, 65534)
+    await t.rejects(uploadBundle(host, ROOT, bundle), planted)
+    chownSync(path, 0, 0)
+    t.equal(await uploadBundle(host, ROOT, bundle), 'same')
+  })
 
 for (const seed of seeds(6))
   t.test(`a way that is cut anywhere leaves what the next upload sweeps (seed ${seed})`, async (t) => {

@@ -1,5 +1,4 @@
 import { spawn } from 'node:child_process'
-import { randomUUID } from 'node:crypto'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { Duplex, Readable, type Writable } from 'node:stream'
@@ -15,14 +14,15 @@ export class ShellHost implements SshHost {
   readonly hostKey = 'ssh-ed25519 AAAA'
   readonly address = '198.51.100.7'
   readonly root: string
-  /** What `makiatto setup` would have of the abstract namespace while it works on this server; no other server here has it. */
-  readonly lock = `${SETUP_LOCK}-${randomUUID()}`
+  /** What `makiatto setup` would have locked while it works on this server. */
+  readonly lock: string
   readonly bin: string
   readonly shell: string
 
   constructor(folder: string, shell = 'sh') {
     this.root = join(folder, 'opt', 'makiatto')
     this.bin = join(folder, 'bin')
+    this.lock = join(folder, 'setup.lock')
     this.shell = shell
     mkdirSync(join(folder, 'opt'), { recursive: true })
     mkdirSync(this.bin, { recursive: true })
