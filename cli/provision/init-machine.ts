@@ -136,7 +136,7 @@ async function run(
   const place = await choosePlace(context, request, addresses)
   const version = await placeVersion(context, request, { server, isInTheWay, takeBack, owned, stage })
   const { profile, recoveryKey, isLocked } = isFirst
-    ? await steps.run('Make the cluster', () => makeOwnCluster(context, takeBack, creating))
+    ? await steps.run('Make the cluster', (step) => makeOwnCluster(context, takeBack, creating, step))
     : { profile: present, recoveryKey: undefined, isLocked: false }
   const joined = await join(context, request, {
     server,

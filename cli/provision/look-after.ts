@@ -1,10 +1,11 @@
 import { asMakiError, type MemberKey } from '../../core/index.ts'
 import type { ProfileContent } from '../config/index.ts'
 import { readPackageInfo } from '../program/package-info.ts'
+import { askOthers, summarizeOpinions } from './ask-others.ts'
 import { awaitNode } from './await-node.ts'
 import type { InitContext, InitRequest } from './init-context.ts'
 import type { ChosenAddresses } from './survey/addresses.ts'
-import { type Answer, listSeenFaults, verifyNode } from './verify-node.ts'
+import { type Answer, verifyNode } from './verify-node.ts'
 
 /** Waits until the node has what the others have; resolves with what it does not come to. */
 export async function waitAndLook(
@@ -36,24 +37,18 @@ export async function waitAndLook(
 }
 
 async function lookFromOthers(
-  { steps, openClient, host }: InitContext,
+  { steps, openClient }: InitContext,
   { name }: Pick<InitRequest, 'name'>,
   profile: ProfileContent,
   key: MemberKey,
 ): Promise<readonly string[]> {
   return await steps.run('Ask the other machines', async (step) => {
-    const others = { ...profile, machines: profile.machines.filter((machine) => machine.name !== name) }
-    await using client = await openClient(others, { offline: false })
-    const reached = await client.reach()
-    if (reached === undefined) {
-      step.warn('none answers')
-      return []
-    }
-    const status = await reached.control.status({ signal: host.signal })
-    const seen = listSeenFaults(status, key).map((fault) => `${reached.machine.name} sees no ${fault}`)
-    if (seen.length > 0) step.warn(seen.join('; '))
-    else step.say(`${reached.machine.name} knows it`)
-    return seen
+    await using client = await openClient(profile, { offline: false })
+    const opinions = await askOthers(client, key, name)
+    const { faults, line } = summarizeOpinions(opinions)
+    if (faults.length > 0 || opinions.some(({ kind }) => kind !== 'knows')) step.warn(line)
+    else step.say(line)
+    return faults
   })
 }
 

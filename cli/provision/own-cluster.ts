@@ -14,6 +14,7 @@ import {
   writeProfile,
 } from '../config/index.ts'
 import type { InitContext } from './init-context.ts'
+import type { StepHandle } from './step-list.ts'
 import type { TakeBack } from './take-back.ts'
 
 /** The cluster that a machine is to join, and what was made for it. */
@@ -43,12 +44,14 @@ export async function makeOwnCluster(
   context: InitContext,
   takeBack: TakeBack,
   owned: AsyncDisposableStack,
+  step: Pick<StepHandle, 'same'>,
 ): Promise<OwnCluster> {
   const { host, profileFile, log } = context
   const { env, runtime, signal } = host
   const lock = owned.use(await lockProfile(profileFile, env, runtime, { signal }))
   const present = await findOwnProfile(context)
   if (present !== undefined) {
+    step.same(`it is there: ${present.cluster}`)
     const isBegun = present.machines.length > 0
     if (isBegun) await lock[Symbol.asyncDispose]()
     const recoveryKey = isBegun ? undefined : await findRecoveryKey(env, present.cluster)

@@ -35,6 +35,7 @@ export interface StepHandle {
   warn(detail: string): void
 }
 
+const INTERRUPTED = 'interrupted'
 const FRAMES = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'] as const
 const FRAME_MS = 100
 const MARKS = { done: '✓', same: '=', warned: '!', failed: '✗' } as const
@@ -115,7 +116,7 @@ export class StepList implements Disposable {
       return result
     } catch (thrown) {
       const isInterrupted = this.#host.signal.aborted
-      this.report({ step, state: 'failed', detail: isInterrupted ? 'interrupted' : asMakiError(thrown).message })
+      this.report({ step, state: 'failed', detail: isInterrupted ? INTERRUPTED : asMakiError(thrown).message })
       throw thrown
     }
   }
@@ -157,8 +158,9 @@ export class StepList implements Disposable {
     if (this.#isQuiet) return
     this.#clear()
     const paint = { done: this.#style.good, same: this.#style.dim, warned: this.#style.warn, failed: this.#style.bad }
-    // An error is told whole when all has ended.
-    const [first = ''] = (detail ?? '').split('\n', 1)
+    // Why is told once, whole and with what to do, when all has ended.
+    const isToldLater = state === 'failed' && detail !== INTERRUPTED
+    const [first = ''] = isToldLater ? [] : (detail ?? '').split('\n', 1)
     const said = first === '' ? '' : `: ${plainLine(first)}`
     this.#host.stderr.write(`${paint[state](MARKS[state])} ${this.#prefix}${plainLine(step)}${said}\n`)
   }
