@@ -4,6 +4,7 @@ import type { Host } from '../program/host.ts'
 import type { KeyRing } from '../ssh/index.ts'
 import { ControlClient } from './control-client.ts'
 import { dataFolderAt } from './data-folder.ts'
+import { pinHostKey } from './pin-host-key.ts'
 import { SshLines } from './ssh-lines.ts'
 
 /**
@@ -15,8 +16,8 @@ export type Connect = (machine: Machine, signal?: AbortSignal) => Promise<Contro
 /** What machines that are reached over SSH want. */
 export interface SshAccess {
   readonly host: Pick<Host, 'env' | 'signal' | 'ask' | 'askSecret'>
-  /** Whose operator's key is tried, too. */
-  readonly profile: Pick<Profile, 'dataFolder'>
+  /** Whose operator's key is tried, too, and where host keys are pinned. */
+  readonly profile: Pick<Profile, 'dataFolder' | 'file'>
   /** `--ssh-priv-key`. */
   readonly keyFile?: string | undefined
   /** `--key` or `MAKIATTO_KEY`. */
@@ -31,8 +32,24 @@ export interface SshAccess {
  * The ways that this version knows: the control socket of a node on this computer, and SSH, with one connection for each
  * machine, however many clients it has.
  */
-export function createConnect(runtime: Pick<Runtime, 'after' | 'now' | 'monotonic'>, ssh?: SshAccess): Connect {
-  const lines = ssh === undefined ? undefined : new SshLines(runtime, withOperatorKey(ssh))
+export function createConnect(
+  runtime: Pick<Runtime, 'after' | 'now' | 'monotonic' | 'randomBytes'>,
+  ssh?: SshAccess,
+): Connect {
+  const lines =
+    ssh === undefined
+      ? undefined
+      : new SshLines(runtime, {
+          ...ssh,
+          operatorKeyFile: dataFolderAt(ssh.profile.dataFolder).keyFile,
+          onFirstKey: (machine, hostKey) =>
+            pinHostKey(machine, hostKey, {
+              profileFile: ssh.profile.file,
+              env: ssh.host.env,
+              runtime,
+              onNote: ssh.onNote,
+            }),
+        })
   return async (machine, signal) => {
     const { name, control, sshTarget } = machine
     if (control !== undefined) return new ControlClient({ socketPath: control, name, runtime })
@@ -44,8 +61,3 @@ export function createConnect(runtime: Pick<Runtime, 'after' | 'now' | 'monotoni
     return new ControlClient({ open: () => host.openControl(), onDispose: release, name, runtime })
   }
 }
-
-const withOperatorKey = ({ profile, ...ssh }: SshAccess) => ({
-  ...ssh,
-  operatorKeyFile: dataFolderAt(profile.dataFolder).keyFile,
-})

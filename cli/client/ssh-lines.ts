@@ -8,6 +8,8 @@ export interface SshLinesOptions extends Omit<KeyRingOptions, 'env' | 'ask' | 'a
   /** Of a command that connects in other ways, too, so that a passphrase is asked for once; else one is made of the rest. */
   readonly keyRing?: KeyRing | undefined
   readonly onNote: (text: string) => void
+  /** Told the key of a machine that has no pinned one, and waited for; never rejects. */
+  readonly onFirstKey: (machine: Machine, hostKey: string) => Promise<void>
 }
 
 /** A connection that is used, until it is released. */
@@ -74,7 +76,7 @@ export class SshLines {
   }
 
   async #connect(machine: Machine & { readonly sshTarget: string }, ending: AbortSignal): Promise<SshConnection> {
-    const { host, onNote } = this.#options
+    const { host, onNote, onFirstKey } = this.#options
     const connection = await connectSsh({
       target: parseSshTarget(machine.sshTarget, machine.port),
       name: machine.name,
@@ -86,8 +88,7 @@ export class SshLines {
       onNote,
       keyRing: this.#keyRing,
     })
-    if (machine.hostKey === undefined)
-      onNote(`The profile pins no host key of ${machine.name}; this would: host_key = "${connection.hostKey}"`)
+    if (machine.hostKey === undefined) await onFirstKey(machine, connection.hostKey)
     return connection
   }
 

@@ -86,7 +86,12 @@ export default class Logs extends MakiCommand<readonly LoggedLine[]> {
     said: ReadonlySet<string>,
   ): Promise<readonly LoggedLine[]> {
     const logs = await readSilentLogs(
-      { host: this.host, keyRing: this.keyRing(profile, flags), onNote: (text) => this.note(text) },
+      {
+        host: this.host,
+        keyRing: this.keyRing(profile, flags),
+        onNote: (text) => this.note(text),
+        profileFile: profile.file,
+      },
       silent,
     )
     for (const { machine, lines, fault } of logs) {

@@ -46,7 +46,8 @@ export abstract class MachineCommand<Result> extends MakiCommand<Result> {
 
   /** The way to the servers of a profile over SSH. */
   protected accessOf(profile: Profile, flags: AccessFlags): ServerAccess {
-    return { host: this.host, keyRing: this.keyRing(profile, flags), onNote: (text) => this.note(text) }
+    const keyRing = this.keyRing(profile, flags)
+    return { host: this.host, keyRing, onNote: (text) => this.note(text), profileFile: profile.file }
   }
 }
 

@@ -5,10 +5,10 @@ import { join } from 'node:path'
 import t from 'tap'
 import { createConnect } from '../../../cli/client/connect.ts'
 import { ControlClient } from '../../../cli/client/control-client.ts'
-import type { Machine } from '../../../cli/config/index.ts'
+import { loadProfile, type Machine, writeProfile } from '../../../cli/config/index.ts'
 import { connectSsh, type SshConnection } from '../../../cli/ssh/index.ts'
 import { systemRuntime } from '../../../cli/system.ts'
-import { parseNodeName } from '../../../core/index.ts'
+import { parseClusterId, parseNodeName } from '../../../core/index.ts'
 import { makeKey, Sshd, type SshdOptions } from '../../support/sshd.ts'
 
 /** The control API through SSH, however much the server allows. */
@@ -119,9 +119,10 @@ t.test('one connection for a machine, however many use it, and none when all are
     hostKey: sshd.hostKey(),
     isNameserver: true,
   }
+  const file = join(home, 'profile.toml')
   const connect = createConnect(systemRuntime, {
     host: { env: { HOME: home }, signal: new AbortController().signal },
-    profile: { dataFolder: join(home, 'data') },
+    profile: { dataFolder: join(home, 'data'), file },
     keyFile,
     onNote: () => {},
   })
@@ -138,4 +139,45 @@ t.test('one connection for a machine, however many use it, and none when all are
   const late = connect({ ...machine, name: parseNodeName('paris'), port: 9 }, controller.signal)
   controller.abort(new Error('another answered'))
   await t.rejects(late, /another answered/)
+})
+
+t.test('a machine without a pinned host key gets one, as the profile stands then', async (t) => {
+  const [name, other] = [parseNodeName('berlin'), parseNodeName('paris')]
+  const known = sshd.hostKey()
+  const folder = join(home, 'pin')
+  mkdirSync(join(folder, '.ssh'), { recursive: true })
+  writeFileSync(join(folder, '.ssh', 'known_hosts'), `[127.0.0.1]:${sshd.port} ${known}\n`)
+  const env = { HOME: folder, XDG_CACHE_HOME: folder }
+  const machine: Machine = { name, sshTarget: 'root@127.0.0.1', port: sshd.port, isNameserver: true }
+  const profile = {
+    file: join(folder, 'profile.toml'),
+    cluster: parseClusterId('a'.repeat(52)),
+    machines: [machine, { ...machine, name: other, port: 9 }],
+    dataFolder: join(folder, 'data'),
+  }
+  await writeProfile(profile, env, systemRuntime)
+  const notes: string[] = []
+  const signal = new AbortController().signal
+  const connect = createConnect(systemRuntime, {
+    host: { env, signal },
+    profile,
+    keyFile,
+    onNote: (text) => notes.push(text),
+  })
+  const pins = async () => (await loadProfile(profile.file, env)).machines.map(({ hostKey }) => hostKey)
+  const one = await connect(machine)
+  t.strictSame(await pins(), [known, undefined])
+  t.match(notes, [/has the host key of berlin/])
+  one[Symbol.dispose]()
+  // Somebody has moved it meanwhile: what was proven is no more of that machine.
+  await writeProfile({ ...profile, machines: [{ ...machine, sshTarget: 'root@203.0.113.7' }] }, env, systemRuntime)
+  const two = await connect(machine)
+  t.strictSame(await pins(), [undefined])
+  two[Symbol.dispose]()
+  // One that cannot be written: the command goes on, and says what to write.
+  rmSync(profile.file)
+  mkdirSync(profile.file)
+  const three = await connect(machine)
+  three[Symbol.dispose]()
+  t.match(notes.at(-1), new RegExp(`could not be written .*host_key = "${known.slice(0, 30)}`))
 })
