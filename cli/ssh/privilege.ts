@@ -7,6 +7,8 @@ import { formatSshTarget } from './target.ts'
 
 /** Wrong passwords until it is given up, as sudo does. */
 const TRIES = 3
+/** Directories of users may be far away, and sudo waits after a wrong password. */
+const ANSWER_MS = 90_000
 
 /**
  * Finds out how commands run as root: as root, by `sudo` without a password, or with one that is asked for, tried, and asked
@@ -14,7 +16,7 @@ const TRIES = 3
  * required, nobody to ask.
  */
 export async function requirePrivilege(host: SshHost, askSecret: Ask | undefined): Promise<Privilege> {
-  const { stdout } = await host.run('id -u')
+  const { stdout } = await host.run('id -u', { answerMs: ANSWER_MS })
   if (stdout.trim().split('\n').at(-1) === '0') return { kind: 'root' }
   const refused = await attempt(host, { kind: 'sudo' })
   if (refused === undefined) return { kind: 'sudo' }
@@ -41,7 +43,7 @@ export async function requirePrivilege(host: SshHost, askSecret: Ask | undefined
 
 async function attempt(host: SshHost, privilege: Privilege): Promise<SudoRefused | undefined> {
   try {
-    await host.run('true', { privilege })
+    await host.run('true', { privilege, answerMs: ANSWER_MS })
     return undefined
   } catch (error) {
     if (error instanceof MakiError && error.cause instanceof SudoRefused) return error.cause

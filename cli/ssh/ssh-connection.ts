@@ -59,6 +59,21 @@ export class SshConnection implements SshHost {
   }
 
   async run(command: string, options: RunOptions = {}): Promise<RemoteOutcome> {
+    const { answerMs, signal } = options
+    if (answerMs === undefined) return await this.#run(command, options)
+    const late = new AbortController()
+    const cancel = this.#runtime.after(answerMs, () => late.abort(lateError(this.#login.name, answerMs)))
+    try {
+      return await this.#run(command, {
+        ...options,
+        signal: signal === undefined ? late.signal : AbortSignal.any([signal, late.signal]),
+      })
+    } finally {
+      cancel()
+    }
+  }
+
+  async #run(command: string, options: RunOptions): Promise<RemoteOutcome> {
     const running = await this.#start(command, options)
     // Two failures of one cause: the first is told.
     running.ended.catch(() => {})
@@ -236,6 +251,11 @@ export class SshConnection implements SshHost {
     })
   }
 }
+
+const lateError = (name: string, ms: number): MakiError =>
+  new MakiError('MAKI_TIMEOUT', `${name}: a command there has not ended within ${ms / 1000} s`, {
+    hint: 'Try by hand: ssh USER@HOST id. Something that its shell starts with may wait, or a disk.',
+  })
 
 const CLOSE_MS = 1_000
 const AGAIN_MS = 50

@@ -39,6 +39,8 @@ export interface RunOptions {
   readonly input?: Uint8Array | string | AsyncIterable<Uint8Array>
   /** Runs as root. */
   readonly privilege?: Privilege
+  /** MAKI_TIMEOUT where it has not ended by then. */
+  readonly answerMs?: number
   readonly signal?: AbortSignal
 }
 

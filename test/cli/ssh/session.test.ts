@@ -51,7 +51,12 @@ t.test('a command: its streams, how it ends, and input that it does not read', a
   t.match(await host.run('no-such-command'), { code: 127 })
   t.equal((await host.run('exit 7', { input: new Uint8Array(20_000_000) })).code, 7)
   await t.rejects(host.run('head -c 70000000 /dev/zero'), { code: 'MAKI_TOO_LARGE' })
-  t.equal((await host.run('echo still there')).stdout, 'still there\n', 'what was cut off is cut off alone')
+  await t.rejects(host.run('sleep 1000', { answerMs: 50 }), { code: 'MAKI_TIMEOUT', message: /berlin/ })
+  t.equal(
+    (await host.run('echo still there', { answerMs: 60_000 })).stdout,
+    'still there\n',
+    'what was cut off is cut off alone',
+  )
   const broken = async function* () {
     yield Buffer.from('some')
     throw new Error('the file cannot be read')
