@@ -12,7 +12,8 @@ export const CACHE_FOLDER = '/var/cache/makiatto'
 /**
  * The service. It is no root: two capabilities stand in for that. `KillMode=process` leaves the edge workers alone when
  * the daemon hands over; `seccomp` is what processes that work on strangers' bytes confine themselves with; memory that is
- * written and run is what JavaScript needs. Options that a systemd does not know yet (245 is the oldest) are only noted by it.
+ * written and run is what JavaScript needs; a core, with keys in it, is not dumped. Options that a systemd does not know yet
+ * (245 is the oldest) are only noted by it.
  */
 export const UNIT_FILE = `# Written by maki machine init.
 [Unit]
@@ -39,6 +40,7 @@ TimeoutStartSec=300
 TimeoutStopSec=30
 KillMode=process
 LimitNOFILE=1048576
+LimitCORE=0
 OOMPolicy=continue
 
 RuntimeDirectory=makiatto
