@@ -1,8 +1,8 @@
 import { join } from 'node:path'
 import t from 'tap'
-import { runInMachine } from '../../support/emulated-machine.ts'
-import { lawsOf } from './tunnel-conformance.ts'
-import type { Verdict } from './tunnel-main.ts'
+import { lawsOf } from '../replication/mesh/tunnel-conformance.ts'
+import type { Verdict } from '../replication/mesh/tunnel-main.ts'
+import { runInMachine } from '../support/emulated-machine.ts'
 
 /** What WireGuard of the kernel needs, and cables. */
 const MODULES = [
@@ -25,7 +25,7 @@ t.test('the tunnel of a kernel with WireGuard keeps the laws of tunnels', async 
   const lines = await runInMachine({
     modules: MODULES,
     programs: ['ip', 'wg'],
-    main: join(import.meta.dirname, 'tunnel-main.ts'),
+    main: join(import.meta.dirname, '..', 'replication', 'mesh', 'tunnel-main.ts'),
     args: ['kernel'],
   })
   const verdicts = lines.flatMap((line): Verdict[] => (line.startsWith('{') ? [JSON.parse(line)] : []))
