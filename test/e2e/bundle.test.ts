@@ -39,6 +39,9 @@ const env = { XDG_CACHE_HOME: join(tmpdir(), 'makiatto-test-cache') }
 const find = (arch: 'x64' | 'arm64', binaryPath?: string) =>
   findBundle({ arch, env, runtime: systemRuntime, signal, ...(binaryPath === undefined ? {} : { binaryPath }) })
 const x64 = await find('x64')
+// Made beside what is tried meanwhile: half of it waits for the disk.
+const makingArm64 = find('arm64')
+makingArm64.catch(() => {})
 
 t.test('one is made once, and compared each time', async (t) => {
   t.match(x64, { arch: 'x64', file: /makiatto-[\d.]+-linux-x64\.tar\.gz$/, sha256: /^[0-9a-f]{64}$/ })
@@ -92,7 +95,7 @@ async function installPackage(): Promise<string> {
 }
 
 t.test('for arm64 everything native is for arm64', async (t) => {
-  const arm64 = await find('arm64')
+  const arm64 = await makingArm64
   const native = [...readTar(gunzipSync(readFileSync(arm64.file)))].filter(({ content }) => isElf(content))
   t.strictSame(
     native.filter(({ content }) => archOf(content) !== 'arm64').map(({ path }) => path),
