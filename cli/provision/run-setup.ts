@@ -13,6 +13,7 @@ const MAX_LINE_BYTES = 4 * 1024 * 1024
 const MAX_STDERR_BYTES = 16 * 1024
 /** A request has a dozen steps; whoever tells more does not come to an end. */
 const MAX_EVENTS = 1_000
+const MAX_GREETING_LINES = 100
 
 /** What `makiatto setup` refused, or how its connection ended. */
 export class SetupFailure extends MakiError {
@@ -85,7 +86,10 @@ type LastEvent = Extract<SetupEvent, { event: 'result' | 'error' }>
 /** Resolves with the last event; undefined where the server ended without one. Lines after it are not looked at. */
 async function readEvents(process: RemoteProcess, onStep: (step: StepEvent) => void): Promise<LastEvent | undefined> {
   let events = 0
+  let greetingLines = 0
   for await (const line of readRemoteLines(process.stdio, MAX_LINE_BYTES)) {
+    // What the shell of the server greets with, before it runs the program.
+    if (events === 0 && !line.startsWith('{') && ++greetingLines <= MAX_GREETING_LINES) continue
     const event = parseEvent(line)
     if (++events > MAX_EVENTS)
       throw new MakiError('MAKI_PROTOCOL', `the server told of more than ${MAX_EVENTS} steps, and did not end`, {

@@ -48,7 +48,7 @@ export async function hasBundle(
   const options = { privilege, input: `${sha256}\n`, answerMs: ANSWER_MS, ...(signal === undefined ? {} : { signal }) }
   const { code, stdout } = await host.run(LOOK_COMMAND, options)
   if (code === 66) throw foreignFolder(host.target.host)
-  return code === 0 && stdout.trim() === 'whole'
+  return code === 0 && stdout.trim().split('\n').at(-1) === 'whole'
 }
 
 /**

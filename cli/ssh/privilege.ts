@@ -13,11 +13,14 @@ const ANSWER_MS = 90_000
 /**
  * Finds out how commands run as root: as root, by `sudo` without a password, or with one that is asked for, tried, and asked
  * for again up to three times. Throws MAKI_USAGE with the reason where none of it works: no sudo, not in sudoers, a terminal
- * required, nobody to ask.
+ * required, nobody to ask; MAKI_UNSUPPORTED where commands are not run at all.
  */
 export async function requirePrivilege(host: SshHost, askSecret: Ask | undefined): Promise<Privilege> {
-  const { stdout } = await host.run('id -u', { answerMs: ANSWER_MS })
-  if (stdout.trim().split('\n').at(-1) === '0') return { kind: 'root' }
+  const { stdout, stderr } = await host.run('id -u', { answerMs: ANSWER_MS })
+  // What a shell greets with comes before.
+  const uid = stdout.trim().split('\n').at(-1)?.trim() ?? ''
+  if (uid === '0') return { kind: 'root' }
+  if (!/^\d+$/.test(uid)) throw noShell(host, stderr.trim() === '' ? stdout : stderr)
   const refused = await attempt(host, { kind: 'sudo' })
   if (refused === undefined) return { kind: 'sudo' }
   if (refused.reason !== 'needs-password') throw explain(host, refused)
@@ -49,6 +52,15 @@ async function attempt(host: SshHost, privilege: Privilege): Promise<SudoRefused
     if (error instanceof MakiError && error.cause instanceof SudoRefused) return error.cause
     throw error
   }
+}
+
+function noShell(host: SshHost, said: string): MakiError {
+  const place = formatSshTarget(host.target)
+  return new MakiError(
+    'MAKI_UNSUPPORTED',
+    `${place} does not run commands for us; to "id -u" it says: ${quoteServer(said, 200) || 'nothing'}`,
+    { hint: `See what it does by hand: ssh ${place} id -u` },
+  )
 }
 
 function explain(host: SshHost, { reason, said }: SudoRefused): MakiError {

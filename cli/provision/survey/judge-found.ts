@@ -17,8 +17,8 @@ export function judgeFound({ survey, target, name, cluster, recreate }: JudgeInp
     case 'foreign':
       return [
         {
-          why: `something lies where ours would lie: ${found.marks.join(', ')}`,
-          hint: 'Look at what it is, and move it away.',
+          why: `something lies where ours would lie, or may be written to by others than root: ${found.marks.join(', ')}`,
+          hint: 'Look at what it is and whose (ls -la), and move it away.',
         },
       ]
     case 'node': {

@@ -14,6 +14,8 @@ const BEGUN_MARKS = [`file ${SERVER_PATHS.data}/bootstrap.operations`, `file ${S
 export function parseFound(facts: Facts): Found {
   const lines = facts.get('marks') ?? []
   const marks = lines.filter((line) => /^(file|folder|link) \//.test(line))
+  const planted = lines.filter((line) => line.startsWith('planted /'))
+  if (planted.length > 0) return { kind: 'foreign', marks: planted.map((line) => line.slice('planted '.length)) }
   const has = (mark: string): boolean => marks.some((line) => line === mark || line.startsWith(`${mark} `))
   const paths = marks.map((line) => line.split(' ')[1] as string)
   const hasJournal = has(`file ${SERVER_PATHS.journal}`)

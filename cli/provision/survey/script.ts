@@ -41,6 +41,10 @@ marks() {
   for f in /opt/makiatto /opt/makiatto/journal.json /opt/makiatto/current /usr/local/bin/makiatto /etc/makiatto /etc/makiatto/makiatto.toml /etc/makiatto.toml /var/makiatto /var/makiatto/cluster.db /var/makiatto/bootstrap.operations /var/makiatto/stored /etc/systemd/system/makiatto.service /etc/sudoers.d/makiatto; do
     if [ -h "$f" ]; then echo "link $f $(readlink "$f")"; elif [ -d "$f" ]; then echo "folder $f"; elif [ -e "$f" ]; then echo "file $f"; fi
   done
+  for f in /opt/makiatto /opt/makiatto/versions; do
+    [ -e "$f" ] || [ -h "$f" ] || continue
+    [ ! -h "$f" ] && [ -O "$f" ] && [ -z "$(find "$f" -prune -perm /022)" ] || echo "planted $f"
+  done
   ls /opt/makiatto/versions | sed 's/^/version /'
   getent passwd makiatto | sed 's/^/user /'
   echo "active $(systemctl is-active makiatto.service)"

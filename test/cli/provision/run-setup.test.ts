@@ -67,7 +67,10 @@ t.test('a program that is gone, dies, or is something else is told apart', async
     message: /code 127(.|\n)*no such library/,
   })
   await t.rejects(run(serverWith(t, 'kill -9 $$')), { message: /by SIGKILL/ })
-  await t.rejects(run(serverWith(t, 'echo Welcome to the machine; cat')), { code: 'MAKI_PROTOCOL', message: /Welcome/ })
+  await t.rejects(run(serverWith(t, 'echo Welcome; cat')), { code: 'MAKI_PROTOCOL', message: /do.*remove/ })
+  await t.rejects(run(serverWith(t, 'yes Welcome')), { code: 'MAKI_PROTOCOL', message: /Welcome/, hint: /greeting/ })
+  t.equal(await run(serverWith(t, `read -r line; echo Welcome!; echo; ${say({ event: 'result', result: 7 })}`)), 7)
+  await t.rejects(run(serverWith(t, `echo Welcome!; ${say({ event: 'step' })}`)), { code: 'MAKI_PROTOCOL' })
   await t.rejects(run(serverWith(t, 'exec tr "\\0" a < /dev/zero')), { code: 'MAKI_PROTOCOL', message: /line of more/ })
   const step = JSON.stringify({ event: 'step', step: 'x', state: 'done' })
   await t.rejects(run(serverWith(t, `exec yes '${step}'`)), { code: 'MAKI_PROTOCOL', message: /more than 1000 steps/ })

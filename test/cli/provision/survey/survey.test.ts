@@ -159,6 +159,8 @@ t.test('a node that is there: ours is gone on with, others are refused', async (
   t.match(judge(node(other), { recreate: true }).refusals, [{ why: /another cluster/ }])
   t.match(judge(node(cluster), { first: true }).refusals, [{ hint: /machine add root@198\.51\.100\.7/ }])
   t.match(judge({ marks, config: '[[[' }).refusals, [{ why: /cannot be read/ }])
+  const planted = { ...node(cluster), marks: `${marks}\nplanted /opt/makiatto` }
+  t.match(judge(planted, { recreate: true }).refusals, [{ why: /others than root: \/opt\/makiatto$/ }])
 })
 
 t.test('what a file has in it passes for no other fact', async (t) => {
