@@ -4,7 +4,9 @@ import { type ErrorShape, isErrorCode, MakiError } from '../../core/index.ts'
 export function findErrorShape(text: string): ErrorShape | undefined {
   try {
     const shape = JSON.parse(text) as Partial<ErrorShape> | null
-    if (isErrorCode(shape?.code) && typeof shape.message === 'string') return shape as ErrorShape
+    if (!isErrorCode(shape?.code) || typeof shape.message !== 'string') return undefined
+    const { code, message, hint } = shape
+    return { code, message, ...(typeof hint === 'string' ? { hint } : {}) }
   } catch {
     // No JSON: somebody else answers there.
   }

@@ -3,6 +3,7 @@ import { asMakiError, MakiError } from '../../core/index.ts'
 import { findNearest } from '../config/index.ts'
 import { type Host, Interrupted } from '../program/host.ts'
 import { createStyle } from './style.ts'
+import { plainText } from './text.ts'
 
 export interface ReportOptions {
   readonly json: boolean
@@ -14,7 +15,10 @@ export interface ReportOptions {
   readonly command?: string
 }
 
-/** Tells what was refused, why, and what to type next; returns the exit code. With `json` that is one ErrorShape on stdout. */
+/**
+ * Tells what was refused, why, and what to type next; returns the exit code. With `json` that is one ErrorShape on stdout. Words
+ * of strangers may stand in any of it: what is printed moves no cursor.
+ */
 export function reportError(thrown: unknown, host: Host, options: ReportOptions): number {
   const interruption = host.signal.aborted && host.signal.reason instanceof Interrupted ? host.signal.reason : undefined
   if (interruption !== undefined) return interruption.exitCode
@@ -23,13 +27,14 @@ export function reportError(thrown: unknown, host: Host, options: ReportOptions)
     host.stdout.write(`${JSON.stringify(error, undefined, 2)}\n`)
   } else {
     const style = createStyle(host.stderr, host.env)
-    host.stderr.write(`${style.bad('Error:')} ${error.message}\n`)
-    if (error.hint !== undefined) host.stderr.write(`${style.bold('Try:')} ${indentRest(error.hint, '     ')}\n`)
+    host.stderr.write(`${style.bad('Error:')} ${plainText(error.message)}\n`)
+    if (error.hint !== undefined)
+      host.stderr.write(`${style.bold('Try:')} ${indentRest(plainText(error.hint), '     ')}\n`)
     if (error.code === 'MAKI_INTERNAL' && !options.debug) {
       host.stderr.write('This is a fault of maki itself. With --debug it says where it happened.\n')
     }
   }
-  if (options.debug) host.stderr.write(`${formatStack(error)}\n`)
+  if (options.debug) host.stderr.write(`${plainText(formatStack(error))}\n`)
   return error.exitCode
 }
 

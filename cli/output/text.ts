@@ -10,6 +10,9 @@ export function plainLine(text: string): string {
   })
 }
 
+/** As `plainLine`, for text of several lines: their ends stay. */
+export const plainText = (text: string): string => text.split('\n').map(plainLine).join('\n')
+
 /** The same value with all its texts, keys too, as `plainLine` makes them: for what another program said in one piece. */
 export function plainTexts<T>(value: T): T {
   return plain(value) as T

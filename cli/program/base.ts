@@ -7,7 +7,7 @@ import { quoteForShell } from '../client/identity.ts'
 import { findProfilePath, loadProfile, type Profile } from '../config/index.ts'
 import { reportError } from '../output/report-error.ts'
 import { createStyle, isInteractive, type Style } from '../output/style.ts'
-import { count } from '../output/text.ts'
+import { count, plainText } from '../output/text.ts'
 import { formatAgo } from '../output/when.ts'
 import { KeyRing } from '../ssh/index.ts'
 import { createJsonLog } from '../system.ts'
@@ -125,7 +125,7 @@ export abstract class MakiCommand<Result = unknown> extends Command {
 
   /** Says on stderr what should be looked at, though the command goes on. */
   protected caution(text: string): void {
-    this.host.stderr.write(`${createStyle(this.host.stderr, this.host.env).warn('Warning:')} ${text}\n`)
+    this.host.stderr.write(`${createStyle(this.host.stderr, this.host.env).warn('Warning:')} ${plainText(text)}\n`)
   }
 
   /** Asks on the terminal unless `yes`; throws where the answer is no, or nobody can be asked. See `confirm`. */
