@@ -24,6 +24,9 @@ const KINDS: ReadonlySet<string> = new Set([
   'seal',
   'certificate',
   'account',
+  'order',
+  'revocation',
+  'challenge',
   'host',
   'peer',
 ])

@@ -59,6 +59,14 @@ export function describeChange(change: Change): string {
       return `remove the certificate of ${change.name}`
     case 'certificate.account':
       return `set the account at ${plainLine(change.directory)}`
+    case 'certificate.order':
+      return `${ORDERS[change.phase]} the certificate of ${list(change.names)}${change.problem === undefined ? '' : ` (${plainLine(change.problem.detail)})`}`
+    case 'certificate.revoke':
+      return `${REVOCATIONS[change.phase]} the certificate of ${change.name} at ${plainLine(change.directory)}`
+    case 'challenge.set':
+      return `show a certificate authority that ${change.host} is ours`
+    case 'challenge.remove':
+      return `show no certificate authority any more that ${change.host} is ours`
     default:
       return change satisfies never
   }
@@ -89,6 +97,15 @@ function describeComponents({ functions = [], transforms = [] }: Extract<Change,
 const formatDate = (ms: number): string => new Date(ms).toISOString().slice(0, 10)
 
 const REMOVALS = { retire: 'remove', revoke: 'revoke' } as const
+
+const ORDERS = {
+  open: 'order',
+  waiting: 'wait with',
+  failed: 'try again later to get',
+  done: 'be done with ordering',
+} as const
+
+const REVOCATIONS = { due: 'revoke', done: 'be done with revoking', 'given-up': 'give up revoking' } as const
 
 const quote = (text: string): string => JSON.stringify(plainLine(text))
 

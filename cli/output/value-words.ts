@@ -1,6 +1,7 @@
 import {
   type AccountValue,
   type CertificateValue,
+  type ChallengeValue,
   type DomainValue,
   type Entry,
   findKeyParts,
@@ -8,9 +9,11 @@ import {
   type MemberKey,
   type MemberValue,
   type OperationId,
+  type OrderValue,
   type PeerView,
   type RecordValue,
   type ReleaseValue,
+  type RevocationValue,
   shortId,
 } from '../../core/index.ts'
 import { BEST_NODE, count, formatBytes, plainLine } from './text.ts'
@@ -46,6 +49,16 @@ export function formatValue(key: Key, value: Entry['value']): string {
     }
     case 'account':
       return plainLine((value as AccountValue).directory)
+    case 'order': {
+      const { phase, names, problem } = value as OrderValue
+      return `${names.join(', ')}: ${phase}${problem === undefined ? '' : ` (${plainLine(problem.detail)})`}`
+    }
+    case 'revocation': {
+      const { name, phase } = value as RevocationValue
+      return `${name}: ${phase}`
+    }
+    case 'challenge':
+      return `until ${new Date((value as ChallengeValue).untilMs).toISOString()}`
     case 'grant':
       return 'sealed'
     case 'peer': {

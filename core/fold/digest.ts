@@ -7,7 +7,7 @@ import type { Entry, Key } from '../state/index.ts'
  * Raised when the same operations fold to another state than before: replicas compare digests, and take over checkpoints,
  * only at equal versions. `test/core/fold/golden-fold.test.ts` fails when it should have been raised.
  */
-export const FOLD_VERSION = 5
+export const FOLD_VERSION = 6
 
 /** What two replicas compare: equal ids and equal fold version imply equal state. */
 export interface Digest {

@@ -26,7 +26,7 @@ interface Addition {
 export interface Demands {
   /** True when some change is an operator's alone. */
   readonly operator: boolean
-  /** True when some change is a duty of nodes: certificates and seals. */
+  /** True when some change is a duty of nodes: certificates, challenges and seals. */
   readonly duty: boolean
   /** Domains that are published to; a deployer needs them all. */
   readonly deploys: readonly Hostname[]
@@ -139,7 +139,7 @@ export function compileDemands(changes: readonly Change[]): Demands {
   for (const change of changes) {
     if (change.kind.startsWith('release.')) deploys.push((change as { domain: Hostname }).domain)
     else if (change.kind === 'node.update') updates.push(change.key)
-    else if (change.kind.startsWith('certificate.') || change.kind.startsWith('seal.')) duty = true
+    else if (/^(certificate|challenge|seal)\./.test(change.kind)) duty = true
     else operator = true
   }
   return { operator, duty, deploys, updates }

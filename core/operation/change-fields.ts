@@ -99,6 +99,22 @@ export const nodeMesh = v.strictObject({
 
 const BASE64URL = /^[A-Za-z0-9_-]+$/
 
+/** A token of RFC 8555 section 8.1, and what a node answers to it: base64url, and two parts of it joined by a dot. */
+const challengeToken = v.pipe(text(200), v.regex(/^[A-Za-z0-9_-]{1,200}$/, 'a token is expected'))
+const keyAuthorization = v.pipe(
+  text(400),
+  v.regex(/^[A-Za-z0-9_-]{1,200}\.[A-Za-z0-9_-]{1,199}$/, 'a key authorization is expected'),
+)
+/** What answers an authority that looks whether a name is ours (RFC 8555 sections 8.3 and 8.4). */
+export const challengeFields = {
+  /** By token, for HTTP-01. */
+  http: v.pipe(v.array(v.strictObject({ token: challengeToken, authorization: keyAuthorization })), v.maxLength(20)),
+  /** TXT values of `_acme-challenge` below the name, for DNS-01; the name and its wildcard need one each. */
+  dns: v.pipe(v.array(v.pipe(text(100), v.regex(/^[A-Za-z0-9_-]{43}$/, 'a digest is expected'))), v.maxLength(20)),
+}
+/** A certificate authority's ACME directory. */
+export const directoryUrl = text(2000)
+
 /** What came out of sealing: base64url (RFC 4648 section 5) without padding. */
 export const sealBox = v.pipe(text(100_000), v.regex(BASE64URL, 'base64url is expected'))
 /** A value that only nodes can read: the epoch that it is sealed to, and the box. */

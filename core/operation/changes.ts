@@ -2,7 +2,9 @@ import * as v from 'valibot'
 import {
   blobHash,
   certificateName,
+  challengeFields,
   count,
+  directoryUrl,
   functionFields,
   hostname,
   memberKey,
@@ -30,8 +32,9 @@ import {
  * upcaster in `migrations/`. Schema 2: seals, certificates, functions and transforms of a release, holds and purges, a
  * node's announced schema. Schema 3: RRsets that hold the addresses of the nodes.
  * Schema 4: how a node takes part in the mesh, external peers.
+ * Schema 5: orders of certificates, challenges, revocations, what an authority calls itself in CAA records.
  */
-export const SCHEMA = 4
+export const SCHEMA = 5
 
 /** How far a removal reaches: `retire` lets what the removed wrote concurrently count, `revoke` cuts it (key stolen). */
 const removal = v.picklist(['retire', 'revoke'])
@@ -151,16 +154,75 @@ const changeSchema = v.variant('kind', [
     key: sealedValue,
     notBeforeMs: timeMs,
     notAfterMs: timeMs,
+    /** The directory of the authority that a node ordered it from; absent for one that was imported. Since schema 5. */
+    directory: v.optional(directoryUrl),
   }),
   v.strictObject({ kind: v.literal('certificate.remove'), name: certificateName }),
   /** The cluster's account at a certificate authority (RFC 8555). */
   v.strictObject({
     kind: v.literal('certificate.account'),
     /** The authority's directory URL. */
-    directory: text(2000),
+    directory: directoryUrl,
     /** Account URL and key. */
     account: sealedValue,
+    /** What the authority calls itself in CAA records (RFC 8659): zones say that it may issue. Since schema 5. */
+    authorities: v.optional(v.pipe(v.array(hostname), v.maxLength(20))),
   }),
+  /**
+   * How its author gets on with a certificate: what status shows, and what keeps everybody from ordering too often, also after a
+   * crash. One for each author.
+   */
+  v.strictObject({
+    kind: v.literal('certificate.order'),
+    /** The certificate's. */
+    name: certificateName,
+    names: v.pipe(v.array(certificateName), v.minLength(1), v.maxLength(1000)),
+    directory: directoryUrl,
+    /** `open`: begun and not ended; `waiting`: it cannot be ordered as things are; `failed`; `done`. */
+    phase: v.picklist(['open', 'waiting', 'failed', 'done']),
+    /** When its author began orders for this certificate, in order; those of the past week at least. */
+    startedMs: v.pipe(v.array(timeMs), v.maxLength(200)),
+    /** In a row. */
+    failures: count,
+    /** Nobody orders it before. */
+    retryMs: v.optional(timeMs),
+    problem: v.optional(
+      v.strictObject({
+        /** An error type of RFC 8555 section 6.7 without its prefix (`rateLimited`), or a code of ours. */
+        type: text(100),
+        detail: text(1000),
+        /** The name that it is about. */
+        name: v.optional(certificateName),
+      }),
+    ),
+  }),
+  /** A certificate that nobody should trust any more. */
+  v.strictObject({
+    kind: v.literal('certificate.revoke'),
+    /** SHA-256 of the end entity's certificate in DER, lower-case base32. */
+    id: operationId,
+    /** What it was known by; its key is sealed for that. */
+    name: certificateName,
+    /** PEM; the end entity's alone. */
+    certificate: text(20_000),
+    key: sealedValue,
+    directory: directoryUrl,
+    /** RFC 5280 section 5.3.1. */
+    reason: v.pipe(count, v.maxValue(10)),
+    /** `given-up`: the authority does not take it. */
+    phase: v.picklist(['due', 'done', 'given-up']),
+    detail: v.optional(text(1000)),
+  }),
+  /** What its author shows an authority for a host, until it is removed, or the time is over. */
+  v.strictObject({
+    kind: v.literal('challenge.set'),
+    /** The host, without `*.` and without `_acme-challenge`. */
+    host: hostname,
+    ...challengeFields,
+    untilMs: timeMs,
+  }),
+  /** Any node may end the challenges of another. */
+  v.strictObject({ kind: v.literal('challenge.remove'), host: hostname, author: memberKey }),
 ])
 
 /** Objects and lists inside a change are never written to: an operation is immutable for ever. */
@@ -200,34 +262,4 @@ function findMemberFault(change: Change): string | undefined {
   const empty = change.values.length === 0
   if (change.geo === true && !empty) return 'values: a geographic RRset has no values of its own'
   return empty && change.geo !== true ? 'values: at least one is expected' : undefined
-}
-
-/** Kinds that schema 1 did not have. */
-const SINCE_SCHEMA_2: ReadonlySet<ChangeKind> = new Set([
-  'release.hold',
-  'release.purge',
-  'seal.epoch',
-  'seal.grant',
-  'certificate.set',
-  'certificate.remove',
-  'certificate.account',
-])
-
-/** Kinds that schema 3 did not have. */
-const SINCE_SCHEMA_4: ReadonlySet<ChangeKind> = new Set(['peer.set', 'peer.remove'])
-
-/**
- * The oldest schema that can say this change. Authors write it, so that a program of an older version reads all that it
- * could ever know.
- */
-export function schemaOf(change: Change): number {
-  if (SINCE_SCHEMA_4.has(change.kind)) return 4
-  if (change.kind === 'node.join' && change.mesh !== undefined) return 4
-  if (change.kind === 'node.update' && change.set?.mesh !== undefined) return 4
-  if (change.kind === 'record.set' && change.geo !== undefined) return 3
-  if (SINCE_SCHEMA_2.has(change.kind)) return 2
-  if (change.kind === 'release.publish' && (change.functions ?? change.transforms) !== undefined) return 2
-  if (change.kind === 'node.join' && change.schema !== undefined) return 2
-  if (change.kind === 'node.update' && change.set?.schema !== undefined) return 2
-  return 1
 }

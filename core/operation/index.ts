@@ -6,7 +6,6 @@ export {
   type ChangeOf,
   readChange,
   SCHEMA,
-  schemaOf,
 } from './changes.ts'
 export {
   createOperation,
@@ -21,3 +20,4 @@ export {
   signatureOf,
   wrongSignature,
 } from './operation.ts'
+export { schemaOf } from './schema-of.ts'

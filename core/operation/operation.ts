@@ -12,7 +12,8 @@ import {
 } from '../ids.ts'
 import { SIGNATURE_BYTES, type Signer, verifySignature } from '../signing.ts'
 import { type Stamp, stampFrom } from '../stamp.ts'
-import { type Change, readChange, SCHEMA, schemaOf } from './changes.ts'
+import { type Change, readChange, SCHEMA } from './changes.ts'
+import { schemaOf } from './schema-of.ts'
 
 /**
  * A signed, atomic list of changes with an author, a stamp and heads; immutable for ever.

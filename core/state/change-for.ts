@@ -4,10 +4,13 @@ import { type Key, keys } from './keys.ts'
 import type {
   AccountValue,
   CertificateValue,
+  ChallengeValue,
   DomainValue,
   MemberValue,
+  OrderValue,
   RecordValue,
   ReleaseValue,
+  RevocationValue,
   State,
 } from './state.ts'
 import type { PeerView } from './views.ts'
@@ -26,7 +29,8 @@ export interface ChangeForOptions {
  * a claim the alias (or the settings) that claims it; without a domain all that is in it.
  *
  * Undefined where no single change says it: a cluster, who belongs to it, and its nodes' names come about by joining; a
- * release, a purge, a claim and a node's field are replaced and never taken away. A grant is its giver's to sign, an announcement its announcer's.
+ * release, a purge, a claim and a node's field are replaced and never taken away. A grant is its giver's to sign, an announcement
+ * its announcer's, an order and a challenge those of the node that orders.
  */
 export function changeFor(key: Key, value: unknown, options: ChangeForOptions = {}): Change | undefined {
   const parts = parseKey(key)
@@ -73,6 +77,15 @@ export function changeFor(key: Key, value: unknown, options: ChangeForOptions = 
       return { kind: 'certificate.set', ...(value as CertificateValue) }
     case 'account':
       return gone ? undefined : { kind: 'certificate.account', ...(value as AccountValue) }
+    case 'order':
+      return gone ? undefined : { kind: 'certificate.order', ...(value as OrderValue) }
+    case 'revocation':
+      return gone ? undefined : { kind: 'certificate.revoke', ...(value as RevocationValue) }
+    case 'challenge': {
+      const { host, author } = parts
+      if (gone) return { kind: 'challenge.remove', host, author }
+      return { kind: 'challenge.set', host, ...(value as ChallengeValue) }
+    }
     case 'host': {
       const domain = (value as { domain: typeof parts.host } | undefined)?.domain
       if (domain === undefined) return undefined

@@ -138,6 +138,24 @@ function applyChange(change: Change, by: Pick<Operation, 'author' | 'stamp'>, wr
       write.set(keys.account(change.directory), value)
       return
     }
+    case 'certificate.order': {
+      const { kind, ...value } = change
+      write.set(keys.order(change.name, by.author), value)
+      return
+    }
+    case 'certificate.revoke': {
+      const { kind, ...value } = change
+      write.set(keys.revocation(change.id), value)
+      return
+    }
+    case 'challenge.set': {
+      const { http, dns, untilMs } = change
+      write.set(keys.challenge(change.host, by.author), { http, dns, untilMs })
+      return
+    }
+    case 'challenge.remove':
+      write.remove(keys.challenge(change.host, change.author))
+      return
     default:
       change satisfies never
   }

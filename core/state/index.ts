@@ -1,4 +1,14 @@
 export { announcedSchema, requireAnnounced } from './announced-schema.ts'
+export {
+  type ChallengeView,
+  findChallenges,
+  listAccounts,
+  listCertificates,
+  listChallenges,
+  listOrders,
+  listRevocations,
+  type OrderView,
+} from './certificate-views.ts'
 export { type ChangeForOptions, changeFor } from './change-for.ts'
 export { compileEffects, type Effect, type Effects } from './effects.ts'
 export { findKeyParts, type KeyParts, parseKey } from './key-parts.ts'
@@ -6,14 +16,17 @@ export { type Key, keys, type NodeField, type Scope, scopeKind, scopeOf } from '
 export {
   type AccountValue,
   type CertificateValue,
+  type ChallengeValue,
   type ClusterValue,
   changedScopes,
   type DomainValue,
   type Entry,
   type FunctionValue,
   type MemberValue,
+  type OrderValue,
   type RecordValue,
   type ReleaseValue,
+  type RevocationValue,
   type Role,
   type Sealed,
   type State,

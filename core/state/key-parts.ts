@@ -1,5 +1,5 @@
 import { MakiError } from '../errors.ts'
-import type { MemberKey } from '../ids.ts'
+import type { MemberKey, OperationId } from '../ids.ts'
 import type { Hostname, NodeName, OwnerName } from '../names.ts'
 import type { CertificateName, SealEpochKey } from '../operation/index.ts'
 import { type Key, NODE_FIELDS, type NodeField } from './keys.ts'
@@ -19,6 +19,9 @@ export type KeyParts =
   | { readonly kind: 'grant'; readonly epoch: SealEpochKey; readonly node: MemberKey; readonly giver: MemberKey }
   | { readonly kind: 'certificate'; readonly name: CertificateName }
   | { readonly kind: 'account'; readonly hash: string }
+  | { readonly kind: 'order'; readonly name: CertificateName; readonly author: MemberKey }
+  | { readonly kind: 'revocation'; readonly id: OperationId }
+  | { readonly kind: 'challenge'; readonly host: Hostname; readonly author: MemberKey }
   | { readonly kind: 'host'; readonly host: Hostname }
 
 /**
@@ -54,6 +57,16 @@ export function findKeyParts(key: Key): KeyParts | undefined {
         return { kind: 'record', domain, name: second as OwnerName, type: third as string }
       return undefined
     }
+    case 'order':
+      return rest.length === 2 && first === 'by'
+        ? { kind, name: id as CertificateName, author: second as MemberKey }
+        : undefined
+    case 'challenge':
+      return rest.length === 2 && first === 'by'
+        ? { kind, host: id as Hostname, author: second as MemberKey }
+        : undefined
+    case 'revocation':
+      return none ? { kind, id: id as OperationId } : undefined
     case 'seal':
       if (rest.length === 2 && first === 'by')
         return { kind: 'announcement', epoch: id as SealEpochKey, announcer: second as MemberKey }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { MemberKey } from '../ids.ts'
+import type { MemberKey, OperationId } from '../ids.ts'
 import type { Hostname, NodeName, OwnerName } from '../names.ts'
 import type { CertificateName, ChangeOf, SealEpochKey } from '../operation/index.ts'
 
@@ -33,6 +33,11 @@ export const keys = {
   certificate: (name: CertificateName): Key => `certificate/${name}`,
   /** A directory URL has slashes, so its hash stands for it. */
   account: (directory: string): Key => `account/${createHash('sha256').update(directory).digest('hex')}`,
+  /** One for each author: two that order at once are no conflict. */
+  order: (name: CertificateName, author: MemberKey): Key => `order/${name}/by/${author}`,
+  revocation: (id: OperationId): Key => `revocation/${id}`,
+  /** One for each author: two that order at once show both. */
+  challenge: (host: Hostname, author: MemberKey): Key => `challenge/${host}/by/${author}`,
   host: (host: Hostname): Key => `host/${host}`,
   peer: (name: NodeName): Key => `peer/${name}`,
 }

@@ -33,6 +33,9 @@ export interface RecordValue {
 export type ReleaseValue = Omit<ChangeOf<'release.publish'>, 'kind' | 'domain' | 'via'>
 export type CertificateValue = Omit<ChangeOf<'certificate.set'>, 'kind'>
 export type AccountValue = Omit<ChangeOf<'certificate.account'>, 'kind'>
+export type OrderValue = Omit<ChangeOf<'certificate.order'>, 'kind'>
+export type RevocationValue = Omit<ChangeOf<'certificate.revoke'>, 'kind'>
+export type ChallengeValue = Pick<ChangeOf<'challenge.set'>, 'http' | 'dns' | 'untilMs'>
 /** A value that only nodes can read: the epoch that it is sealed to, and the box. */
 export type Sealed = CertificateValue['key']
 export type FunctionValue = NonNullable<ReleaseValue['functions']>[number]

@@ -44,9 +44,21 @@ function findRefusal(change: Change): readonly [why: string, hint: string] | und
       return ['it is about a certificate', 'maki cert import puts another in its place.']
     case 'certificate.account':
       return ['it is about the account at a certificate authority', 'The nodes look after it themselves.']
+    case 'certificate.order':
+    case 'certificate.revoke':
+    case 'challenge.set':
+    case 'challenge.remove':
+      return ['it is about getting certificates, which the nodes look after themselves', 'maki cert list']
     case 'node.update':
-      if (change.set.schema === undefined) return undefined
-      return ['the node said which operations its program reads', 'It says so again by itself.']
+      if (change.set.schema !== undefined)
+        return ['the node said which operations its program reads', 'It says so again by itself.']
+      // With a key that it does not have any more nobody would reach it.
+      if (change.set.mesh !== undefined)
+        return [
+          'it says how a node is reached in the mesh',
+          'maki machine set NAME --endpoint HOST[:PORT]|none|default',
+        ]
+      return undefined
     case 'peer.set':
     case 'peer.remove':
     case 'domain.set':

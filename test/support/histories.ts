@@ -49,7 +49,7 @@ export function randomChange(random: Random, signers: readonly Signer[]): Change
   const name = random.pick(['@', 'www', 'mail'] as OwnerName[])
   const host = random.pick(['www.example.com', 'www.example.org', 'example.net'] as Hostname[])
   const via = random.chance(0.3) ? { via: random.pick(['blog', 'shop']) } : {}
-  switch (random.integer(17)) {
+  switch (random.integer(19)) {
     case 0:
       return { kind: 'domain.remove', domain, ...via }
     case 1:
@@ -101,6 +101,17 @@ export function randomChange(random: Random, signers: readonly Signer[]): Change
       if (random.chance(0.3)) return { kind: 'peer.remove', name: peer }
       const publicKey = Buffer.alloc(32, random.integer(3)).toString('base64') as WireGuardKey
       return { kind: 'peer.set', name: peer, publicKey, endpoint: null, address: 'fd00:1:2:1::7' }
+    }
+    case 13: {
+      if (random.chance(0.3)) return { kind: 'challenge.remove', host, author: random.pick(signers).key }
+      return { kind: 'challenge.set', host, http: [], dns: [], untilMs: random.integer(3) }
+    }
+    case 14: {
+      const certificate = random.pick(['example.com', '*.example.com'] as CertificateName[])
+      const directory = 'https://ca.example/directory'
+      const phase = random.pick(['open', 'failed', 'done'] as const)
+      const value = { name: certificate, directory, names: [certificate], startedMs: [], failures: 0 }
+      return { kind: 'certificate.order', ...value, phase }
     }
     default:
       return random.integer(6) === 0

@@ -49,7 +49,18 @@ for (const seed of seeds(6)) {
       const { stdout } = await maki('state', '--at', typed)
       t.equal(stdout, `${clean.states[i]}\n`, `the state at ${typed}, byte for byte`)
     }
-    const kinds = ['cluster', 'member', 'node', 'node-name', 'domain', 'seal', 'certificate', 'host']
+    const kinds = [
+      'cluster',
+      'member',
+      'node',
+      'node-name',
+      'domain',
+      'seal',
+      'certificate',
+      'order',
+      'challenge',
+      'host',
+    ]
     const blamed: unknown[] = []
     for (const kind of kinds) {
       const { stdout, code } = await maki('blame', kind)

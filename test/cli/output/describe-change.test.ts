@@ -36,6 +36,13 @@ const release = {
   aliases: [],
 } as const
 
+const order = {
+  name: certificate,
+  names: [certificate],
+  directory: 'https://ca.example/directory',
+  startedMs: [],
+} as const
+
 const cases: [Change, string][] = [
   [
     { kind: 'cluster.create', name: 'c', recovery: key, operator: { key, name: 'me' } },
@@ -122,6 +129,38 @@ const cases: [Change, string][] = [
   [
     { kind: 'certificate.account', directory: 'https://ca.example/directory', account: { epoch, box: 'AA' } },
     'set the account at https://ca.example/directory',
+  ],
+  [{ kind: 'certificate.order', ...order, phase: 'open', failures: 0 }, 'order the certificate of *.example.com'],
+  [
+    {
+      kind: 'certificate.order',
+      ...order,
+      phase: 'failed',
+      failures: 2,
+      problem: { type: 'dns', detail: 'no such name' },
+    },
+    'try again later to get the certificate of *.example.com (no such name)',
+  ],
+  [
+    {
+      kind: 'certificate.revoke',
+      id: operation,
+      name: certificate,
+      certificate: '',
+      key: { epoch, box: 'AA' },
+      directory: 'https://ca.example/directory',
+      reason: 1,
+      phase: 'due',
+    },
+    'revoke the certificate of *.example.com at https://ca.example/directory',
+  ],
+  [
+    { kind: 'challenge.set', host, http: [], dns: [], untilMs: 1 },
+    'show a certificate authority that www.example.com is ours',
+  ],
+  [
+    { kind: 'challenge.remove', host, author: key },
+    'show no certificate authority any more that www.example.com is ours',
   ],
 ]
 

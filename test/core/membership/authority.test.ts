@@ -64,8 +64,8 @@ function mayWrite({ key: self, grants }: Member, key: string): boolean {
       case 'deployer':
         return domains.some((apex) => [keys.release(apex), keys.hold(apex), keys.purge(apex)].includes(key))
       case 'node':
-        if (/^(certificate|account)\//.test(key)) return true
-        return (key.startsWith('seal/') && key.endsWith(`/${self}`)) || key.startsWith(`${keys.node(self)}/`)
+        if (/^(certificate|account|challenge|revocation)\//.test(key)) return true
+        return (/^(seal|order)\//.test(key) && key.endsWith(`/${self}`)) || key.startsWith(`${keys.node(self)}/`)
       default:
         return role satisfies never
     }

@@ -111,9 +111,61 @@ const samples: Record<ChangeKind, readonly Record<string, unknown>[]> = {
       notBeforeMs: 1_700_000_000_000,
       notAfterMs: 1_707_776_000_000,
     },
+    {
+      name: '*.example.com',
+      names: ['*.example.com', 'example.com'],
+      chain: '-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n',
+      key: sealed,
+      notBeforeMs: 1_700_000_000_000,
+      notAfterMs: 1_707_776_000_000,
+      directory: 'https://ca.example/directory',
+    },
   ],
   'certificate.remove': [{ name: 'www.example.com' }],
-  'certificate.account': [{ directory: 'https://ca.example/directory', account: sealed }],
+  'certificate.account': [
+    { directory: 'https://ca.example/directory', account: sealed },
+    { directory: 'https://ca.example/directory', account: sealed, authorities: ['ca.example'] },
+  ],
+  'certificate.order': [
+    {
+      name: 'example.com',
+      names: ['*.example.com', 'example.com'],
+      directory: 'https://ca.example/directory',
+      phase: 'open',
+      startedMs: [1_700_000_000_000],
+      failures: 0,
+    },
+    {
+      name: 'example.com',
+      names: ['example.com'],
+      directory: 'https://ca.example/directory',
+      phase: 'failed',
+      startedMs: [1_700_000_000_000],
+      failures: 2,
+      retryMs: 1_700_003_600_000,
+      problem: { type: 'dns', detail: 'no such name', name: 'example.com' },
+    },
+  ],
+  'certificate.revoke': [
+    {
+      id,
+      name: 'example.com',
+      certificate: '-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n',
+      key: sealed,
+      directory: 'https://ca.example/directory',
+      reason: 1,
+      phase: 'due',
+    },
+  ],
+  'challenge.set': [
+    {
+      host: 'www.example.com',
+      http: [{ token: 'dG9rZW4', authorization: 'dG9rZW4.dGh1bWI' }],
+      dns: ['A'.repeat(43)],
+      untilMs: 1_700_003_600_000,
+    },
+  ],
+  'challenge.remove': [{ host: 'www.example.com', author: key }],
 }
 
 const stored = JSON.parse(readFileSync(FILE, 'utf8')) as Record<string, Golden>

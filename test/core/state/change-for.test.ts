@@ -38,7 +38,13 @@ for (const seed of seeds(60)) {
       }
       met.add(parts.kind)
       const author =
-        parts.kind === 'grant' ? parts.giver : parts.kind === 'announcement' ? parts.announcer : cluster.operator.key
+        parts.kind === 'grant'
+          ? parts.giver
+          : parts.kind === 'announcement'
+            ? parts.announcer
+            : parts.kind === 'order' || parts.kind === 'challenge'
+              ? parts.author
+              : cluster.operator.key
       const effects = compileEffects({ author, stamp, changes: [change] })
       t.same(effects.keys.get(key)?.value, value, key)
       t.equal(effects.keys.get(key)?.via, 'via' in change ? 'blog' : undefined)
@@ -67,12 +73,14 @@ t.test('every kind of key that can be written by hand was met', async (t) => {
     'alias',
     'announcement',
     'certificate',
+    'challenge',
     'domain',
     'grant',
     'hold',
     'host',
     'member',
     'node-field',
+    'order',
     'peer',
     'record',
     'release',
@@ -100,6 +108,9 @@ t.test('keys are read as they are spelled', async (t) => {
     account: keys.account('https://ca.example/dir'),
     host: keys.host(domain),
     peer: keys.peer('office' as never),
+    order: keys.order('*.example.com' as never, member),
+    revocation: keys.revocation(cluster.creation.id),
+    challenge: keys.challenge('www.example.com' as never, member),
   }
   for (const [kind, key] of Object.entries(spelled)) t.equal(findKeyParts(key)?.kind, kind, key)
   t.same(parseKey(spelled.record as Key), { kind: 'record', domain, name: '*.dev', type: 'TXT' })

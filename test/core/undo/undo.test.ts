@@ -118,7 +118,7 @@ function comparableState(state: Fold['state']): Values {
   return Object.fromEntries([...values].sort(([a], [b]) => (a < b ? -1 : 1)))
 }
 
-const REFUSED = /^(cluster|operator|seal|certificate)\.|^node\.(join|remove)|^release\.purge/
+const REFUSED = /^(cluster|operator|seal|certificate|challenge)\.|^node\.(join|remove)|^release\.purge/
 
 function undoableChanges(random: Random): Change[] {
   const signers = [testSigner(10), testSigner(11)]
@@ -379,4 +379,7 @@ t.test('membership, seals and certificates are refused with the command that doe
   const admit = world.write([{ kind: 'operator.add', key: testSigner(12).key, name: 'ann', role: 'operator' }])
   t.throws(() => world.plan(cluster.creation), { code: 'MAKI_OPERATION_REFUSED', message: /created the cluster/ })
   t.throws(() => world.plan(admit), { code: 'MAKI_OPERATION_REFUSED', hint: 'maki operator remove ann' })
+  const mesh = { publicKey: Buffer.alloc(32, 7).toString('base64'), port: 51880 } as never
+  const moved = world.write([{ kind: 'node.update', key: testSigner(9).key, set: { mesh } }])
+  t.throws(() => world.plan(moved), { code: 'MAKI_OPERATION_REFUSED', hint: /machine set NAME --endpoint/ })
 })
