@@ -33,7 +33,29 @@ const node = object({
   host: v.nullish(object({ memory: number, disk: number, load: number })),
   health: v.optional(v.array(verdict)),
   behind: v.optional(v.boolean()),
+  cloned: v.optional(v.boolean()),
   serves: v.optional(object({ dns: v.optional(number), http: v.optional(number), https: v.optional(number) })),
+})
+
+const tunnels = object({
+  interface: text,
+  address: text,
+  publicKey: text,
+  port: number,
+  kind: v.nullable(v.picklist(['kernel', 'userspace'])),
+  mtu: v.nullable(number),
+  peers: v.array(
+    object({
+      name: text,
+      kind: v.picklist(['node', 'peer']),
+      address: text,
+      endpoint: v.nullable(text),
+      handshakeAgeMs: v.nullable(number),
+      silentMs: v.nullable(number),
+      receivedBytes: number,
+      sentBytes: number,
+    }),
+  ),
 })
 
 const alias = object({
@@ -58,6 +80,7 @@ const status = object({
   exposed: v.array(object({ kind: text })),
   damaged: v.optional(object({ readable: number, lost: number })),
   aliases: v.optional(v.array(alias)),
+  mesh: v.optional(tunnels),
   places: v.optional(object({ type: v.optional(text), built: v.optional(text), faults: v.optional(texts) })),
 })
 

@@ -10,13 +10,19 @@ export interface Parts {
 
 const NAMES = ['dns', 'http'] as const
 
-/** From the flags of `makiatto run`; `--only` is of what visitors see. Throws MAKI_USAGE for a part that does not exist. */
-export function parseParts(flags: {
-  only?: string | undefined
-  noDns?: boolean | undefined
-  noHttp?: boolean | undefined
-  noWireguard?: boolean | undefined
-}): Parts {
+/**
+ * From the flags of `makiatto run`; `--only` is of what visitors see. What the configuration switches off no flag switches
+ * on. Throws MAKI_USAGE for a part that does not exist.
+ */
+export function parseParts(
+  flags: {
+    only?: string | undefined
+    noDns?: boolean | undefined
+    noHttp?: boolean | undefined
+    noWireguard?: boolean | undefined
+  },
+  config: { readonly wireguard: { readonly enabled: boolean } },
+): Parts {
   const only = flags.only?.split(',').map((name) => name.trim())
   const unknown = only?.find((name) => !(NAMES as readonly string[]).includes(name))
   if (unknown !== undefined) {
@@ -28,6 +34,6 @@ export function parseParts(flags: {
   return {
     dns: runs('dns') && flags.noDns !== true,
     http: runs('http') && flags.noHttp !== true,
-    wireguard: flags.noWireguard !== true,
+    wireguard: flags.noWireguard !== true && config.wireguard.enabled,
   }
 }

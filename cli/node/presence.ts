@@ -89,6 +89,7 @@ export class Presence implements Disposable {
     const listening = serves === undefined ? {} : { serves }
     const heard = new Map(gossip.awareness.entries().map((entry) => [entry.key, entry]))
     const all = listNodes(replica.state)
+    const clones = new Set(gossip.awareness.clones())
     const names = new Map(all.map((node) => [node.key, node.name]))
     const isUp = (key: MemberKey) => key === self || heard.get(key)?.up === true
     const nameSilent = ({ mesh, ...said }: Said): Omit<Said, 'mesh'> & Pick<NodeStatus, 'mesh'> => {
@@ -100,7 +101,7 @@ export class Presence implements Disposable {
       return { ...said, mesh: { ...mesh, silent } }
     }
     return all.map(({ key, name }): NodeStatus => {
-      const concluded = health?.describe(key)
+      const concluded = { ...health?.describe(key), ...(clones.has(key) ? { cloned: true } : {}) }
       if (key === self)
         return { key, name, up: true, lagMs: 0, ...nameSilent(this.#describe()), ...concluded, ...listening }
       const entry = heard.get(key)

@@ -59,15 +59,23 @@ export interface ToldTrouble {
   readonly hint: string
 }
 
+const CLONED: ToldTrouble = {
+  level: 'wrong',
+  message: 'two machines run with its key: one is a copy of the other',
+  hint: 'On the copy: systemctl disable --now makiatto; then maki machine restart NAME. To keep it as a node of its own: maki machine init OTHER-NAME USER@HOST --recreate.',
+}
+
 /** What a node says that went wrong lately: with its visitors, and in its mesh. */
 export function tellTrouble({
   up,
   trouble,
   mesh,
-}: Pick<NodeStatus, 'up' | 'trouble' | 'mesh'>): readonly ToldTrouble[] {
+  cloned,
+}: Pick<NodeStatus, 'up' | 'trouble' | 'mesh' | 'cloned'>): readonly ToldTrouble[] {
+  const twins = cloned === true ? [CLONED] : []
   // How it was when it was last heard says little.
-  if (!up) return []
-  return [...(trouble == null ? [] : tellVisitors(trouble)), ...(mesh == null ? [] : tellMesh(mesh))]
+  if (!up) return twins
+  return [...twins, ...(trouble == null ? [] : tellVisitors(trouble)), ...(mesh == null ? [] : tellMesh(mesh))]
 }
 
 /** Whom a node does not reach over the mesh, of those that are heard some other way: who is down says nothing of the mesh. */

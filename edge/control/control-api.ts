@@ -159,6 +159,8 @@ export interface NodeStatus {
   readonly health?: readonly HealthVerdict[]
   /** It lacks operations that the node that answers had ten minutes ago. */
   readonly behind?: boolean
+  /** Two machines speak with its key; absent where the node that answers has heard of one alone. */
+  readonly cloned?: boolean
   /** Where it said that it listens; how it is found on addresses that many nodes share. */
   readonly serves?: {
     readonly dns?: number | undefined

@@ -14,6 +14,8 @@ export const HEARTBEAT_MS = 5000
 export const UP_MS = 15_000
 /** An older incarnation that still speaks this long after the newer one began is a second machine, not a late frame. */
 export const CLONE_GRACE_MS = 5000
+/** For how long a clone that falls silent is told of: it may only be cut off. */
+const CLONE_SHOWN_MS = 10 * 60_000
 /** Entries that arrive closer together say nothing about how fast the author's clock is. */
 const OFFSET_SPACING_MS = 1000
 
@@ -69,8 +71,8 @@ export class Awareness {
   readonly events = new Emitter<AwarenessEvents>()
   readonly #config: AwarenessConfig
   readonly #heard = new Map<MemberKey, Heard>()
-  /** The other incarnation last reported, for each cloned key. */
-  readonly #cloned = new Map<MemberKey, number>()
+  /** The other incarnation last reported, for each cloned key, and when it was met last. */
+  readonly #cloned = new Map<MemberKey, { readonly other: number; readonly metMs: number }>()
   #own: AwarenessEntry | undefined
   #ownFirstWallMs = 0
   #ownSaid = ''
@@ -119,9 +121,9 @@ export class Awareness {
     if (!this.#config.isMember(entry.key)) return { kind: 'refused', reason: 'stranger' }
     if (!isAuthentic(entry, this.#config.cluster)) return { kind: 'refused', reason: 'forged' }
     if (entry.wallMs > nowMs + MAX_STAMP_AHEAD_MS) return { kind: 'refused', reason: 'from-the-future' }
-    if (own) return this.#receiveOwn(entry)
+    if (own) return this.#receiveOwn(entry, nowMs)
     if (known !== undefined) {
-      this.#watchForClone(known.entry, known.firstWallMs, entry)
+      this.#watchForClone(known.entry, known.firstWallMs, entry, nowMs)
       if (compareEntries(entry, known.entry) <= 0) return { kind: 'known' }
     }
     this.#accept(known, entry, nowMs)
@@ -129,8 +131,16 @@ export class Awareness {
   }
 
   /** To be called when an earlier process of a member is alive, though a later one has been here for the grace and more. */
-  noteEarlier(key: MemberKey, later: number, earlier: number): void {
-    this.#reportClone(key, later, earlier)
+  noteEarlier(key: MemberKey, later: number, earlier: number, nowMs: number): void {
+    this.#reportClone(key, later, earlier, nowMs)
+  }
+
+  /** Members with whose key two processes spoke lately: ourselves among them, when another machine has our key. */
+  clones(nowMs: number): readonly MemberKey[] {
+    return [...this.#cloned]
+      .filter(([key, { metMs }]) => nowMs - metMs < CLONE_SHOWN_MS && this.#config.isMember(key))
+      .map(([key]) => key)
+      .sort()
   }
 
   /** Everything that is known and signed, ours included; what a new link is told first. */
@@ -180,25 +190,25 @@ export class Awareness {
   }
 
   /** Our own words come back over other links; words in our name that we did not say come from a second machine. */
-  #receiveOwn(entry: AwarenessEntry): AwarenessOutcome {
+  #receiveOwn(entry: AwarenessEntry, nowMs: number): AwarenessOutcome {
     const { incarnation } = this.#config
     const counter = this.#own?.counter ?? 0
     if (entry.incarnation > incarnation || (entry.incarnation === incarnation && entry.counter > counter))
-      this.#reportClone(entry.key, incarnation, entry.incarnation)
-    else if (this.#own !== undefined) this.#watchForClone(this.#own, this.#ownFirstWallMs, entry)
+      this.#reportClone(entry.key, incarnation, entry.incarnation, nowMs)
+    else if (this.#own !== undefined) this.#watchForClone(this.#own, this.#ownFirstWallMs, entry, nowMs)
     return { kind: 'known' }
   }
 
-  #watchForClone(known: AwarenessEntry, firstWallMs: number, entry: AwarenessEntry): void {
+  #watchForClone(known: AwarenessEntry, firstWallMs: number, entry: AwarenessEntry, nowMs: number): void {
     const older = entry.incarnation < known.incarnation && entry.wallMs > firstWallMs + CLONE_GRACE_MS
     const twin = compareEntries(entry, known) === 0 && Buffer.compare(entry.bytes, known.bytes) !== 0
-    if (older || twin) this.#reportClone(entry.key, known.incarnation, entry.incarnation)
+    if (older || twin) this.#reportClone(entry.key, known.incarnation, entry.incarnation, nowMs)
   }
 
-  #reportClone(key: MemberKey, ours: number, other: number): void {
-    if (this.#cloned.get(key) === other) return
-    this.#cloned.set(key, other)
-    this.events.emit('cloned', { key, incarnations: [ours, other] })
+  #reportClone(key: MemberKey, ours: number, other: number, nowMs: number): void {
+    const known = this.#cloned.get(key)?.other
+    this.#cloned.set(key, { other, metMs: nowMs })
+    if (known !== other) this.events.emit('cloned', { key, incarnations: [ours, other] })
   }
 
   #accept(known: Heard | undefined, entry: AwarenessEntry, nowMs: number): void {

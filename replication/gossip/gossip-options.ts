@@ -25,6 +25,11 @@ export interface GossipOptions {
   /** Membership operations that admit us, oldest first, from the one that creates the cluster. */
   readonly admission: readonly Uint8Array[]
   isMember(key: MemberKey): boolean
+  /**
+   * Whether a member, proved to be itself, may be at the address of its connection: in the mesh each has its own, so that neither a
+   * stolen key of a member nor a stolen key of WireGuard is enough. Everywhere by default.
+   */
+  readonly mayBeAt?: (key: MemberKey, host: string) => boolean
   /** Decides about a stranger; see `verifyAdmission`. */
   admits(key: MemberKey, operations: readonly Uint8Array[]): boolean
 }
@@ -64,6 +69,8 @@ export interface GossipService extends AsyncDisposable {
     /** Says this about ourselves from now on. Throws MAKI_TOO_LARGE. */
     set(data: AwarenessData): void
     entries(): readonly AwarenessView[]
+    /** Members with whose key two machines spoke within the last ten minutes; ourselves may be among them. Sorted. */
+    clones(): readonly MemberKey[]
   }
   readonly counters: Readonly<GossipCounters & { readonly dropped: Readonly<Record<string, number>> }>
   peers(): readonly GossipPeer[]

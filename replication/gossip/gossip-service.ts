@@ -9,6 +9,7 @@ import type { GossipEvents, GossipOptions, GossipPeer, GossipService } from './g
 import { GossipRunner } from './gossip-runner.ts'
 import { chooseLink, type LinkClaim } from './link-choice.ts'
 import type { Connection, Listener, Network, NetworkAddress } from './network.ts'
+import { describePeering, type Peering } from './peering.ts'
 import { Session, type SessionPeer } from './session.ts'
 import { tcpNetwork } from './tcp-network.ts'
 import { encodeFrame, type Frame, type FrameOf, NONCE_BYTES } from './wire.ts'
@@ -38,17 +39,6 @@ export async function startGossip(options: GossipOptions): Promise<GossipService
     await gossip[Symbol.asyncDispose]()
     throw error
   }
-}
-
-interface Peering {
-  readonly link: GossipLink
-  readonly peer: SessionPeer
-  readonly claim: LinkClaim
-  /** On the monotonic clock. */
-  readonly sinceMs: number
-  /** Until when it need not be a member, on the monotonic clock; undefined for who was one. */
-  graceUntilMs: number | undefined
-  badEntries: number
 }
 
 class NetworkGossip implements GossipService {
@@ -109,6 +99,7 @@ class NetworkGossip implements GossipService {
   readonly awareness = {
     set: (data: AwarenessData): void => this.#spread([this.#awareness.set(data, this.#options.runtime.now())]),
     entries: (): readonly AwarenessView[] => this.#awareness.entries(this.#options.runtime.now()),
+    clones: (): readonly MemberKey[] => this.#awareness.clones(this.#options.runtime.now()),
   }
 
   get counters(): GossipCounters & { dropped: Readonly<Record<string, number>> } {
@@ -116,7 +107,7 @@ class NetworkGossip implements GossipService {
   }
 
   peers(): readonly GossipPeer[] {
-    return [...this.#peerings.values()].map(describe)
+    return [...this.#peerings.values()].map(describePeering)
   }
 
   setAddresses(addresses: readonly string[]): void {
@@ -193,13 +184,17 @@ class NetworkGossip implements GossipService {
 
   #adopt(link: GossipLink, peer: SessionPeer): void {
     const { signer, runtime, log } = this.#options
+    if (!this.#mayBeThere(link, peer.key)) {
+      link.close('wrong-address', `${peer.key} has proved itself, but ${link.remote.host} is not where it is`)
+      return
+    }
     const initiator = link.dialled === undefined ? peer.key : signer.key
     const claim: LinkClaim = { incarnation: peer.incarnation, initiator }
     const known = this.#peerings.get(peer.key)
     if (known !== undefined && chooseLink(known.claim, claim) === 'keep-known') {
       // Whoever took this link's place would otherwise keep the other machine from being heard at all.
       const isTwin = claim.incarnation < known.claim.incarnation && runtime.monotonic() > known.sinceMs + CLONE_GRACE_MS
-      if (isTwin) this.#awareness.noteEarlier(peer.key, known.claim.incarnation, claim.incarnation)
+      if (isTwin) this.#awareness.noteEarlier(peer.key, known.claim.incarnation, claim.incarnation, runtime.now())
       link.close('duplicate', 'another link with this peer stays')
       return
     }
@@ -216,7 +211,7 @@ class NetworkGossip implements GossipService {
     this.#runner.feed({ kind: 'link-up', link: link.id, peer: peer.key })
     if (peer.admission.length > 0) this.#runner.mergeOperations(link, peer.admission)
     this.#sendEntries(this.#awareness.snapshot(), [link])
-    if (known === undefined) this.events.emit('peer-up', describe(peering))
+    if (known === undefined) this.events.emit('peer-up', describePeering(peering))
   }
 
   #closed(link: GossipLink, reason: string, detail: string): void {
@@ -277,10 +272,16 @@ class NetworkGossip implements GossipService {
   #checkMembers(): void {
     const nowMs = this.#options.runtime.monotonic()
     for (const peering of [...this.#peerings.values()]) {
-      if (this.#options.isMember(peering.peer.key)) peering.graceUntilMs = undefined
+      if (!this.#mayBeThere(peering.link, peering.peer.key))
+        peering.link.close('wrong-address', `${peering.link.remote.host} is not where ${peering.peer.key} is any more`)
+      else if (this.#options.isMember(peering.peer.key)) peering.graceUntilMs = undefined
       else if (peering.graceUntilMs === undefined || nowMs >= peering.graceUntilMs)
         peering.link.close('not-a-member', 'it is not a member of this cluster')
     }
+  }
+
+  #mayBeThere(link: GossipLink, key: MemberKey): boolean {
+    return this.#options.mayBeAt?.(key, link.remote.host) ?? true
   }
 
   #count(reason: string): void {
@@ -290,11 +291,3 @@ class NetworkGossip implements GossipService {
 
 /** Ends that are part of a healthy cluster's day. */
 const QUIET_REASONS = new Set(['duplicate', 'stopping', 'self'])
-
-const describe = ({ link, peer }: Peering): GossipPeer => ({
-  key: peer.key,
-  host: link.remote.host,
-  blobsPort: peer.blobsPort,
-  version: peer.version,
-  incarnation: peer.incarnation,
-})

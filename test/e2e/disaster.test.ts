@@ -233,9 +233,21 @@ t.test('a cloned VM: both run, it is reported, nothing is lost', async (t) => {
   )
   await clone.start()
   await node1.event('member.cloned')
-  for (let i = 0; i < 3; i++) for (const daemon of cluster.daemons) await write(daemon)
+  for (let i = 0; i < 3; i++) for (const daemon of [...cluster.daemons, clone]) await write(daemon)
+  t.match(await maki(['status']), { stdout: /node3: two machines run with its key/ })
+  const { nodes } = JSON.parse((await maki(['status', '--json'])).stdout) as {
+    nodes: { name: string; cloned?: true }[]
+  }
+  t.strictSame(
+    nodes.filter(({ cloned }) => cloned).map(({ name }) => name),
+    ['node3'],
+  )
+  // What the copy took has to be elsewhere before it is ended for ever.
+  await agree(t, [...cluster.daemons, clone])
   await clone.stop()
   rmSync(folder, { recursive: true })
+  await node3.stop()
+  await node3.start()
   await agree(t, cluster.daemons)
 })
 

@@ -43,7 +43,10 @@ async function open() {
       schema: 2,
     },
   ])
-  const gossip = { events: new Emitter(), awareness: { entries: () => [] } } as unknown as GossipService
+  const gossip = {
+    events: new Emitter(),
+    awareness: { entries: () => [], clones: () => [] },
+  } as unknown as GossipService
   const edge = { setCertificates: () => {}, setTicketKeys: () => {} }
   const { ring } = new NodeCertificates({ replica, edge, seed, self: signer.key, runtime, log: silentLog })
   const ports = { replica, gossip, signer, seed, runtime, log: silentLog, certificates: ring }

@@ -26,7 +26,10 @@ async function open(t: Test) {
     createAwarenessEntry(cluster.operator, cluster.id, { incarnation: 1, counter: 1, wallMs: 1, data })
     said.push(data)
   }
-  const gossip = { events: new Emitter(), awareness: { set, entries: () => [] } } as unknown as GossipService
+  const gossip = {
+    events: new Emitter(),
+    awareness: { set, entries: () => [], clones: () => [] },
+  } as unknown as GossipService
   const options = {
     replica,
     gossip,

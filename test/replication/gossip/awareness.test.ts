@@ -119,6 +119,8 @@ t.test('two processes with one key are reported, a restart is not', async (t) =>
   t.same(reported, [], 'a late word of the process before')
   for (const at of [10_000, 15_000, 20_000]) b.receive(old.heartbeat(T + at) as Uint8Array, T + at)
   t.same(reported, [[11, 10]], 'once')
+  t.same(b.clones(T + 20_000), [ours.key])
+  t.same(b.clones(T + 20_000 + 11 * 60_000), [], 'it has fallen silent')
   t.match(view(b, ours.key, T + 20_000), { incarnation: 11, data: { n: 2 } }, 'the later one is believed')
 
   const twins: unknown[] = []

@@ -381,6 +381,10 @@ t.test('of two machines with one key and one neighbour: reported, though no thir
   )
   await pass(runtime, 20_000)
   t.equal(cloned.length, 1, 'once')
+  t.same(a.service.awareness.clones(), [b.signer.key])
+  await b[Symbol.asyncDispose]()
+  await pass(runtime, 11 * 60_000)
+  t.same(a.service.awareness.clones(), [], 'one of them was ended')
 })
 
 t.test('a restart is no clone: not when it is quick, nor when the old link was never closed', async (t) => {
@@ -414,4 +418,39 @@ t.test('a restart is no clone: not when it is quick, nor when the old link was n
     [{ key: testSigner(2).key, incarnations: [11, 10] }],
     'who is there all that time later is another machine',
   )
+})
+
+t.test('a member is heard only from where it is, also when that changes while it is linked', async (t) => {
+  const runtime = new ManualRuntime(16)
+  const members = membersOf(1, 2, 3)
+  const away = new Set<MemberKey>([testSigner(3).key])
+  const asked: string[] = []
+  const mayBeAt = (key: MemberKey, host: string) => {
+    asked.push(host)
+    return !away.has(key)
+  }
+  await using a = await startTestNode(1, runtime, members, { mayBeAt })
+  const written = a.replica.commit('of this cluster')
+  await using b = await startTestNode(2, runtime, members, { bootstrap: [a.address] })
+  await using thief = await startTestNode(3, runtime, members, { bootstrap: [a.address] })
+  await until(runtime, () => b.has(written) && reasons(a).includes('wrong-address'))
+  t.same(
+    a.service.peers().map(({ key }) => key),
+    [b.signer.key],
+  )
+  t.notOk(thief.has(written), 'who proves a stolen key from elsewhere is told nothing')
+  t.same(new Set(asked), new Set(['127.0.0.1']))
+  away.add(b.signer.key)
+  await until(runtime, () => a.service.peers().length === 0, 50)
+  t.match(a.drops.at(-1), { reason: 'wrong-address', key: b.signer.key })
+})
+
+t.test('who dials finds nobody else where it expects a member', async (t) => {
+  const runtime = new ManualRuntime(17)
+  const members = membersOf(1, 2)
+  await using a = await startTestNode(1, runtime, members)
+  const more = { bootstrap: [a.address], mayBeAt: () => false }
+  await using b = await startTestNode(2, runtime, members, more)
+  await until(runtime, () => reasons(b).includes('wrong-address'))
+  t.same(b.service.peers(), [])
 })
