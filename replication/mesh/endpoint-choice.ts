@@ -1,7 +1,7 @@
 import { isIP } from 'node:net'
 import type { WireGuardKey } from '../../core/index.ts'
 import type { NetworkAddress } from '../gossip/network.ts'
-import { canonicalAddress, endpointId, isEndpointAddress } from './mesh-endpoint.ts'
+import { canonicalAddress, endpointId, holdsAddress, isEndpointAddress } from './mesh-endpoint.ts'
 import type { MeshPlan, MeshPlanPeer } from './mesh-plan.ts'
 import { NameLookups } from './name-lookups.ts'
 import { PeerSight } from './peer-sight.ts'
@@ -88,8 +88,9 @@ export class EndpointChoice {
       const device = known.get(peer.publicKey)
       const trial = this.#trialOf(peer.publicKey, nowMs)
       trial.sight.look(device, input)
-      // An address of ours that is gone takes the way with it, long before a session ends.
-      const leads = device?.endpoint === undefined || input.hasRoute(device.endpoint.host)
+      // An address of ours that is gone takes the way with it, long before a session ends. Who has none left of a family but that
+      // in the mesh sends from there, and WireGuard would follow it into the tunnel itself.
+      const leads = device?.endpoint === undefined || mayLead(device.endpoint, input)
       const isWorking = leads && trial.sight.isWorking(nowMs)
       // Nobody waits for an external peer that was not spoken to.
       const isIdle = peer.kind === 'peer' && !trial.sight.isUnanswered
@@ -129,7 +130,8 @@ export class EndpointChoice {
   ): { readonly endpoint: NetworkAddress | undefined; readonly isNew: boolean } {
     const { nowMs } = input
     // Where it was reached last is tried first: a session may only have been idle.
-    const first = trial.good ?? (trial.trying === undefined ? current : undefined)
+    const met = trial.good ?? (trial.trying === undefined ? current : undefined)
+    const first = met !== undefined && !holdsAddress(input.plan.network, met.host) ? met : undefined
     if (first !== undefined) trial.good = first
     const candidates = this.#candidates(peer, first, input)
     if (candidates.length === 0) {
@@ -156,19 +158,24 @@ export class EndpointChoice {
   #candidates(
     { candidates }: MeshPlanPeer,
     first: NetworkAddress | undefined,
-    { plan, hasRoute }: ChoiceInput,
+    input: ChoiceInput,
   ): readonly NetworkAddress[] {
     const resolved = candidates.flatMap(({ host, port }) =>
       isIP(host) === 0
         ? this.#names.addresses(host).map((one) => ({ host: canonicalAddress(one), port }))
         : { host, port },
     )
-    const usable = resolved.filter(({ host }) => isEndpointAddress(host, plan.network) && hasRoute(host))
-    const all = first === undefined || !hasRoute(first.host) ? usable : [first, ...usable]
+    const usable = resolved.filter(
+      (endpoint) => isEndpointAddress(endpoint.host, input.plan.network) && mayLead(endpoint, input),
+    )
+    const all = first === undefined || !mayLead(first, input) ? usable : [first, ...usable]
     const unique = new Map(all.map((endpoint) => [endpointId(endpoint), endpoint]))
     return [...unique.values()].slice(0, MAX_CANDIDATES)
   }
 }
+
+const mayLead = ({ host }: NetworkAddress, { plan, hasRoute }: ChoiceInput): boolean =>
+  !holdsAddress(plan.network, host) && hasRoute(host)
 
 /** How long one candidate is tried: the greater key of a pair waits for a whole round of the other's. */
 function tryMs({ plan, ownKey }: ChoiceInput, { publicKey }: MeshPlanPeer): number {

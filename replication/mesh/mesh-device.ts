@@ -34,9 +34,8 @@ export class MeshDevice implements AsyncDisposable {
     await using opened = new AsyncDisposableStack()
     const network = opened.use(await options.openNetwork())
     const filtered = await setFilter(options.interface, network, plan)
-    const tunnel = opened.use(
-      await options.openTunnel(network).catch((error: unknown) => clear(options, network, error)),
-    )
+    opened.defer(() => clear(options, network))
+    const tunnel = opened.use(await options.openTunnel(network))
     const device = new MeshDevice(options, network, tunnel)
     device.#note(filtered)
     await device.shape(plan, mtu)
@@ -103,10 +102,9 @@ async function setFilter(name: string, network: NetworkControl, plan: MeshPlan):
   }
 }
 
-/** Without an interface of the name there is nothing to filter; rejects with what was wrong. */
-async function clear({ interface: name }: MeshDeviceOptions, network: NetworkControl, error: unknown): Promise<never> {
-  // What is wrong with that matters less.
+/** Without an interface of the name there is nothing to filter. */
+async function clear({ interface: name }: MeshDeviceOptions, network: NetworkControl): Promise<void> {
+  // What was wrong before matters more.
   if ((await network.findLink(name).catch(() => undefined)) === undefined)
     await network.removeFilter(name).catch(() => {})
-  throw error
 }

@@ -88,7 +88,10 @@ export interface NetworkControl extends Disposable {
   setLink(name: string, change: { readonly mtu?: number; readonly isUp?: boolean }): Promise<void>
   /** The global addresses of the interface become these (CIDR); others are taken away. */
   setAddresses(name: string, addresses: readonly string[]): Promise<void>
-  /** Routes that lead there (CIDR); what is missing is added. */
+  /**
+   * Routes that lead there (CIDR); what is missing is added. Rejects with MAKI_CONFLICT where another leads the same network elsewhere,
+   * and leaves that one.
+   */
   addRoutes(name: string, networks: readonly string[]): Promise<void>
   /** The MTU of the interface that packets to this address leave by; undefined where no route leads there. */
   findPathMtu(address: string): Promise<number | undefined>

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdir, readdir, readFile, readlink } from 'node:fs/promises'
 import { asMakiError, type Log, MakiError, type Runtime } from '../../core/index.ts'
+import { closeOnExec } from './close-on-exec.ts'
 import { ProgramLog } from './program-log.ts'
 import { connectToProgram, SOCKET_FOLDER } from './userspace-socket.ts'
 
@@ -33,6 +34,7 @@ export async function startProgram(options: ProgramOptions): Promise<{ pid: numb
   const said = await openLog(options)
   let child: ChildProcess | undefined
   try {
+    await closeOnExec()
     child = spawn(options.command, [FOREGROUND, options.interface], {
       cwd: '/',
       detached: true,

@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises'
 import type { Socket } from 'node:net'
 import { type Log, MakiError, type Runtime } from '../../core/index.ts'
-import type { Tunnel, TunnelChange, TunnelStatus } from './ports.ts'
+import type { Tunnel, TunnelChange, TunnelPeerChange, TunnelStatus } from './ports.ts'
 import { ProgramLog } from './program-log.ts'
 import { encodeUapiSet, UAPI_GET } from './uapi.ts'
 import { killPrograms, type ProgramOptions, programLogPathOf, startProgram } from './userspace-program.ts'
@@ -85,7 +85,7 @@ class UserspaceTunnel implements Tunnel {
   }
 
   async apply(asked: TunnelChange): Promise<void> {
-    const change = await this.#withoutSamePort(asked)
+    const change = await this.#withoutSame(asked)
     const { errno } = await askProgram(this.interface, encodeUapiSet(change), this.#runtime)
     if (errno === EADDRINUSE) {
       throw new MakiError('MAKI_PORT_IN_USE', `UDP port ${change.listenPort} is taken: WireGuard cannot listen there`, {
@@ -95,10 +95,22 @@ class UserspaceTunnel implements Tunnel {
     if (errno !== 0) throw refused(this.interface, errno)
   }
 
-  /** A port that is set is opened anew, even the same one, and what is on its way is lost. */
-  async #withoutSamePort(change: TunnelChange): Promise<TunnelChange> {
-    const { listenPort, ...others } = change
-    return listenPort !== undefined && (await this.status()).listenPort === listenPort ? others : change
+  /**
+   * A port that is set is opened anew, even the same one, and what is on its way is lost; so is what comes between the moment that
+   * all networks of a peer are taken and the moment that it has the same ones again.
+   */
+  async #withoutSame({ listenPort, peers, ...others }: TunnelChange): Promise<TunnelChange> {
+    if (listenPort === undefined && peers?.some(({ allowedIps }) => allowedIps !== undefined) !== true)
+      return { ...others, ...(peers === undefined ? {} : { peers }) }
+    const status = await this.status()
+    const known = new Map(status.peers.map(({ publicKey, allowedIps }) => [publicKey, new Set(allowedIps)]))
+    const isSame = ({ publicKey, allowedIps }: TunnelPeerChange): boolean =>
+      allowedIps !== undefined && known.get(publicKey)?.symmetricDifference(new Set(allowedIps)).size === 0
+    return {
+      ...others,
+      ...(listenPort === undefined || status.listenPort === listenPort ? {} : { listenPort }),
+      ...(peers === undefined ? {} : { peers: peers.map((peer) => (isSame(peer) ? withoutNetworks(peer) : peer)) }),
+    }
   }
 
   handOver(): void {
@@ -129,6 +141,8 @@ class UserspaceTunnel implements Tunnel {
     if (pids.length > 0) await this.#closed
   }
 }
+
+const withoutNetworks = ({ allowedIps: _, ...others }: TunnelPeerChange): TunnelPeerChange => others
 
 const refused = (interfaceName: string, errno: number) =>
   new MakiError(

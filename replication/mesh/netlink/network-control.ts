@@ -15,6 +15,7 @@ import {
   type LinkAddress,
   listAddresses,
   type NamedLink,
+  type OtherRoute,
 } from './routing.ts'
 
 const SCOPE_UNIVERSE = 0
@@ -78,7 +79,10 @@ class KernelNetwork implements NetworkControl {
 
   async addRoutes(name: string, networks: readonly string[]): Promise<void> {
     const { index } = await this.#require(name)
-    for (const network of networks) await addRoute(this.#routes, index, parseNetwork(network))
+    for (const network of networks) {
+      const other = await addRoute(this.#routes, index, parseNetwork(network))
+      if (other !== undefined) throw await this.#explainRoute(network, other)
+    }
   }
 
   async findPathMtu(address: string): Promise<number | undefined> {
@@ -115,6 +119,14 @@ class KernelNetwork implements NetworkControl {
       },
     )
     return this.#filters
+  }
+
+  async #explainRoute(network: string, { index }: OtherRoute): Promise<MakiError> {
+    const link = index === undefined ? undefined : await findLink(this.#routes, index)
+    const where = link === undefined ? 'another route' : `a route to ${link.name}`
+    return new MakiError('MAKI_CONFLICT', `${where} has the network of the mesh, ${network}: it is left as it is`, {
+      hint: `See it: ip -6 route show ${network}. Where nobody needs it: ip -6 route del ${network}${link === undefined ? '' : ` dev ${link.name}`}`,
+    })
   }
 
   async #require(name: string): Promise<NamedLink> {

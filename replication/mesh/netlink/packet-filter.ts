@@ -46,6 +46,13 @@ export function buildRules(
         ...ipv6Network('destination', mesh),
         ...verdict('drop'),
       ],
+      // From there nothing of the mesh comes; a datagram of WireGuard would have its answers go into the tunnel.
+      [
+        ...byInterface('input', name, false),
+        ...byInterface('input', 'lo', false),
+        ...ipv6Network('source', mesh),
+        ...verdict('drop'),
+      ],
     ],
     forward: [
       [...byInterface('input', name), ...verdict('drop')],

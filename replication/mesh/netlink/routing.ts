@@ -34,6 +34,8 @@ const LINK_BYTES = 16
 const ADDRESS_BYTES = 8
 const ROUTE_BYTES = 12
 const TABLE_MAIN = 254
+/** What was looked up, not what was asked for. */
+const RTM_F_FIB_MATCH = 0x2000
 const PROTOCOL_STATIC = 4
 const TYPE_UNICAST = 1
 const SCOPE_UNIVERSE = 0
@@ -51,6 +53,12 @@ export interface LinkAddress {
   readonly bits: number
   /** 0 for one that is valid everywhere. */
   readonly scope: number
+}
+
+/** A route that somebody else made. */
+export interface OtherRoute {
+  /** The interface that it leads to; undefined where it forbids, or leads to many. */
+  readonly index: number | undefined
 }
 
 const linkBody = (index: number, flags: number, change: number, ...more: readonly Buffer[]): Buffer => {
@@ -144,10 +152,51 @@ export async function changeAddress(
   await unlessGone(underlaid(socket.request(request), bytes), how === 'add' ? [EEXIST] : [EADDRNOTAVAIL])
 }
 
-/** A route in the main table that leads to an interface; one that is there already stays. */
-export async function addRoute(socket: NetlinkSocket, index: number, network: IpNetwork): Promise<void> {
+/**
+ * A route in the main table that leads to an interface; one that is there already stays. Resolves with the route that leads the same
+ * network elsewhere, and has its place: nothing is changed then.
+ */
+export async function addRoute(
+  socket: NetlinkSocket,
+  index: number,
+  network: IpNetwork,
+): Promise<OtherRoute | undefined> {
+  const chosen = await matchRoute(socket, network)
+  if (chosen !== undefined) return chosen.index === index ? undefined : chosen
+  // One that is there and was not chosen forbids, or a longer one hides it.
+  const there = await listRoutes(socket, network)
+  const other = there.find((route) => route.index !== index)
+  if (other !== undefined || there.length > 0) return other
   const body = Buffer.concat([routeHead(network), attribute(RTA_DST, network.bytes), attribute(RTA_OIF, u32(index))])
-  await underlaid(socket.request({ type: RTM_NEWROUTE, flags: NLM_CREATE | NLM_REPLACE, body }), network.bytes)
+  await underlaid(socket.request({ type: RTM_NEWROUTE, flags: NLM_CREATE | NLM_EXCL, body }), network.bytes)
+  return undefined
+}
+
+/** Whose route the kernel chooses for a network, if it is one for just that network. */
+async function matchRoute(socket: NetlinkSocket, network: IpNetwork): Promise<OtherRoute | undefined> {
+  const head = routeHead(network, false)
+  head.writeUInt8(network.bytes.length * 8, 1)
+  head.writeUInt32LE(RTM_F_FIB_MATCH, 8)
+  const body = Buffer.concat([head, attribute(RTA_DST, network.bytes)])
+  const answers = await unlessUnreachable(socket.request({ type: RTM_GETROUTE, flags: NLM_ACK, body }))
+  return answers?.flatMap((answer) => readRoute(answer, network) ?? []).at(0)
+}
+
+/** The routes of the main table for just this network. */
+async function listRoutes(socket: NetlinkSocket, network: IpNetwork): Promise<readonly OtherRoute[]> {
+  const body = Buffer.alloc(ROUTE_BYTES)
+  body.writeUInt8(network.family, 0)
+  const answers = await socket.request({ type: RTM_GETROUTE, flags: NLM_DUMP, body })
+  return answers.flatMap((answer) => readRoute(answer, network) ?? [])
+}
+
+function readRoute({ type, body }: NetlinkMessage, { family, bits, bytes }: IpNetwork): OtherRoute | undefined {
+  if (type !== RTM_NEWROUTE || body.length < ROUTE_BYTES) return undefined
+  if (body.readUInt8(0) !== family || body.readUInt8(1) !== bits || body.readUInt8(4) !== TABLE_MAIN) return undefined
+  const attributes = readAttributes(body.subarray(ROUTE_BYTES))
+  if (attributes.get(RTA_DST)?.equals(bytes) !== true) return undefined
+  const isThrough = body.readUInt8(7) === TYPE_UNICAST
+  return { index: isThrough ? readU32(attributes.get(RTA_OIF)) : undefined }
 }
 
 /** Where packets to an address leave, and how long they may be as far as the route says; undefined where none leads there. */
@@ -156,13 +205,7 @@ export async function findRoute(
   to: IpNetwork,
 ): Promise<{ readonly index: number; readonly mtu: number | undefined } | undefined> {
   const body = Buffer.concat([routeHead(to, false), attribute(RTA_DST, to.bytes)])
-  const answers = await unlessGone(socket.request({ type: RTM_GETROUTE, flags: NLM_ACK, body }), [
-    ENETUNREACH,
-    EHOSTUNREACH,
-    // A route that forbids.
-    EINVAL,
-    EACCES,
-  ])
+  const answers = await unlessUnreachable(socket.request({ type: RTM_GETROUTE, flags: NLM_ACK, body }))
   const answer = answers?.find(({ type, body }) => type === RTM_NEWROUTE && body.length >= ROUTE_BYTES)
   if (answer === undefined) return undefined
   const attributes = readAttributes(answer.body.subarray(ROUTE_BYTES))
@@ -201,6 +244,10 @@ async function underlaid<Answer>(asked: Promise<Answer>, bytes: Uint8Array): Pro
     )
   }
 }
+
+/** Undefined where no route leads there, or one forbids. */
+const unlessUnreachable = <Answer>(asked: Promise<Answer>): Promise<Answer | undefined> =>
+  unlessGone(asked, [ENETUNREACH, EHOSTUNREACH, EINVAL, EACCES])
 
 /** Undefined where the kernel says that there is no such thing. */
 async function unlessGone<Answer>(asked: Promise<Answer>, errnos: readonly number[] = []): Promise<Answer | undefined> {

@@ -212,6 +212,16 @@ t.test('where the way is gone from here, another is tried at once', async (t) =>
   )
 })
 
+t.test('where WireGuard followed a peer into the mesh itself, it is told the way again', async (t) => {
+  const choice = new EndpointChoice()
+  const inside = 'fd00::2'
+  const lost = device({ endpoint: { host: inside, port: 1 }, lastHandshakeMs: 1_000_000 })
+  const told = choice.step(input(peer(), [lost])).peers[0]
+  t.match(told, { endpoint: { host: '198.51.100.2' }, isNudged: true })
+  const later = choice.step(input(peer(), [lost], { nowMs: 60_000 })).peers[0]
+  t.equal(later?.endpoint?.host, '198.51.100.2', 'and not where it was heard last')
+})
+
 t.test('a family that leads nowhere from here is not tried', async (t) => {
   const both = peer({
     candidates: [

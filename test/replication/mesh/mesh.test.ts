@@ -180,3 +180,21 @@ for (const seed of seeds(40)) {
     t.equal(runtime.timers, 0)
   })
 }
+
+t.test('a route of the owner leaves no interface and no filter behind, is said once, and waited out', async (t) => {
+  const machine = new FakeMachine()
+  const conflict = new MakiError('MAKI_CONFLICT', 'a route to eth1 has the network of the mesh')
+  machine.fault = (step) => (step === 'add-routes' ? conflict : undefined)
+  const { mesh, log, advance } = begin(machine, [own, joined(1)])
+  await mesh.tried
+  await advance(10_000)
+  t.match(mesh.status(), { kind: undefined, troubles: [conflict.message] })
+  t.equal(machine.link, undefined)
+  t.equal(machine.filter, undefined)
+  t.equal(log.events.filter(([event]) => event === 'mesh.failed').length, 1)
+  machine.fault = () => undefined
+  await advance(61_000)
+  t.match(mesh.status(), { kind: 'userspace', troubles: [] })
+  t.equal(machine.link?.routes.length, 1)
+  await mesh[Symbol.asyncDispose]()
+})

@@ -174,32 +174,50 @@ async function startEcho(): Promise<AsyncDisposable> {
   }
 }
 
+/** No number of a datagram that counts. */
+const PROBE = 0xffffffff
+const PROBE_EVERY_MS = 100
+
 /** Datagrams to the echo of the other machine and back, a few at a time; each that is missing at the end is one that was lost. */
 export class Stream implements AsyncDisposable {
   readonly #socket: Socket
   readonly #back = new Set<number>()
   #sent = 0
+  #isThere = false
   #isRunning = true
   #wake: () => void = () => {}
 
   private constructor(socket: Socket) {
     this.#socket = socket
     socket.on('message', (bytes) => {
-      this.#back.add(bytes.readUInt32BE(0))
+      const number = bytes.readUInt32BE(0)
+      if (number === PROBE) this.#isThere = true
+      else this.#back.add(number)
       this.#wake()
-      if (this.#isRunning) this.#send()
+      if (number !== PROBE && this.#isRunning) this.#send()
     })
   }
 
-  /** Resolves when the first came back: a session is there. */
+  /**
+   * Resolves when a session is there: one of many came back that do not count. `wireguard-go` drops what is sent before it has heard
+   * that its interface is up, and nobody sends a datagram a second time.
+   */
   static async start(): Promise<Stream> {
     const socket = createSocket({ type: 'udp6', recvBufferSize: 4 << 20 })
     socket.bind({ address: '::', port: 0 })
     await once(socket, 'listening')
     const stream = new Stream(socket)
-    stream.#send()
-    await stream.#until(() => stream.#back.size > 0, 30_000)
-    for (let i = 1; i < 8; i++) stream.#send()
+    stream.#put(PROBE)
+    const again = setInterval(() => stream.#put(PROBE), PROBE_EVERY_MS)
+    try {
+      await stream.#until(() => stream.#isThere, 30_000)
+    } catch (error) {
+      socket.close()
+      throw error
+    } finally {
+      clearInterval(again)
+    }
+    for (let i = 0; i < 8; i++) stream.#send()
     return stream
   }
 
@@ -226,8 +244,12 @@ export class Stream implements AsyncDisposable {
   }
 
   #send(): void {
+    this.#put(this.#sent++)
+  }
+
+  #put(number: number): void {
     const bytes = Buffer.alloc(200)
-    bytes.writeUInt32BE(this.#sent++, 0)
+    bytes.writeUInt32BE(number, 0)
     this.#socket.send(bytes, ECHO_PORT, INSIDE.there, () => {})
   }
 

@@ -72,7 +72,7 @@ t.test('it is a table of its own, set again as the same, and gone without others
   t.equal(told.get('set again it is the same'), true)
   t.equal(told.get('set over another it is the same'), true)
   t.strictSame(told.get('as we write it'), told.get('as nft writes it'))
-  t.equal((told.get('as we write it') as unknown[]).length, 10, 'a table, two chains and six rules, and the version')
+  t.equal((told.get('as we write it') as unknown[]).length, 11, 'a table, two chains and seven rules, and the version')
   t.match(told.get('nft'), /table inet makiatto_wawa0 \{/)
   t.equal(told.get('removed'), 'table inet owner {\n}')
 })
@@ -96,4 +96,16 @@ t.test('it takes CAP_NET_ADMIN, and no more than that', async (t) => {
 t.test('a machine whose IPv6 is switched off is told so', async (t) => {
   const unsupported = { code: 'MAKI_UNSUPPORTED', hint: /disable_ipv6=0/ }
   t.match(told.get('without IPv6'), [unsupported, unsupported])
+})
+
+t.test('a route of the owner to the same network is left, and it is said', async (t) => {
+  const met = told.get('routes of the owner') as { how: string; refused: unknown; isLeft: boolean }[]
+  t.equal(met.length, 10)
+  for (const { how, refused, isLeft } of met) {
+    t.match(refused, { code: 'MAKI_CONFLICT', message: /has the network of the mesh, fd79:1::\/48/ }, how)
+    t.ok(isLeft, how)
+  }
+  t.match(met[0]?.refused, { message: /a route to lan0/, hint: /ip -6 route del fd79:1::\/48 dev lan0/ })
+  t.match(told.get('ours, hidden'), [{ dev: 'wawa0' }])
+  t.equal((told.get('ours, hidden') as unknown[]).length, 1)
 })

@@ -135,6 +135,7 @@ await sh(
       iifname "wawa0" ip6 saddr ${PEERS} icmpv6 type echo-request counter accept
       iifname "wawa0" ip6 saddr ${PEERS} counter drop
       iifname != "wawa0" iifname != "lo" ip6 daddr ${MESH} counter drop
+      iifname != "wawa0" iifname != "lo" ip6 saddr ${MESH} counter drop
     }
     chain forward {
       type filter hook forward priority -10; policy accept;
@@ -204,6 +205,31 @@ tell('without IPv6', [
   await network.addRoutes('behind0', ['fd77:9::/48']).catch((error: unknown) => error),
 ])
 await sh('ip', '-6', 'route', 'add', 'prohibit', 'fd78::/64')
+
+// Routes of the owner, as he may have made them: chosen before ours or not, hidden by a longer one, forbidding.
+const OWNER = [
+  ['unicast', 'dev', 'lan0'],
+  ['unicast', 'dev', 'lan0', 'metric', '7'],
+  ['unicast', 'via', '2001:db8:1::2', 'dev', 'lan0'],
+  ['prohibit'],
+  ['blackhole'],
+]
+const met = []
+for (const [kind = '', ...words] of OWNER) {
+  for (const isHidden of [false, true]) {
+    if (isHidden) await sh('ip', '-6', 'route', 'add', 'fd79:1::/64', 'dev', 'lan0')
+    await sh('ip', '-6', 'route', 'add', kind, 'fd79:1::/48', ...words)
+    const before = await sh('ip', '-6', 'route', 'show', 'root', 'fd79:1::/48')
+    const refused = await network.addRoutes('wawa0', ['fd79:1::/48']).catch((error: unknown) => error)
+    const isLeft = (await sh('ip', '-6', 'route', 'show', 'root', 'fd79:1::/48')) === before
+    met.push({ how: [kind, ...words, isHidden ? 'hidden' : ''].join(' '), refused: refused ?? null, isLeft })
+    await sh('ip', '-6', 'route', 'flush', 'root', 'fd79:1::/48')
+  }
+}
+tell('routes of the owner', met)
+await sh('ip', '-6', 'route', 'add', 'fd79:1::/64', 'dev', 'lan0')
+for (let i = 0; i < 2; i++) await network.addRoutes('wawa0', ['fd79:1::/48'])
+tell('ours, hidden', JSON.parse(await sh('ip', '-6', '-j', 'route', 'show', 'exact', 'fd79:1::/48')))
 tell('mtu to where it is forbidden', (await network.findPathMtu('fd78::1')) ?? null)
 
 await network.deleteLink('wawa0')
