@@ -50,7 +50,7 @@ async function main(args: readonly string[]): Promise<void> {
   switch (command) {
     case 'run': {
       const { only, 'no-dns': noDns, 'no-http': noHttp, 'no-wireguard': noWireguard } = values
-      return await runDaemon(config, parseParts({ only, noDns, noHttp, noWireguard }))
+      return await runDaemon(config, parseParts({ only, noDns, noHttp, noWireguard }, config))
     }
     case 'check': {
       const { describeProgram } = await import('./check-program.ts')

@@ -103,6 +103,8 @@ daemon.configure((text) =>
 await shell(`mkdir -p /etc/makiatto && cp ${daemon.layout.config} /etc/makiatto/makiatto.toml`)
 await host.write('/etc/systemd/system/makiatto.service', UNIT)
 await host.run('systemctl', 'daemon-reload')
+// As every installation sets it: who is in the queue of a worker that ends goes to another one.
+await host.run('sysctl', '-qw', 'net.ipv4.tcp_migrate_req=1')
 
 const property = async (name: string): Promise<string> =>
   (await host.run('systemctl', 'show', `--property=${name}`, '--value', 'makiatto')).trim()

@@ -48,7 +48,7 @@ export class FakeServer implements Disposable {
 
   constructor({ rmemDefault = '212992', stub = false }: FakeOptions = {}) {
     this.root = mkdtempSync(join(tmpdir(), 'maki-setup-'))
-    this.#boot = { 'net.core.rmem_default': rmemDefault }
+    this.#boot = { 'net.core.rmem_default': rmemDefault, 'net.ipv4.tcp_migrate_req': '0' }
     this.facts = { users: ['ann'], groups: { sudo: ['ann'] }, sysctls: { ...this.#boot }, unit: undefined, stub }
     this.write('/etc/resolv.conf.d/keep', 'others’ file\n')
     this.write('/run/systemd/resolve/stub-resolv.conf', '# the stub\n')
