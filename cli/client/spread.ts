@@ -22,6 +22,8 @@ export interface SpreadReport {
 export interface SpreadOptions {
   /** Machines that are not asked: they have it, or are not to have it from here. */
   readonly except?: readonly string[]
+  /** A machine as it is reached from now on, in place of what the profile says of it still. */
+  readonly moved?: Machine | undefined
 }
 
 /** Each takes some connections, and a process on the other side. */
@@ -34,10 +36,12 @@ const AT_ONCE = 16
 export async function spread(
   operations: readonly Operation[],
   client: ClusterClient,
-  { except = [] }: SpreadOptions = {},
+  { except = [], moved }: SpreadOptions = {},
 ): Promise<SpreadReport> {
   if (client.isOffline) return { taken: [], had: [], missed: [] }
-  const machines = client.profile.machines.filter(({ name }) => !except.includes(name))
+  const machines = client.profile.machines
+    .filter(({ name }) => !except.includes(name))
+    .map((machine) => (machine.name === moved?.name ? moved : machine))
   return await visit(machines, client, async (control) => {
     const heads = await askHeads(control, client)
     if (operations.every(({ id }) => heads.includes(id))) return 'had'

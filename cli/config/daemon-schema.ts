@@ -59,6 +59,7 @@ export const daemonSchema = v.object({
     control: v.optional(filled(4096), '/run/makiatto/control.sock'),
   }),
   wireguard: section({
+    enabled: v.optional(v.boolean(), true),
     interface: v.optional(
       v.pipe(v.string(), v.regex(/^[A-Za-z0-9_.-]{1,15}$/, 'an interface name of 1 to 15 characters is expected')),
       'wawa0',

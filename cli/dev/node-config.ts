@@ -15,6 +15,8 @@ export function buildNodeConfig({ node, cluster, control, peers }: NodeConfigInp
   const at = (port: number): string => formatListenAddress({ host: LOOPBACK, port })
   const sections: Record<string, Record<string, unknown>> = {
     node: { name: node.name, cluster, data_dir: node.dataDirectory, is_nameserver: true, control },
+    // Whoever runs one of them by hand gets no interface either.
+    wireguard: { enabled: false },
     replication: {
       addr: at(node.gossipPort),
       bootstrap: peers.map(({ gossipPort }) => at(gossipPort)),

@@ -1,5 +1,5 @@
 import { asMakiError, type ClusterId, type MemberKey, type NodeView } from '../../core/index.ts'
-import type { ClusterStatus, HealthVerdict, NodeStatus } from '../../edge/index.ts'
+import type { ClusterStatus, HealthVerdict, MeshReport, NodeStatus } from '../../edge/index.ts'
 import type { Connect } from '../client/connect.ts'
 import type { Machine } from '../config/index.ts'
 import { formatFingerprint, parseHostKey } from '../ssh/index.ts'
@@ -25,6 +25,8 @@ export interface MachineDescription {
     | null
   /** What it says of itself; null where it does not answer, and `faults` say why. */
   readonly self: NodeStatus | null
+  /** Its tunnels to the others, as it sees them; null where it does not answer, or has none. */
+  readonly tunnels: MeshReport | null
   /** What each other machine that answers says of it. */
   readonly seen: readonly {
     readonly by: string
@@ -80,6 +82,7 @@ export async function describeMachine(
           },
     node: node === undefined ? null : describeNode(node, options.cluster),
     self,
+    tunnels: own?.mesh ?? null,
     seen,
     server: server ?? null,
     faults,

@@ -1,11 +1,11 @@
 import type { RemovalReach } from '../../core/index.ts'
 import type { OperationView } from '../output/operation-view.ts'
 import type { Style } from '../output/style.ts'
+import { tellMissed } from '../output/tell-missed.ts'
 import { plainLine } from '../output/text.ts'
 import type { Replacement } from './exposed-by.ts'
 import { formatGlue, type GlueChange } from './glue.ts'
 import type { Delivery } from './machine-command.ts'
-import { tellMissed } from './tell-missed.ts'
 
 /** What `maki machine remove` did. */
 export interface MachineRemoval {

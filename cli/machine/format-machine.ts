@@ -1,7 +1,7 @@
 import { tellVerdict } from '../output/health-view.ts'
 import type { Style } from '../output/style.ts'
 import { formatTable } from '../output/table.ts'
-import { plainLine } from '../output/text.ts'
+import { formatBytes, plainLine } from '../output/text.ts'
 import { formatDuration } from '../output/when.ts'
 import type { MachineDescription } from './describe-machine.ts'
 import type { ShownMesh } from './machine-rows.ts'
@@ -21,7 +21,7 @@ export function formatHeard(lagMs: number): string {
 
 /** A machine for people, a fact a line. */
 export function formatDescription(shown: MachineDescription, style: Style): string {
-  const rows = [...listWays(shown), ...listNode(shown), ...listSelf(shown), ...listServer(shown)]
+  const rows = [...listWays(shown), ...listNode(shown), ...listSelf(shown), ...listTunnels(shown), ...listServer(shown)]
   const seen = shown.seen.flatMap(({ by, up, lagMs, health }): [string, string][] => {
     const word = up ? style.good('up') : style.bad('down')
     const heard = lagMs === null ? 'never heard' : `heard ${formatHeard(lagMs)}`
@@ -86,6 +86,28 @@ function listSelf({ self }: MachineDescription): Row[] {
       'serves',
       `${sites} ${sites === 1 ? 'site' : 'sites'}${unservable.length === 0 ? '' : `, cannot serve ${unservable.length}`}`,
     ],
+  ]
+}
+
+const BY = { kernel: 'WireGuard of the kernel', userspace: 'wireguard-go' } as const
+
+function listTunnels({ tunnels }: MachineDescription): Row[] {
+  if (tunnels === null) return []
+  const { kind, interface: name, mtu, peers } = tunnels
+  const how = kind === null ? 'none at the moment' : `${plainLine(name)}, ${BY[kind]}, MTU ${mtu ?? '-'}`
+  return [
+    ['tunnel', how],
+    ...peers.map(({ name, endpoint, handshakeAgeMs, silentMs, receivedBytes, sentBytes }): Row => {
+      const heard = handshakeAgeMs === null ? 'no handshake yet' : `handshake ${formatHeard(handshakeAgeMs)}`
+      const silent = silentMs === null ? undefined : formatDuration(silentMs)
+      const words = [
+        endpoint === null ? 'nowhere yet' : plainLine(endpoint),
+        heard,
+        ...(silent === undefined ? [] : [`silent for ${silent}`]),
+        `${formatBytes(receivedBytes)} in, ${formatBytes(sentBytes)} out`,
+      ]
+      return [`tunnel to ${plainLine(name)}`, words.join(', ')]
+    }),
   ]
 }
 

@@ -1,13 +1,12 @@
-import type { Operation, OperationId } from '../../core/index.ts'
+import type { OperationId } from '../../core/index.ts'
 import type { ClusterStatus } from '../../edge/index.ts'
 import type { ClusterClient } from '../client/cluster-client.ts'
 import type { Connect } from '../client/connect.ts'
-import { type MissedMachine, spread } from '../client/spread.ts'
+import type { MissedMachine } from '../client/spread.ts'
 import type { Profile } from '../config/index.ts'
 import { type GlobalFlags, MakiCommand } from '../program/base.ts'
 import { listMachines, type NamedMachine } from './choose-machines.ts'
 import type { ServerAccess } from './open-server.ts'
-import { tellMissed } from './tell-missed.ts'
 
 export type AccessFlags = Pick<GlobalFlags, 'profile' | 'key' | 'node' | 'offline' | 'ssh-priv-key'>
 
@@ -27,21 +26,6 @@ export abstract class MachineCommand<Result> extends MakiCommand<Result> {
   /** Control sockets of machines, one by one. */
   protected connectOf(profile: Profile, flags: AccessFlags): Connect {
     return this.createConnect(profile, flags)
-  }
-
-  /**
-   * Brings an operation to every machine by itself, since those that it is about may not hear each other any more. Says which
-   * were missed, which it resolves with.
-   */
-  protected async tellAll(
-    client: ClusterClient,
-    operation: Operation,
-    except: readonly (string | null | undefined)[],
-  ): Promise<readonly MissedMachine[]> {
-    const known = except.filter((name) => typeof name === 'string')
-    const { missed } = await spread([operation], client, { except: known })
-    for (const text of tellMissed(missed)) this.caution(text)
-    return missed
   }
 
   /** The way to the servers of a profile over SSH. */

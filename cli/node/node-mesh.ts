@@ -4,11 +4,14 @@ import { networkInterfaces } from 'node:os'
 import { dirname, join } from 'node:path'
 import {
   type ClusterId,
+  findNode,
   type Log,
+  listNodes,
   MakiError,
   type MemberKey,
   meshAddress,
   type Runtime,
+  type State,
   type WireGuardKey,
 } from '../../core/index.ts'
 import {
@@ -43,7 +46,7 @@ export interface NodeMeshOptions {
 }
 
 /** Where gossip listens, and how. */
-type GossipPlace = Pick<GossipOptions, 'listen' | 'network'>
+type GossipPlace = Pick<GossipOptions, 'listen' | 'network' | 'mayBeAt'>
 type BlobsPlace = Pick<BlobServerOptions, 'host' | 'port' | 'accepts' | 'listen'>
 
 /**
@@ -75,6 +78,7 @@ export class NodeMesh implements AsyncDisposable {
         : {
             listen: { host: requireAddress(config, 'addr', address), port: MESH_GOSSIP_PORT },
             network: createMeshNetwork({ accepts }),
+            mayBeAt: (key, host) => isMeshAddressOf(replica.state, cluster, key, host),
           }
     this.blobs = blobs_addr ?? {
       host: requireAddress(config, 'blobs_addr', address),
@@ -140,6 +144,16 @@ export class NodeMesh implements AsyncDisposable {
   }
 }
 
+/**
+ * Whether a node may speak from an address of the mesh: from its own, and from nobody else's while the state does not say which is
+ * its own.
+ */
+export function isMeshAddressOf(state: State, cluster: ClusterId, key: MemberKey, host: string): boolean {
+  const mesh = findNode(state, key)?.mesh
+  if (mesh != null) return meshAddress(cluster, mesh.publicKey) === host
+  return !listNodes(state).some((node) => node.mesh !== null && meshAddress(cluster, node.mesh.publicKey) === host)
+}
+
 function meshOptions({ config, cluster, self, replica, runtime, log }: NodeMeshOptions, key: WireGuardKeyPair) {
   const { interface: name, port, bootstrap: peers } = config.wireguard
   const { privateKey, publicKey } = key
@@ -172,6 +186,6 @@ function requireAddress(config: DaemonConfig, name: 'addr' | 'blobs_addr', addre
   if (address !== undefined) return address
   const [what, example] = name === 'addr' ? ['gossip', '127.0.0.1:8787'] : ['the blob server', '127.0.0.1:8282']
   throw new MakiError('MAKI_CONFIG', `without WireGuard ${config.file} has to say where ${what} listens`, {
-    hint: `Set ${name} = "${example}" under [replication], or run without --no-wireguard.`,
+    hint: `Set ${name} = "${example}" under [replication], or let WireGuard run: without --no-wireguard, and without enabled = false under [wireguard].`,
   })
 }

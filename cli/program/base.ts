@@ -1,12 +1,14 @@
 import { Command, Flags } from '@oclif/core'
-import { type Log, type OperationId, shortId, silentLog } from '../../core/index.ts'
+import { type Log, type Operation, type OperationId, shortId, silentLog } from '../../core/index.ts'
 import { ClusterClient, type ExchangeReport } from '../client/cluster-client.ts'
 import { type Connect, createConnect } from '../client/connect.ts'
 import { dataFolderAt } from '../client/data-folder.ts'
 import { quoteForShell } from '../client/identity.ts'
-import { findProfilePath, loadProfile, type Profile } from '../config/index.ts'
+import { type MissedMachine, spread } from '../client/spread.ts'
+import { findProfilePath, loadProfile, type Machine, type Profile } from '../config/index.ts'
 import { reportError } from '../output/report-error.ts'
 import { createStyle, isInteractive, type Style } from '../output/style.ts'
+import { tellMissed } from '../output/tell-missed.ts'
 import { count, plainText } from '../output/text.ts'
 import { formatAgo } from '../output/when.ts'
 import { KeyRing } from '../ssh/index.ts'
@@ -145,6 +147,22 @@ export abstract class MakiCommand<Result = unknown> extends Command {
     if (!client.local.isKnown) throw client.unreachableError()
     if (report.machine === undefined) this.note(describeCopy(client, this.host.runtime.now()))
     else if (report.waiting.length > 0) this.caution(`${countWaiting(report.waiting.length)} still`)
+  }
+
+  /**
+   * Brings an operation to every machine by itself, since those that it is about may not hear each other any more. Says which
+   * were missed, which it resolves with.
+   */
+  protected async tellAll(
+    client: ClusterClient,
+    operation: Operation,
+    except: readonly (string | null | undefined)[],
+    moved?: Machine,
+  ): Promise<readonly MissedMachine[]> {
+    const known = except.filter((name) => typeof name === 'string')
+    const { missed } = await spread([operation], client, { except: known, moved })
+    for (const text of tellMissed(missed)) this.caution(text)
+    return missed
   }
 
   /** Exchanges after something was written, and says where it waits when it has reached no node. */

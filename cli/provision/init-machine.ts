@@ -1,7 +1,7 @@
 import { type ClusterId, listNodes, type MemberKey } from '../../core/index.ts'
 import { packSeed } from '../client/pack-seed.ts'
 import { lockProfile, type ProfileContent, updateProfile, writeProfile } from '../config/index.ts'
-import { tellMissed } from '../machine/tell-missed.ts'
+import { tellMissed } from '../output/tell-missed.ts'
 import { SERVER_PORTS } from '../setup/index.ts'
 import { formatSshTarget } from '../ssh/index.ts'
 import { buildServerConfig } from './build-config.ts'

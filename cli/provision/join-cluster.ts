@@ -4,6 +4,7 @@ import {
   type ClusterId,
   findNode,
   listNodes,
+  listPeers,
   MakiError,
   type MemberKey,
   type NodeMesh,
@@ -47,6 +48,10 @@ export async function requireFreeName(
   name: NodeName,
   where: { readonly isThere: boolean; readonly sshTarget: string; readonly recreate: boolean },
 ): Promise<NodeView | undefined> {
+  if (listPeers(client.state).some((peer) => peer.name === name))
+    throw new MakiError('MAKI_CONFLICT', `${name} is the name of an external peer`, {
+      hint: `Take another name; or, where that peer is gone: maki peer remove ${name}`,
+    })
   const node = listNodes(client.state).find((one) => one.name === name)
   if (where.isThere || where.recreate) return node
   const machine = client.profile.machines.find((one) => one.name === name)

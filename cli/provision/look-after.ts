@@ -1,4 +1,5 @@
 import { asMakiError, type MemberKey } from '../../core/index.ts'
+import { pause } from '../client/local-replica.ts'
 import type { ProfileContent } from '../config/index.ts'
 import { readPackageInfo } from '../program/package-info.ts'
 import { askOthers, summarizeOpinions } from './ask-others.ts'
@@ -6,6 +7,11 @@ import { awaitNode } from './await-node.ts'
 import type { InitContext, InitRequest } from './init-context.ts'
 import type { ChosenAddresses } from './survey/addresses.ts'
 import { type Answer, verifyNode } from './verify-node.ts'
+
+/** Who looked before it listened holds what it saw for half a minute, and needs two looks more. */
+const VERDICT_MS = 60_000
+const AGAIN_MS = 2_000
+const MORE_LOOKS = 2
 
 /** Waits until the node has what the others have; resolves with what it does not come to. */
 export async function waitAndLook(
@@ -37,15 +43,22 @@ export async function waitAndLook(
 }
 
 async function lookFromOthers(
-  { steps, openClient }: InitContext,
+  { steps, host, openClient }: InitContext,
   { name }: Pick<InitRequest, 'name'>,
   profile: ProfileContent,
   key: MemberKey,
 ): Promise<readonly string[]> {
   return await steps.run('Ask the other machines', async (step) => {
     await using client = await openClient(profile, { offline: false })
-    const opinions = await askOthers(client, key, name)
-    const { faults, line } = summarizeOpinions(opinions)
+    const untilMs = host.runtime.monotonic() + VERDICT_MS
+    let opinions = await askOthers(client, key, name)
+    let { faults, line } = summarizeOpinions(opinions)
+    while (faults.length > 0 && host.runtime.monotonic() < untilMs) {
+      step.progress(`${line}; looking again`)
+      await pause(host.runtime, AGAIN_MS, client.signal)
+      opinions = await askOthers(client, key, name)
+      ;({ faults, line } = summarizeOpinions(opinions))
+    }
     if (faults.length > 0 || opinions.some(({ kind }) => kind !== 'knows')) step.warn(line)
     else step.say(line)
     return faults
@@ -60,7 +73,13 @@ export async function verify(
 ): Promise<readonly Answer[]> {
   return await steps.run('Ask as visitors do', async (step) => {
     const { version } = readPackageInfo()
-    const answers = await ask(addresses, { version, runtime: host.runtime, signal: host.signal })
+    const asked = () => ask(addresses, { version, runtime: host.runtime, signal: host.signal })
+    let answers = await asked()
+    // One that did not answer in time may only have been looked for on its link.
+    for (let again = 0; again < MORE_LOOKS && answers.some(({ outcome }) => outcome === 'down'); again++) {
+      await pause(host.runtime, AGAIN_MS, host.signal)
+      answers = await asked()
+    }
     const down = answers.filter(({ outcome }) => outcome === 'down')
     for (const { address, port } of down)
       faults.push(`${port} is not reachable from here at ${address}: open it in your provider's firewall`)

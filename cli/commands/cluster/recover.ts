@@ -12,6 +12,7 @@ import {
 import type { ClusterClient } from '../../client/cluster-client.ts'
 import { readKeyFile } from '../../client/identity.ts'
 import { ensureProfileKey } from '../../client/profile-key.ts'
+import type { MissedMachine } from '../../client/spread.ts'
 import { listMembers, type MemberRow, requireMember } from '../../member/members.ts'
 import { checkName } from '../../member/plan-addition.ts'
 import { requireRemoval } from '../../member/require-removal.ts'
@@ -30,6 +31,8 @@ interface RecoverResult {
   readonly voids: readonly OperationId[]
   readonly operation: OperationId | null
   readonly node: string | null
+  /** Machines that did not take it from here; absent where nothing was written. */
+  readonly missed?: readonly MissedMachine[]
 }
 
 export default class ClusterRecover extends MakiCommand<RecoverResult> {
@@ -92,7 +95,8 @@ export default class ClusterRecover extends MakiCommand<RecoverResult> {
     await this.confirm(`Make ${shortId(own.key)} an operator called ${plainLine(flags.name)}?`, flags.yes)
     const operation = await client.commit(changes, { signer: recovery, message: 'recovered with the recovery key' })
     const report = await this.send(client, operation.id)
-    return { ...result, changed: true, voids, operation: operation.id, node: report.machine ?? null }
+    const missed = await this.tellAll(client, operation, [report.machine])
+    return { ...result, changed: true, voids, operation: operation.id, node: report.machine ?? null, missed }
   }
 
   protected format({ changed, name, revoked, node }: RecoverResult, style: Style): string {

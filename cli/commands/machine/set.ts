@@ -75,7 +75,7 @@ export default class MachineSet extends MachineCommand<SetResult> {
       const node = report.machine ?? null
       // Whoever is to reach it elsewhere may hear it no more.
       const isMoved = plan.change.set.addresses !== undefined || plan.change.set.mesh !== undefined
-      const missed = isMoved && node !== null ? await this.tellAll(client, operation, [node]) : undefined
+      const missed = isMoved && node !== null ? await this.tellAll(client, operation, [node], plan.machine) : undefined
       written = { operation: operation.id, node, ...(missed === undefined ? {} : { missed }) }
     }
     const { machine } = plan

@@ -7,6 +7,7 @@ import {
   parseMemberKey,
   shortId,
 } from '../../../core/index.ts'
+import type { MissedMachine } from '../../client/spread.ts'
 import { formatAuthorizedKey } from '../../member/authorized-key.ts'
 import { listMembers } from '../../member/members.ts'
 import { planAddition } from '../../member/plan-addition.ts'
@@ -25,6 +26,8 @@ interface AddResult {
   readonly authorizedKey: string
   readonly operation: OperationId | null
   readonly node: string | null
+  /** Machines that did not take it from here; absent where nothing was written. */
+  readonly missed?: readonly MissedMachine[]
 }
 
 export default class OperatorAdd extends MakiCommand<AddResult> {
@@ -72,7 +75,8 @@ export default class OperatorAdd extends MakiCommand<AddResult> {
     if (plan.change === undefined) return { ...result, changed: false, operation: null, node: null }
     const operation = await client.commit([plan.change], { signer })
     const { machine } = await this.send(client, operation.id)
-    return { ...result, changed: true, operation: operation.id, node: machine ?? null }
+    const missed = await this.tellAll(client, operation, [machine])
+    return { ...result, changed: true, operation: operation.id, node: machine ?? null, missed }
   }
 
   protected format({ changed, name, key, role, domains, authorizedKey, node }: AddResult, style: Style): string {

@@ -1,5 +1,6 @@
 import { Args, Flags } from '@oclif/core'
 import type { MemberKey, OperationId, RemovalReach } from '../../../core/index.ts'
+import type { MissedMachine } from '../../client/spread.ts'
 import { listMembers, requireMember } from '../../member/members.ts'
 import { requireRemoval } from '../../member/require-removal.ts'
 import { formatOperation, type OperationView, viewOperations } from '../../output/operation-view.ts'
@@ -18,6 +19,8 @@ interface RemoveResult {
   readonly counted: readonly OperationView[]
   readonly operation: OperationId
   readonly node: string | null
+  /** Machines that did not take it from here; absent where nothing was written. */
+  readonly missed?: readonly MissedMachine[]
 }
 
 /** More are only counted; `--json` has them all. */
@@ -57,8 +60,10 @@ export default class OperatorRemove extends MakiCommand<RemoveResult> {
     await this.confirm(`${how === 'revoke' ? 'Revoke' : 'Remove'} the ${name}? A removed key never returns.`, flags.yes)
     const operation = await client.commit(plan.changes, { signer })
     const report = await this.send(client, operation.id)
+    const missed = await this.tellAll(client, operation, [report.machine])
     const { key } = member
-    return { name: member.name, key, how, voids, counted, operation: operation.id, node: report.machine ?? null }
+    const node = report.machine ?? null
+    return { name: member.name, key, how, voids, counted, operation: operation.id, node, missed }
   }
 
   protected format({ name, how, voids, node }: RemoveResult, style: Style): string {

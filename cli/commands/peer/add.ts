@@ -1,5 +1,6 @@
 import { Args, Flags } from '@oclif/core'
 import type { OperationId, PeerView } from '../../../core/index.ts'
+import type { MissedMachine } from '../../client/spread.ts'
 import type { Style } from '../../output/style.ts'
 import { plainLine } from '../../output/text.ts'
 import { planPeer } from '../../peer/plan-peer.ts'
@@ -10,6 +11,8 @@ interface AddResult extends PeerView {
   readonly changed: boolean
   readonly operation: OperationId | null
   readonly node: string | null
+  /** Machines that did not take it from here; absent where nothing was written. */
+  readonly missed?: readonly MissedMachine[]
 }
 
 export default class PeerAdd extends MakiCommand<AddResult> {
@@ -58,7 +61,8 @@ export default class PeerAdd extends MakiCommand<AddResult> {
     if (plan.change === undefined) return { ...plan.peer, changed: false, operation: null, node: null }
     const operation = await client.commit([plan.change], { signer, message: flags.message })
     const { machine } = await this.send(client, operation.id)
-    return { ...plan.peer, changed: true, operation: operation.id, node: machine ?? null }
+    const missed = await this.tellAll(client, operation, [machine])
+    return { ...plan.peer, changed: true, operation: operation.id, node: machine ?? null, missed }
   }
 
   protected format({ name, address, changed, node }: AddResult, style: Style): string {

@@ -1,5 +1,6 @@
 import { Args, Flags } from '@oclif/core'
 import type { OperationId, PeerView } from '../../../core/index.ts'
+import type { MissedMachine } from '../../client/spread.ts'
 import type { Style } from '../../output/style.ts'
 import { plainLine } from '../../output/text.ts'
 import { requirePeer } from '../../peer/choose-peer.ts'
@@ -9,6 +10,8 @@ import { MakiCommand } from '../../program/base.ts'
 interface RemoveResult extends PeerView {
   readonly operation: OperationId
   readonly node: string | null
+  /** Machines that did not take it from here; absent where nothing was written. */
+  readonly missed?: readonly MissedMachine[]
 }
 
 export default class PeerRemove extends MakiCommand<RemoveResult> {
@@ -36,7 +39,8 @@ export default class PeerRemove extends MakiCommand<RemoveResult> {
       message: flags.message,
     })
     const { machine } = await this.send(client, operation.id)
-    return { ...peer, operation: operation.id, node: machine ?? null }
+    const missed = await this.tellAll(client, operation, [machine])
+    return { ...peer, operation: operation.id, node: machine ?? null, missed }
   }
 
   protected format({ name, node }: RemoveResult, style: Style): string {

@@ -18,7 +18,7 @@ t.test('a name is enough; everything else has the documented default', async (t)
   t.same(warnings, [])
   t.same(JSON.parse(JSON.stringify(config)), {
     node: { name: 'vector', data_dir: '/var/makiatto', is_nameserver: false, control: '/run/makiatto/control.sock' },
-    wireguard: { interface: 'wawa0', port: 51880, bootstrap: [] },
+    wireguard: { enabled: true, interface: 'wawa0', port: 51880, bootstrap: [] },
     replication: { bootstrap: [], dial_members: false },
     dns: {
       addr: { host: '::', port: 53 },

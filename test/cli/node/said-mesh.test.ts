@@ -82,3 +82,10 @@ t.test('a person reads who does not reach whom; of who is down nothing', async (
   const broken = { ...mesh, kind: null, silent: [], troubles: ['there is no /dev/net/tun'] }
   t.match(tellTrouble({ up: true, mesh: broken }), [{ level: 'wrong', message: 'mesh: there is no /dev/net/tun' }])
 })
+
+t.test('of two machines with one key a person is told, also when neither is heard now', async (t) => {
+  const told = [{ level: 'wrong', message: /two machines run with its key/, hint: /systemctl disable --now makiatto/ }]
+  t.match(tellTrouble({ up: true, cloned: true }), told)
+  t.match(tellTrouble({ up: false, cloned: true }), told)
+  t.strictSame(tellTrouble({ up: true }), [])
+})

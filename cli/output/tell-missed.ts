@@ -1,5 +1,5 @@
 import type { MissedMachine } from '../client/spread.ts'
-import { plainLine } from '../output/text.ts'
+import { plainLine } from './text.ts'
 
 /** What a person should know of machines that did not hear of something from here, a sentence each. Pure. */
 export const tellMissed = (missed: readonly MissedMachine[]): readonly string[] =>
