@@ -26,6 +26,7 @@ import { atRest, initServer, makeBundle } from './support/servers.ts'
  */
 
 t.setTimeout(0)
+// Mostly waits: for servers.
 /** Those that change nothing on the server do not wait for each other. */
 const AT_ONCE = 3
 const scene = await Scene.open()

@@ -15,6 +15,7 @@ import { askDns, askHttp, makeBundle, readQuickStart } from './support/servers.t
  */
 
 t.setTimeout(0)
+// Mostly waits: for servers, and for what visitors see.
 const scene = await Scene.open()
 t.teardown(() => scene[Symbol.asyncDispose]())
 const quickStart = readQuickStart()

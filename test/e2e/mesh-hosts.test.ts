@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { createPublicKey, generateKeyPairSync } from 'node:crypto'
-import { writeFileSync } from 'node:fs'
+import { copyFileSync, writeFileSync } from 'node:fs'
 import t, { type Test } from 'tap'
 import { type Change, formatWireGuardKey, type Hostname, type OwnerName } from '../../core/index.ts'
 import { eventually } from '../support/eventually.ts'
@@ -10,7 +10,7 @@ import type { BootedHost } from './support/booted-hosts.ts'
 import { MeshHistory } from './support/mesh-history.ts'
 import { writeProject } from './support/project.ts'
 import { Scene } from './support/scene.ts'
-import { askDns, initServer, makeBundle } from './support/servers.ts'
+import { askDns, askHttp, initServer, makeBundle } from './support/servers.ts'
 import { inNetworkOf, knock, lendWg, type PeerHost, Underlay } from './support/underlay.ts'
 
 /**
@@ -20,6 +20,7 @@ import { inNetworkOf, knock, lendWg, type PeerHost, Underlay } from './support/u
 
 // The runner of all tests bounds the file's time.
 t.setTimeout(0)
+// Mostly waits: for tunnels, and for servers that boot.
 const INTERFACE = 'wawa0'
 const DOMAIN = 'mesh.test' as Hostname
 const NAMES = ['amsterdam', 'newyork', 'singapore'] as const
@@ -282,4 +283,115 @@ t.test('the plug is pulled in the middle of writes', async (t) => {
   await newyork.powerOn()
   await holdsAll(t)
   await allMet()
+})
+
+t.test('a disk that lost its data is set up anew, as another node', async (t) => {
+  const { mesh } = await history.status(newyork)
+  await newyork.run('systemctl', 'stop', 'makiatto')
+  await newyork.run('sh', '-c', 'rm -rf /var/makiatto/*')
+  const { code, stdout, stderr } = await initServer(operator, newyork, '--recreate')
+  t.equal(code, 0, `${stdout}${stderr}`)
+  t.not((await history.status(newyork)).mesh?.publicKey, mesh?.publicKey)
+  await allMet()
+  t.notOk((await wg(amsterdam, 'peers')).flat().includes(String(mesh?.publicKey)), 'who it was is nobody')
+  await holdsAll(t)
+})
+
+t.test('a node at another address', async (t) => {
+  const moved = '198.51.100.77'
+  // The other way round the second address of a network goes with the first.
+  await singapore.run('ip', 'addr', 'flush', 'dev', 'eth0', 'scope', 'global')
+  await singapore.run('ip', 'addr', 'add', `${moved}/24`, 'dev', 'eth0')
+  const where = ['--ipv4', moved, '--ipv6', 'none', '--ssh-target', `root@${moved}`]
+  const { written } = await json<{ written: { missed: unknown[] } }>(t, ['machine', 'set', 'singapore', ...where])
+  t.strictSame(written.missed, [], 'it is told itself, at its new address')
+  const key = (await wg(singapore, 'public-key'))[0]?.[0]
+  for (const server of [amsterdam, newyork])
+    await eventually(`${server.name} to send there`, async () => {
+      const endpoints = new Map((await wg(server, 'endpoints')).map(([peer, at]) => [peer, at]))
+      if (endpoints.get(key) !== `${moved}:51880`) throw new Error(String(endpoints.get(key)))
+      return true
+    })
+  await history.write(singapore, record())
+  await holdsAll(t)
+  // Both sides try what they know of each other in turn.
+  await eventually('a tunnel there that answers, as a person sees it', async () => {
+    const { stdout, stderr } = await operator.maki(['machine', 'show', 'amsterdam'])
+    const [, at, rest] = /tunnel to singapore +(\S+), ([\s\S]*?) out\n/.exec(stdout) ?? []
+    if (at === `${moved}:51880` && /^handshake [^,]*,\s+[\d.]+\s+\S+\s+in/.test(String(rest))) return true
+    throw new Error(`${stdout}${stderr}`)
+  })
+  // The one who moved has lost a family, and a host without an address of it sends from that in the mesh.
+  await eventually('no way into the mesh itself', async () => {
+    const ways = (await Promise.all(servers.map((server) => wg(server, 'endpoints')))).flat()
+    return ways.some(([, at]) => at?.startsWith('[fd')) ? undefined : true
+  })
+  const answered = await askDns(hosts, amsterdam.ipv4, `singapore.ns.${DOMAIN}`, 'A')
+  t.strictSame(answered, [moved], 'names follow')
+})
+
+const laptop = hosts.addOperator('second')
+
+t.test('a laptop is lost: another one, and the recovery key', async (t) => {
+  copyFileSync(operator.path('makiatto-recovery.key'), laptop.path('recovery.key'))
+  for (const address of [amsterdam.ipv4, newyork.ipv4, '198.51.100.77']) {
+    const added = await laptop.maki(['machine', 'add', `root@${address}`, '--yes'])
+    t.equal(added.code, 0, added.stderr)
+  }
+  const people = await json<{ name: string; role: string }[]>(t, ['operator', 'list'])
+  const lost = people.find(({ role }) => role === 'operator')
+  const words = ['cluster', 'recover', '--recovery-key', laptop.path('recovery.key'), '--name', 'second']
+  const recovered = await laptop.maki([...words, '--revoke', String(lost?.name), '--yes', '--json'])
+  t.equal(recovered.code, 0, recovered.stderr)
+  t.strictSame(JSON.parse(recovered.stdout).missed, [], 'every server hears it from here')
+  const thief = await operator.maki(['record', 'set', DOMAIN, 'thief', 'TXT', 'x'])
+  t.not(thief.code, 0, 'whoever has the lost one writes nothing')
+  history = await MeshHistory.of(laptop)
+  await history.write(singapore, record('after'))
+  await holdsAll(t)
+  const pulled = await laptop.maki(['pull'])
+  t.equal(pulled.code, 0, pulled.stderr)
+})
+
+t.test('without WireGuard the same listener hears it all', async (t) => {
+  await underlay.openTcp(8787, 8282)
+  for (const server of [amsterdam, newyork]) {
+    const config = await server.read('/etc/makiatto/makiatto.toml')
+    t.notMatch(config, /^\[(replication|wireguard)\]/m, 'which init does not write')
+    const replication = `[replication]\naddr = "${server.ipv4}:8787"\nblobs_addr = "${server.ipv4}:8282"\ndial_members = true\n`
+    await server.write('/etc/makiatto/makiatto.toml', `${config}\n[wireguard]\nenabled = false\n${replication}`)
+    await server.run('systemctl', 'restart', 'makiatto')
+    t.notMatch(await server.run('ip', '-o', 'link'), INTERFACE)
+  }
+  await using cable = await underlay.cable('newyork', scene.folder)
+  await history.write(amsterdam, record(`${HEARD}-in-another-record`))
+  await history.agreement([amsterdam, newyork])
+  t.ok(cable.heard().includes(`${HEARD}-in-another-record`))
+})
+
+t.test('all servers are lost, and a laptop is there', async (t) => {
+  const maki = async (...words: string[]) => {
+    const outcome = await laptop.maki(words, { cwd: scene.path('site') })
+    t.equal(outcome.code, 0, `${words.join(' ')}\n${outcome.stdout}${outcome.stderr}`)
+    return outcome
+  }
+  for (const server of servers) {
+    await server.run('systemctl', 'disable', '--now', 'makiatto')
+    const ours = ['/opt/makiatto', '/etc/makiatto', '/var/makiatto', '/var/cache/makiatto', '/usr/local/bin/makiatto']
+    const more = ['/etc/systemd/system/makiatto.service', '/etc/sysctl.d/60-makiatto.conf']
+    await server.run('rm', '-rf', ...ours, ...more)
+    await server.run('userdel', 'makiatto')
+  }
+  await maki('cluster', 'rebuild', '--yes')
+  for (const server of [amsterdam, newyork]) {
+    const { code, stdout, stderr } = await initServer(laptop, server)
+    t.equal(code, 0, `${stdout}${stderr}`)
+  }
+  await maki('sync')
+  for (const { name, ipv4 } of [amsterdam, newyork]) {
+    await eventually(`the site at ${name}`, async () =>
+      (await askHttp(hosts, ipv4, DOMAIN, '/blob-2.bin')).endsWith(' 200') ? true : undefined,
+    )
+    t.strictSame(await askDns(hosts, ipv4, `after.${DOMAIN}`, 'TXT'), ['"after"'], name)
+  }
 })

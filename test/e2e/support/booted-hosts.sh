@@ -22,7 +22,8 @@ keep() {
   mount -t cgroup2 cgroup2 /sys/fs/cgroup
   mount -t tmpfs -o size=6g tmpfs "$folder"
   ip link set lo up
-  ip link add br0 type bridge
+  # Nobody asks who listens to what, and a switch that guesses forgets who looks for neighbours.
+  ip link add br0 type bridge mcast_snooping 0
   ip addr add 198.51.100.1/24 dev br0
   ip addr add 2001:db8:51::1/64 dev br0 nodad
   ip link set br0 up

@@ -132,7 +132,8 @@ function place({ daemon, host, interface: name }: MeshNode): void {
   const { dnsPort, httpPort } = daemon.layout
   daemon.configure((text) =>
     text
-      .replace(/\[replication\]\n(?:[a-z_]+ = .*\n)*/, `[wireguard]\ninterface = "${name}"\n`)
+      .replace(/\[replication\]\n(?:[a-z_]+ = .*\n)*/, '')
+      .replace('[wireguard]\nenabled = false\n', `[wireguard]\ninterface = "${name}"\n`)
       .replace(`127.0.0.1:${dnsPort}`, '[::]:53')
       .replace(`127.0.0.1:${httpPort}`, '[::]:80')
       .replace('workers = 0', 'workers = 1')
