@@ -29,6 +29,8 @@ const CODES = {
   MAKI_PROTOCOL: { http: 400, exit: 4 },
   MAKI_TOO_LARGE: { http: 413, exit: 4 },
   MAKI_UNSUPPORTED: { http: 501, exit: 4 },
+  /** A certificate authority refused, or answered what no authority should. */
+  MAKI_AUTHORITY: { http: 502, exit: 4 },
   MAKI_INTERNAL: { http: 500, exit: 4 },
 } as const
 

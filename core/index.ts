@@ -1,3 +1,4 @@
+export * from './certificates/index.ts'
 export * from './emitter.ts'
 export { decodeMessage, encodeBase32, encodeCanonical, isCanonical, isEncodingOf } from './encoding/index.ts'
 export * from './errors.ts'

@@ -1,3 +1,4 @@
+export { AuthorityError } from './authority-error.ts'
 export type {
   AccountBinding,
   AcmeAccount,
@@ -5,7 +6,6 @@ export type {
   AskedChallenge,
   Authority,
   AuthorityFacts,
-  ChallengeType,
   IssuedCertificate,
   OrderRequest,
   RenewalInfo,

@@ -1,4 +1,4 @@
-import type { CertificateName, Hostname } from '../../core/index.ts'
+import type { CertificateName, ChallengeWay, Hostname } from '../../core/index.ts'
 
 /** What a certificate authority is to us: RFC 8555, with profiles, external account binding and renewal information (RFC 9773). */
 
@@ -24,14 +24,12 @@ export interface AuthorityFacts {
   readonly offersRenewalInfo: boolean
 }
 
-export type ChallengeType = 'http-01' | 'dns-01'
-
 /** What an authority asks to see for one name of an order, by one of the ways that were asked for. */
 export interface AskedChallenge {
   /** Without `*.`. */
   readonly host: Hostname
   readonly wildcard: boolean
-  readonly type: ChallengeType
+  readonly type: ChallengeWay
   readonly token: string
   /** RFC 8555 section 8.1; what HTTP-01 answers. */
   readonly authorization: string
@@ -43,7 +41,7 @@ export interface OrderRequest {
   /** Sorted. */
   readonly names: readonly CertificateName[]
   /** How each host (without `*.`) is shown to be ours. */
-  readonly ways: ReadonlyMap<Hostname, ChallengeType>
+  readonly ways: ReadonlyMap<Hostname, ChallengeWay>
   readonly profile?: string
   /** The chain in PEM of the certificate that this one comes in place of (RFC 9773 section 5); left out where it is not taken. */
   readonly replaces?: string
@@ -82,7 +80,7 @@ export interface RenewalInfo {
 
 /**
  * One authority. Each call makes a bounded number of requests and waits a bounded time; a nonce that is refused is tried again.
- * Throws MAKI_ACME_* errors: `type` is that of the problem document, `retryAfterMs` what the authority asked for.
+ * Throws `AuthorityError`; MAKI_TIMEOUT when the signal ends it.
  */
 export interface Authority {
   readonly directory: string

@@ -1,0 +1,13 @@
+export type {
+  CaaFacts,
+  CertificateDuty,
+  CertificatePlan,
+  CertificateView,
+  ChallengeWay,
+  HeldCertificate,
+  HostFacts,
+  RenewalReason,
+  UncoveredName,
+  WaitingCertificate,
+  WantedCertificate,
+} from './ports.ts'
