@@ -1,3 +1,4 @@
+export * from './acme/index.ts'
 export * from './component-builder/index.ts'
 export * from './components/index.ts'
 export * from './control/index.ts'
