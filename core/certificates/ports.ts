@@ -45,7 +45,7 @@ export interface WantedCertificate {
 /** A host of a domain that no certificate is got for, and why. */
 export interface UncoveredName {
   readonly name: CertificateName
-  readonly code: 'elsewhere' | 'unknown' | 'caa' | 'not-looked' | 'not-public'
+  readonly code: 'elsewhere' | 'unknown' | 'caa' | 'not-looked' | 'not-public' | 'refused'
   /** A sentence that says what to do. */
   readonly reason: string
 }
@@ -80,9 +80,17 @@ export interface CertificateView {
   readonly renewals: ReadonlyMap<OperationId, { readonly startMs: number; readonly endMs: number }>
   /** Directories whose account's key may be known to somebody who was removed. */
   readonly exposedAccounts: ReadonlySet<string>
+  /**
+   * Names of the certificates that this very process is ordering now. An order that the state says is open and its author is not
+   * at any more was cut off by a crash. Where it is absent, an own order that is open counts as under way until its time is over.
+   */
+  readonly running?: ReadonlySet<CertificateName>
 }
 
-/** Something that has to be done. `rank` 0 does it at once; the others only when it stays undone. */
+/**
+ * Something that has to be done. `rank` 0 does it at once; the others only when it stays undone, under the same `id`, for `rank` times
+ * `RANK_PATIENCE_MS`.
+ */
 export type CertificateDuty =
   | {
       readonly kind: 'order'

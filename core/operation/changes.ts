@@ -195,6 +195,24 @@ const changeSchema = v.variant('kind', [
         name: v.optional(certificateName),
       }),
     ),
+    /** Its author's orders of the past week that ended with a certificate; `set` stands for the names. */
+    issued: v.optional(
+      v.pipe(v.array(v.strictObject({ startedMs: timeMs, directory: directoryUrl, set: text(64) })), v.maxLength(200)),
+    ),
+    /** Authorities that have not certified these names since they last failed, how often in a row, and when it is tried again. */
+    troubles: v.optional(
+      v.pipe(
+        v.array(v.strictObject({ directory: directoryUrl, failures: count, retryMs: timeMs, type: text(100) })),
+        v.maxLength(20),
+      ),
+    ),
+    /** Names that no authority took: the others are not kept waiting for them. */
+    refused: v.optional(
+      v.pipe(
+        v.array(v.strictObject({ name: certificateName, failures: count, retryMs: timeMs, detail: text(1000) })),
+        v.maxLength(100),
+      ),
+    ),
   }),
   /** A certificate that nobody should trust any more. */
   v.strictObject({

@@ -18,6 +18,8 @@ import type {
 export interface ChallengeView extends ChallengeValue {
   readonly host: Hostname
   readonly author: MemberKey
+  /** When it was said, milliseconds by its author's clock. */
+  readonly saidMs: number
 }
 
 /** How one node gets on with a certificate. */
@@ -43,7 +45,9 @@ export const listChallenges = (state: State): readonly ChallengeView[] =>
 
 /** What is shown for one host, also when its time is over; by author. */
 export function findChallenges(state: State, host: Hostname): readonly ChallengeView[] {
-  return state.scope(`challenge/${host}`).map(({ value, author }) => ({ host, author, ...(value as ChallengeValue) }))
+  return state
+    .scope(`challenge/${host}`)
+    .map(({ value, author, stamp }) => ({ host, author, saidMs: stamp.wallMs, ...(value as ChallengeValue) }))
 }
 
 /** Of every node that ever ordered the certificate, by key of the node. */
