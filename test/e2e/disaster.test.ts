@@ -4,6 +4,7 @@ import t, { type Test } from 'tap'
 import { devFolderAt } from '../../cli/dev/data-folder.ts'
 import { type NodeLayout, planNodes } from '../../cli/dev/layout.ts'
 import { prepareCluster } from '../../cli/dev/local-cluster.ts'
+import { controlSocketPath } from '../../cli/dev/socket-path.ts'
 import { systemRuntime } from '../../cli/system.ts'
 import {
   type Change,
@@ -115,6 +116,8 @@ async function must(args: readonly string[], cwd?: string): Promise<string> {
 
 const acknowledged = new Set<OperationId>()
 let written = 0
+/** Written in turn. */
+const RECORDS = 9
 /** Hands an operation to one node; its id where the node has acknowledged it, undefined where it refused the time. */
 async function write(daemon: Daemon): Promise<OperationId | undefined> {
   const all = (await listOperations(daemon.client)).map((bytes) => decodeOperation(bytes, cluster.id))
@@ -131,7 +134,7 @@ async function write(daemon: Daemon): Promise<OperationId | undefined> {
       {
         kind: 'record.set',
         domain: parseHostname(HOST),
-        name: `r${written % 9}` as OwnerName,
+        name: `r${written % RECORDS}` as OwnerName,
         type: 'A',
         ttl: 300,
         values: [`192.0.2.${written++ % 250}`],
@@ -148,14 +151,19 @@ async function write(daemon: Daemon): Promise<OperationId | undefined> {
   return id
 }
 
-/** All of these hold and fold the same, and all that was acknowledged counts. */
-async function agree(t: Test, daemons: readonly Daemon[]): Promise<void> {
+/** All of these hold and fold the same. */
+async function equal(daemons: readonly Daemon[]): Promise<void> {
   await eventually(`equal digests of ${daemons.map(({ name }) => name).join()}`, async () => {
     const all = await Promise.all(daemons.map(({ client }) => client.status()))
     const own = all.map(({ self, nodes }) => nodes.find(({ key }) => key === self)?.digest)
     if (new Set(own).size === 1 && own[0] != null) return true
     throw new Error(own.join())
   })
+}
+
+/** All of these hold and fold the same, and all that was acknowledged counts. */
+async function agree(t: Test, daemons: readonly Daemon[]): Promise<void> {
+  await equal(daemons)
   for (const { client, name } of daemons) {
     const ids = new Set((await listOperations(client)).map((bytes) => decodeOperation(bytes, cluster.id).id))
     const { void: voids, pending, held } = await client.status()
@@ -229,7 +237,7 @@ t.test('a cloned VM: both run, it is reported, nothing is lost', async (t) => {
       .replaceAll(node3.layout.folder, folder)
       .replaceAll('"127.0.0.13:', '"127.0.0.33:')
       .replace(`0.0.0.0:${layout.blobsPort}`, `0.0.0.0:${nextBlobsPort++}`)
-      .replace(/^control = .*$/m, `control = ${JSON.stringify(scene.path('clone.sock'))}`),
+      .replace(/^control = .*$/m, `control = ${JSON.stringify(controlSocketPath(layout, {}))}`),
   )
   await clone.start()
   await node1.event('member.cloned')
@@ -242,13 +250,18 @@ t.test('a cloned VM: both run, it is reported, nothing is lost', async (t) => {
     nodes.filter(({ cloned }) => cloned).map(({ name }) => name),
     ['node3'],
   )
-  // What the copy took has to be elsewhere before it is ended for ever.
-  await agree(t, [...cluster.daemons, clone])
+  // The one that began last is heard. What the copy took has to be elsewhere before it is ended for ever.
+  await equal([node1, node2, clone])
   await clone.stop()
   rmSync(folder, { recursive: true })
+  // What the original took meanwhile is heard when it starts again, as the page says.
   await node3.stop()
   await node3.start()
   await agree(t, cluster.daemons)
+  t.match(await maki(['conflicts']), { code: 1 }, 'two machines wrote what the other did not see')
+  for (let i = 0; i < RECORDS; i++) await write(node1)
+  await agree(t, cluster.daemons)
+  t.match(await maki(['conflicts']), { code: 0 }, 'whoever saw both settles it')
 })
 
 let fourth: Daemon
