@@ -8,6 +8,7 @@ import { createRandom, seeds } from '../support/seeds.ts'
 import { BareHosts } from './support/bare-hosts.ts'
 import type { BootedHost } from './support/booted-hosts.ts'
 import { MeshHistory } from './support/mesh-history.ts'
+import { makeOlderBundle } from './support/other-bundles.ts'
 import { writeProject } from './support/project.ts'
 import { Scene } from './support/scene.ts'
 import { askDns, askHttp, initServer, makeBundle } from './support/servers.ts'
@@ -32,7 +33,7 @@ const { operator } = hosts
 const servers = NAMES.map((name) => hosts.host(name)) as [BootedHost, BootedHost, BootedHost]
 const [amsterdam, newyork, singapore] = servers
 const underlay = await Underlay.open(hosts.hosts, NAMES)
-await makeBundle(operator)
+const bundle = await makeBundle(operator)
 let history: MeshHistory
 
 const wg = async (host: BootedHost, ...what: string[]): Promise<string[][]> =>
@@ -84,7 +85,9 @@ async function holdsAll(t: Test): Promise<void> {
 t.test('three servers with four ports open form a network', async (t) => {
   for (const server of servers) {
     await lendWg(hosts.hosts, server)
-    const { code, stdout, stderr } = await initServer(operator, server)
+    // One that was not upgraded yet takes part in all that follows.
+    const older = server === singapore ? ['--binary-path', (await makeOlderBundle(scene, bundle)).file] : []
+    const { code, stdout, stderr } = await initServer(operator, server, ...older)
     t.equal(code, 0, `${stdout}${stderr}`)
   }
   history = await MeshHistory.of(operator)
@@ -251,6 +254,29 @@ t.test('external peers reach nothing, and answer', async (t) => {
   ])
   const [ssh] = await knock(office.host.wrapper, [{ host: addresses[0] as string, port: 22 }])
   t.equal(ssh, 'open')
+})
+
+t.test('a server of an older version keeps what it does not know, and counts it when it is upgraded', async (t) => {
+  await holdsAll(t)
+  const shown = { http: [], dns: ['a'.repeat(43)], untilMs: Date.now() + 3_600_000 }
+  const newer: Change = { kind: 'challenge.set', host: DOMAIN, ...shown }
+  const id = await history.write(amsterdam, newer)
+  const unknown = async (server: BootedHost) => (await history.status(server)).unknown
+  await eventually('it to be passed on', async () => ((await unknown(singapore)).includes(id) ? true : undefined))
+  t.strictSame(await history.lost(newyork), [])
+  t.strictSame(await history.lost(singapore), [id])
+  // What it passes on alone is whole: the third hears it of nobody else.
+  await newyork.powerOff()
+  const later = await history.write(amsterdam, { ...newer, dns: ['b'.repeat(43)] })
+  await eventually('it to be there', async () => ((await unknown(singapore)).includes(later) ? true : undefined))
+  await amsterdam.powerOff()
+  await newyork.powerOn()
+  await eventually('it to be heard', async () => ((await history.ids(newyork)).has(later) ? true : undefined))
+  t.strictSame(await unknown(newyork), [])
+  await amsterdam.powerOn()
+  await allMet()
+  await json(t, ['machine', 'upgrade', 'singapore'])
+  await holdsAll(t)
 })
 
 t.test('a restart leaves the tunnels, and the end of the service takes them', async (t) => {

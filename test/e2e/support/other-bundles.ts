@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import type { Bundle } from '../../../cli/bundle/index.ts'
+import { SCHEMA } from '../../../core/index.ts'
 import type { Scene } from './scene.ts'
 
 export interface OtherBundle {
@@ -16,19 +17,42 @@ export async function makeOtherBundle(scene: Scene, bundle: Bundle): Promise<Oth
 }
 
 /** A program whose daemon does not start: it throws before it has read anything. */
-export async function makeBrokenBundle(scene: Scene, bundle: Bundle): Promise<OtherBundle> {
-  const folder = scene.path('broken')
+export function makeBrokenBundle(scene: Scene, bundle: Bundle): Promise<OtherBundle> {
+  const broken = (text: string): string => `throw new Error('this version is broken')\n${text}`
+  return repack(scene, bundle, 'broken', 'run-daemon.js', broken)
+}
+
+/** A program from before the newest schema: what is written in that it does not know, and it announces the one before. */
+export function makeOlderBundle(scene: Scene, bundle: Bundle): Promise<OtherBundle> {
+  return repack(scene, bundle, 'older', 'changes.js', (text) => {
+    const older = text.replace(/\bSCHEMA = \d+;/, `SCHEMA = ${SCHEMA - 1};`)
+    if (older === text) throw new Error('the schema is said in another way')
+    return older
+  })
+}
+
+/** The archive with another text in the one file of that name. */
+async function repack(
+  scene: Scene,
+  bundle: Bundle,
+  name: string,
+  file: string,
+  edit: (text: string) => string,
+): Promise<OtherBundle> {
+  const folder = scene.path(name)
   mkdirSync(folder)
   const unpacked = await scene.run('tar', ['-xzf', bundle.file, '-C', folder])
   if (unpacked.code !== 0) throw new Error(unpacked.stderr)
-  const { stdout } = await scene.run('find', [folder, '-name', 'run-daemon.*', '-not', '-name', '*.map'])
-  const [file = ''] = stdout.split('\n')
-  writeFileSync(file, `throw new Error('this version is broken')\n${readFileSync(file, 'utf8')}`)
-  const packed = scene.path('broken.tar')
+  const { stdout } = await scene.run('find', [folder, '-name', file, '-not', '-path', '*/node_modules/*'])
+  const found = stdout.trim().split('\n')
+  if (found.length !== 1 || found[0] === '') throw new Error(`${file} is there ${found.length} times: ${stdout}`)
+  const [path] = found as [string]
+  writeFileSync(path, edit(readFileSync(path, 'utf8')))
+  const packed = scene.path(`${name}.tar`)
   const script = 'cd "$1" && tar --format=posix --sort=name --owner=0 --group=0 --mtime=@0 -cf "$2" *'
   const tar = await scene.run('sh', ['-c', script, 'sh', folder, packed])
   if (tar.code !== 0) throw new Error(tar.stderr)
-  return write(scene, 'broken', gzipSync(readFileSync(packed), { level: 1 }))
+  return write(scene, name, gzipSync(readFileSync(packed), { level: 1 }))
 }
 
 function write(scene: Scene, name: string, content: Uint8Array): OtherBundle {
