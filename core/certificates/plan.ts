@@ -1,0 +1,181 @@
+import type { CertificateName } from '../operation/index.ts'
+import { keys, listRevocations } from '../state/index.ts'
+import type { HostJudge } from './host-judge.ts'
+import { mayOrder, type OrderWish } from './may-order.ts'
+import { type OrderHistory, readHistory } from './order-history.ts'
+import { planAccounts, planChallenges, planRevocations, rankNodes } from './other-duties.ts'
+import type {
+  CertificateDuty,
+  CertificatePlan,
+  CertificateView,
+  HeldCertificate,
+  RenewalReason,
+  UncoveredName,
+  WaitingCertificate,
+  WantedCertificate,
+} from './ports.ts'
+import { coversName, judgeRenewal, type RenewalTimes } from './renewal.ts'
+import { createJudge, listWanted, narrowWanted } from './wanted.ts'
+
+/** How long a duty of rank 1 stays undone before that node does it; of rank 2 twice as long. */
+export const RANK_PATIENCE_MS = 5 * 60_000
+
+/** How long a certificate that this node cannot open is left to those who can. */
+const UNOPENED_MS = 3_600_000
+
+/** First what is worst. */
+const REASONS: readonly RenewalReason[] = ['exposed', 'revoked', 'missing', 'names', 'due', 'authority', 'directory']
+
+/** A certificate that this node opened, and when it is renewed. */
+interface Judged {
+  readonly held: HeldCertificate
+  readonly times: RenewalTimes
+}
+
+/** What becomes of one wanted certificate. */
+interface Outcome {
+  readonly duty?: CertificateDuty
+  readonly waiting?: WaitingCertificate
+  readonly uncovered?: readonly UncoveredName[]
+  readonly nextMs?: readonly number[]
+}
+
+/**
+ * Which certificates the cluster should have, and what there is to do about them: pure, and the same on every node but for who
+ * is up and what was found out. Nothing is ordered twice because two nodes found out different things: a certificate that has
+ * more names than are wanted is fine.
+ *
+ * An order is first the node's whose key rendezvous hashing picks; each failure passes it on to the next, so that one node that cannot
+ * reach the authority keeps nobody from a certificate.
+ */
+export function planCertificates(view: CertificateView): CertificatePlan {
+  const judge = createJudge(view)
+  const { wanted, uncovered } = listWanted(view, judge)
+  const revoked = new Set(listRevocations(view.state).map(({ value }) => value.id))
+  const judged = [...view.held.values()].map((held) => ({
+    held,
+    times: judgeRenewal(held, {
+      window: view.renewals.get(held.id),
+      revoked: revoked.has(held.id),
+      directories: view.directories,
+    }),
+  }))
+  const outcomes = wanted.map((certificate) => planOne(view, judge, judged, certificate))
+  const challenges = planChallenges(view)
+  const orders = outcomes.flatMap(({ duty }) => duty ?? [])
+  const nextMs = [...challenges.nextMs, ...outcomes.flatMap((outcome) => outcome.nextMs ?? [])]
+  const all = [...uncovered, ...outcomes.flatMap((outcome) => outcome.uncovered ?? [])]
+  return {
+    wanted,
+    uncovered: all.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0)),
+    duties: [...challenges.duties, ...planAccounts(view), ...orders, ...planRevocations(view)],
+    waiting: outcomes.flatMap(({ waiting }) => waiting ?? []),
+    nextMs: earliest(nextMs),
+  }
+}
+
+function planOne(
+  view: CertificateView,
+  judge: HostJudge,
+  judged: readonly Judged[],
+  certificate: WantedCertificate,
+): Outcome {
+  if (view.directories.length === 0) return {}
+  const history = readHistory(view, certificate.name)
+  const { wanted, uncovered, nextMs: refusedMs } = leaveOutRefused(view, history, judged, certificate)
+  const wish = findWish(view, judged, wanted)
+  if (typeof wish === 'number') return { uncovered, nextMs: [wish, ...refusedMs] }
+  const wait = (code: WaitingCertificate['code'], reason: string, atMs?: number): Outcome => ({
+    uncovered,
+    nextMs: atMs === undefined ? refusedMs : [atMs, ...refusedMs],
+    waiting: { name: wanted.name, code, reason, ...(atMs === undefined ? {} : { nextMs: atMs }) },
+  })
+  const unopenedMs = findUnopened(view, wanted.name)
+  if (unopenedMs !== undefined) return wait('ordering', 'This node cannot open the certificate yet.', unopenedMs)
+  if (history.open !== undefined) return wait('ordering', 'It is being ordered.', history.open.untilMs)
+  const ranks = rankNodes(view, `certificate/${wanted.name}`)
+  const at = ranks.indexOf(view.self)
+  if (at === -1) return wait('nobody-up', 'This node is none of the cluster, or sees none.')
+  const permit = mayOrder(view, judge, history, wish)
+  if (!('directory' in permit)) return wait(permit.code, permit.reason, permit.nextMs)
+  const { directory } = permit
+  if (view.exposedAccounts.has(directory) && !wish.urgent)
+    return wait('back-off', `The account at ${directory} is being replaced.`)
+  const rank = (at + ranks.length - (history.failures % ranks.length)) % ranks.length
+  // Nodes whose configuration names different authorities would take turns for ever: the first one's counts.
+  if (wish.because === 'directory' && rank > 0) return { uncovered, nextMs: refusedMs }
+  const id = `order/${wanted.name}/${history.startedMs.at(-1) ?? 0}`
+  return { uncovered, nextMs: refusedMs, duty: { kind: 'order', id, rank, wanted, directory, because: wish.because } }
+}
+
+/**
+ * Why it has to be ordered; or, where every name has a certificate that lasts, until when. Whichever certificate has a name will do.
+ */
+function findWish(view: CertificateView, judged: readonly Judged[], wanted: WantedCertificate): OrderWish | number {
+  const reasons = new Set<RenewalReason>()
+  let urgent = false
+  let lastsMs = Number.POSITIVE_INFINITY
+  let lifeMs: number | undefined
+  const own = judged.find(({ held }) => held.name === wanted.name)
+  for (const name of wanted.names) {
+    const having = judged
+      .filter(({ held }) => coversName(held.names, name))
+      .sort((a, b) => b.times.dueMs - a.times.dueMs)
+    const best = having.find(({ times }) => times.dueMs > view.nowMs)
+    if (best !== undefined) {
+      lastsMs = Math.min(lastsMs, best.times.dueMs)
+      continue
+    }
+    const [worn] = having
+    if (worn === undefined) reasons.add(own === undefined ? 'missing' : 'names')
+    else reasons.add(worn.times.because)
+    if (having.every(({ times }) => view.nowMs >= times.urgentMs)) urgent = true
+    const { held } = own ?? worn ?? {}
+    if (held !== undefined) lifeMs = held.notAfterMs - held.notBeforeMs
+  }
+  const because = REASONS.find((reason) => reasons.has(reason))
+  return because === undefined ? lastsMs : { wanted, because, urgent, lifeMs }
+}
+
+/**
+ * Without the names that were refused lately, where there are others. A name that a present certificate has stays in while
+ * there is time: to leave it out would take away what still works.
+ */
+function leaveOutRefused(
+  view: CertificateView,
+  history: OrderHistory,
+  judged: readonly Judged[],
+  certificate: WantedCertificate,
+): { wanted: WantedCertificate; uncovered: readonly UncoveredName[]; nextMs: readonly number[] } {
+  const isSafe = (name: CertificateName) =>
+    judged.some(({ held, times }) => coversName(held.names, name) && view.nowMs < times.urgentMs)
+  const out = certificate.names.flatMap((name) => {
+    const refusal = history.refused.get(name)
+    return refusal === undefined || refusal.retryMs <= view.nowMs || isSafe(name) ? [] : refusal
+  })
+  if (out.length === 0 || out.length === certificate.names.length)
+    return { wanted: certificate, uncovered: [], nextMs: [] }
+  const names = certificate.names.filter((name) => !out.some((one) => one.name === name))
+  return {
+    wanted: narrowWanted(certificate, names),
+    uncovered: out.map(({ name, detail }) => ({
+      name,
+      code: 'refused',
+      reason: `The authority refuses ${name}: ${detail}. It is tried again.`,
+    })),
+    nextMs: out.map(({ retryMs }) => retryMs),
+  }
+}
+
+/** Until when a certificate that is there, but cannot be opened here, is nothing to replace. */
+function findUnopened(view: CertificateView, name: CertificateName): number | undefined {
+  const entry = view.state.get(keys.certificate(name))
+  if (entry === undefined || view.held.has(name)) return undefined
+  const untilMs = entry.stamp.wallMs + UNOPENED_MS
+  return view.nowMs < untilMs ? untilMs : undefined
+}
+
+function earliest(times: readonly number[]): number | undefined {
+  const finite = times.filter(Number.isFinite)
+  return finite.length === 0 ? undefined : Math.min(...finite)
+}
