@@ -115,6 +115,8 @@ function tellRenewal(what: SealedThing): string {
   switch (what.kind) {
     case 'certificate':
       return 'maki cert import, from where its private key is kept, or a new one'
+    case 'revocation':
+      return 'have it revoked where it came from'
     case 'account':
       return 'replace its key there'
     case 'env':
@@ -128,6 +130,8 @@ function nameSealed(what: SealedThing): string {
   switch (what.kind) {
     case 'certificate':
       return `the private key of the certificate ${plainLine(what.name)}`
+    case 'revocation':
+      return `the private key of a replaced certificate of ${plainLine(what.name)}`
     case 'account':
       return `the account at ${plainLine(what.directory)}`
     case 'env':

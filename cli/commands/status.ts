@@ -158,6 +158,8 @@ function nameSecret(what: SealedThing): string {
   switch (what.kind) {
     case 'certificate':
       return `private key of the certificate ${what.name} (cert import, with a new key)`
+    case 'revocation':
+      return `private key of a replaced certificate of ${what.name} (the nodes have it revoked)`
     case 'account':
       return `account at ${what.directory}`
     case 'env':

@@ -62,6 +62,12 @@ function describe(what: SealedThing): Replacement {
         todo: 'have a new certificate issued for a new key, revoke the old one where it came from, then: maki cert import',
         isDone: false,
       }
+    case 'revocation':
+      return {
+        what: `the private key of a certificate that ${what.name} had`,
+        todo: 'replaced; the nodes have it revoked',
+        isDone: false,
+      }
     case 'account':
       return { what: `the account at ${what.directory}`, todo: 'replace its key there', isDone: false }
     case 'env':

@@ -10,6 +10,7 @@ import {
   type Key,
   keys,
   listNodes,
+  listRevocations,
   type ReleaseValue,
   type Sealed,
   type State,
@@ -39,6 +40,8 @@ export interface SealedPlace {
 export type SealedThing =
   | { readonly kind: 'certificate'; readonly name: string }
   | { readonly kind: 'account'; readonly directory: string }
+  /** The key of one that is to be revoked yet. */
+  | { readonly kind: 'revocation'; readonly name: string; readonly id: OperationId }
   | { readonly kind: 'env'; readonly domain: string; readonly component: string; readonly name: string }
 
 /** The X25519 public key that names an epoch, 32 bytes. */
@@ -174,6 +177,9 @@ export function listSealed(state: State): readonly SealedPlace[] {
     add(entry.key, { kind: 'certificate', name: entry.value.name }, entry.value.key)
   for (const entry of listKind<AccountValue>(state, 'account'))
     add(entry.key, { kind: 'account', directory: entry.value.directory }, entry.value.account)
+  // One that is over needs its key no more.
+  for (const { key, value } of listRevocations(state))
+    if (value.phase === 'due') add(key, { kind: 'revocation', name: value.name, id: value.id }, value.key)
   for (const domain of state.ids('domain')) {
     const key = `domain/${domain}/release`
     const release = state.get(key)?.value as ReleaseValue | undefined
@@ -209,6 +215,9 @@ export const sealPurpose = {
 function purposeOf(what: SealedThing): string {
   switch (what.kind) {
     case 'certificate':
+      return sealPurpose.certificate(what.name)
+    // It stays sealed for what it was: only nodes could seal it anew.
+    case 'revocation':
       return sealPurpose.certificate(what.name)
     case 'account':
       return sealPurpose.account(what.directory)
