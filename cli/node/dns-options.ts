@@ -1,4 +1,4 @@
-import type { Runtime } from '../../core/index.ts'
+import { findIssuer, type Runtime } from '../../core/index.ts'
 import type { DaemonConfig } from '../config/index.ts'
 import type { DnsOptions } from './edge-messages.ts'
 import { listDatabases } from './geo-databases.ts'
@@ -24,22 +24,11 @@ export function buildDnsOptions(
   }
 }
 
-const DEFAULT_HOST = 'acme-v02.api.letsencrypt.org'
-/** Issuer names of certificate authorities by the host of their directory. */
-const WELL_KNOWN: ReadonlyMap<string, string> = new Map([
-  [DEFAULT_HOST, 'letsencrypt.org'],
-  ['acme-staging-v02.api.letsencrypt.org', 'letsencrypt.org'],
-  ['acme.zerossl.com', 'sectigo.com'],
-  ['dv.acme-v02.api.pki.goog', 'pki.goog'],
-  ['dv.acme-v02.test-api.pki.goog', 'pki.goog'],
-  ['api.buypass.com', 'buypass.com'],
-  ['acme.ssl.com', 'ssl.com'],
-])
+const DEFAULT_DIRECTORY = 'https://acme-v02.api.letsencrypt.org/directory'
 
 /** None for a directory that nobody here knows: a CAA record of another authority would keep its own from issuing. */
 function listAuthorities({ directory, caa_identities }: DaemonConfig['acme']): readonly string[] {
   if (caa_identities.length > 0) return caa_identities
-  const host = directory === undefined ? DEFAULT_HOST : URL.parse(directory)?.hostname
-  const authority = host === undefined ? undefined : WELL_KNOWN.get(host)
+  const authority = findIssuer(directory ?? DEFAULT_DIRECTORY)
   return authority === undefined ? [] : [authority]
 }
