@@ -311,6 +311,24 @@ t.test('the plug is pulled in the middle of writes', async (t) => {
   await allMet()
 })
 
+t.test('a key of WireGuard is lost: a laptop carries the new one', async (t) => {
+  const was = (await history.status(newyork)).mesh?.publicKey
+  await newyork.run('systemctl', 'stop', 'makiatto')
+  await newyork.run('rm', '/var/makiatto/keys/wireguard.key')
+  await newyork.run('systemctl', 'start', 'makiatto')
+  await eventually('the node to say which key it has now', async () => {
+    const log = await newyork.run('journalctl', '-u', 'makiatto', '-o', 'cat', '--no-pager', '-n', '200')
+    return log.includes('"node.mesh-announced"') ? true : undefined
+  })
+  t.ok((await wg(amsterdam, 'peers')).flat().includes(String(was)), 'the others cannot know it')
+  await json(t, ['push'])
+  const { publicKey } = (await history.status(newyork)).mesh as { publicKey: string }
+  t.not(publicKey, was)
+  await allMet()
+  for (const server of [amsterdam, singapore]) t.ok((await wg(server, 'peers')).flat().includes(publicKey))
+  await holdsAll(t)
+})
+
 t.test('a disk that lost its data is set up anew, as another node', async (t) => {
   const { mesh } = await history.status(newyork)
   await newyork.run('systemctl', 'stop', 'makiatto')
