@@ -59,6 +59,11 @@ export class HostJudge {
     return zone.findCut(host) === undefined ? zone : undefined
   }
 
+  /** True where nobody has looked yet who answers for a host. */
+  isUnseen(host: Hostname): boolean {
+    return this.#view.facts(host) === undefined
+  }
+
   /** Whether an authority that asks the host over HTTP reaches our nodes. */
   judgeByHttp(host: Hostname): HostVerdict {
     const name = host as string as CertificateName

@@ -37,6 +37,8 @@ interface Remembered {
   readonly refused: readonly Refusal[]
 }
 
+/** Failures after which the authority has issued all the same: by a clock that is wrong, or a key that was lost. */
+const ISSUED_ANYWAY = new Set(['wrong-certificate', 'clock'])
 const MAX_STARTED = 200
 const MAX_TROUBLES = 20
 const MAX_REFUSED = 100
@@ -80,6 +82,8 @@ export function failOrder(
   const failures = isProgress ? Math.max(1, before) : before + 1
   const waitMs = Math.max(backOffMs(failures), Math.min(problem.retryAfterMs ?? 0, MAX_RETRY_MS))
   const retryMs = nowMs + Math.floor(waitMs)
+  const startedMs = recent(view, own)
+  const isIssued = ISSUED_ANYWAY.has(problem.type)
   const detail = problem.detail.slice(0, MAX_TEXT)
   const [aboutName] = named
   const type = problem.type.slice(0, MAX_TYPE)
@@ -87,7 +91,8 @@ export function failOrder(
     ...withoutKind(own),
     phase: 'failed',
     ...kept,
-    startedMs: recent(view, own),
+    startedMs,
+    issued: isIssued ? [...kept.issued, issuedOf(own, startedMs, nowMs)].slice(-MAX_STARTED) : kept.issued,
     failures: own.failures + 1,
     retryMs,
     problem: { type, detail, ...(aboutName === undefined ? {} : { name: aboutName }) },
@@ -114,7 +119,7 @@ export function finishOrder(seen: CertificateView, name: CertificateName): Order
   const { troubles, refused, issued } = carry(view, own, readHistory(view, name))
   const startedMs = recent(view, own)
   const { directory, names } = own
-  const one = { startedMs: startedMs.at(-1) ?? Math.floor(view.nowMs), directory, set: setOf(names) }
+  const one = issuedOf(own, startedMs, Math.floor(view.nowMs))
   return {
     ...withoutKind(own),
     phase: 'done',
@@ -166,6 +171,12 @@ const findOwn = (view: CertificateView, name: CertificateName): OrderView | unde
   view.state.get(keys.order(name, view.self)) === undefined
     ? undefined
     : listOrders(view.state, name).find(({ author }) => author === view.self)
+
+const issuedOf = ({ directory, names }: OrderView, startedMs: readonly number[], nowMs: number): Issued => ({
+  startedMs: startedMs.at(-1) ?? nowMs,
+  directory,
+  set: setOf(names),
+})
 
 const ownFailures = ({ troubles, directory }: OrderView, isProgress: boolean): number => {
   const before = troubles?.find((one) => one.directory === directory)?.failures ?? 0

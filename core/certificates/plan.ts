@@ -3,7 +3,7 @@ import { keys, listRevocations } from '../state/index.ts'
 import type { HostJudge } from './host-judge.ts'
 import { mayOrder, type OrderWish } from './may-order.ts'
 import { type OrderHistory, readHistory } from './order-history.ts'
-import { planAccounts, planChallenges, planRevocations, rankNodes } from './other-duties.ts'
+import { planAccounts, planChallenges, planRevocations, rankNodes, rankOf } from './other-duties.ts'
 import type {
   CertificateDuty,
   CertificatePlan,
@@ -22,6 +22,9 @@ export const RANK_PATIENCE_MS = 5 * 60_000
 
 /** How long a certificate that this node cannot open is left to those who can. */
 const UNOPENED_MS = 3_600_000
+
+/** How long one that is over, and that nothing asks for, stays to be seen. */
+const OVER_MS = 7 * 24 * 3_600_000
 
 /** First what is worst. */
 const REASONS: readonly RenewalReason[] = ['exposed', 'revoked', 'missing', 'names', 'due', 'authority', 'directory']
@@ -63,15 +66,45 @@ export function planCertificates(view: CertificateView): CertificatePlan {
   const outcomes = wanted.map((certificate) => planOne(view, judge, judged, certificate))
   const challenges = planChallenges(view)
   const orders = outcomes.flatMap(({ duty }) => duty ?? [])
-  const nextMs = [...challenges.nextMs, ...outcomes.flatMap((outcome) => outcome.nextMs ?? [])]
+  const drops = planDrops(view, judged, wanted)
+  const nextMs = [...challenges.nextMs, ...drops.nextMs, ...outcomes.flatMap((outcome) => outcome.nextMs ?? [])]
   const all = [...uncovered, ...outcomes.flatMap((outcome) => outcome.uncovered ?? [])]
   return {
     wanted,
     uncovered: all.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0)),
-    duties: [...challenges.duties, ...planAccounts(view), ...orders, ...planRevocations(view)],
+    duties: [...challenges.duties, ...planAccounts(view), ...orders, ...drops.duties, ...planRevocations(view)],
     waiting: outcomes.flatMap(({ waiting }) => waiting ?? []),
     nextMs: earliest(nextMs),
   }
+}
+
+/**
+ * Certificates that nodes got and nothing asks for: one whose key others may know goes at once, but not before each of its names that
+ * is still wanted has another; one that is over goes some days after. What was imported is its owner's.
+ */
+function planDrops(
+  view: CertificateView,
+  judged: readonly Judged[],
+  wanted: readonly WantedCertificate[],
+): { readonly duties: readonly CertificateDuty[]; readonly nextMs: readonly number[] } {
+  const duties: CertificateDuty[] = []
+  const nextMs: number[] = []
+  const names = new Set(wanted.map(({ name }) => name))
+  const needed = new Set(wanted.flatMap((certificate) => certificate.names))
+  const isElsewhere = (name: CertificateName) =>
+    judged.some(({ held, times }) => coversName(held.names, name) && times.dueMs > view.nowMs)
+  for (const { held } of judged) {
+    if (held.directory === undefined || names.has(held.name)) continue
+    const overMs = held.notAfterMs + OVER_MS
+    const isOver = view.nowMs >= overMs
+    if (!isOver) nextMs.push(overMs)
+    const isFree = held.exposed && held.names.every((name) => !needed.has(name) || isElsewhere(name))
+    const id = `certificate/${held.name}/${held.id}`
+    const rank = rankOf(view, id)
+    if (rank !== undefined && (isOver || isFree))
+      duties.push({ kind: 'drop', id, rank, name: held.name, certificate: held.id, revoke: held.exposed && !isOver })
+  }
+  return { duties, nextMs }
 }
 
 function planOne(

@@ -110,6 +110,18 @@ export type CertificateDuty =
     }
   /** An account whose key may be known elsewhere: begin another, end this one. */
   | { readonly kind: 'roll-account'; readonly id: string; readonly rank: number; readonly directory: string }
+  /**
+   * A certificate that nothing asks for any more: `certificate.remove`, while it is still `certificate`. With `revoke`, others may
+   * know its key: the same operation says that it is due.
+   */
+  | {
+      readonly kind: 'drop'
+      readonly id: string
+      readonly rank: number
+      readonly name: CertificateName
+      readonly certificate: OperationId
+      readonly revoke: boolean
+    }
   | { readonly kind: 'revoke'; readonly id: string; readonly rank: number; readonly certificate: OperationId }
 
 /** Why a certificate is ordered. */

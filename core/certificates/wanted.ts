@@ -109,7 +109,14 @@ class WantedLister {
   }
 
   #addByHttp(domain: Hostname, host: Hostname, group: CertificateName): void {
-    this.#add(domain, group, host as string as CertificateName, 'http-01', this.#judge.judgeByHttp(host))
+    const name = host as string as CertificateName
+    // Which certificate it belongs into is known once its domain was looked at.
+    if (host !== domain && isWithin(host, domain) && this.#judge.isUnseen(domain) && !this.#judge.isHeld(name)) {
+      const reason = `Nobody has looked yet where ${domain} leads.`
+      this.#uncovered.set(name, { name, code: 'not-looked', reason })
+      return
+    }
+    this.#add(domain, group, name, 'http-01', this.#judge.judgeByHttp(host))
   }
 
   #add(domain: Hostname, group: CertificateName, name: CertificateName, way: ChallengeWay, verdict: HostVerdict): void {
