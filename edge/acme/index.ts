@@ -1,3 +1,4 @@
+export { type AuthorityOptions, openAuthority } from './authority.ts'
 export { AuthorityError } from './authority-error.ts'
 export type {
   AccountBinding,

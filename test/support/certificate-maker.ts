@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { isIP } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -35,7 +36,7 @@ export class CertificateMaker implements Disposable {
     return this.#at('ca.pem')
   }
 
-  /** Valid for a year. */
+  /** Valid for a year; names are those of hosts, or addresses. */
   make(names: readonly string[], keyType: KeyType = 'ec'): MadeCertificate {
     const id = this.#serial++
     const [key, out, extensions] = [this.#at(`${id}.key`), this.#at(`${id}.pem`), this.#at(`${id}.ext`)]
@@ -43,7 +44,7 @@ export class CertificateMaker implements Disposable {
     this.#run(['req', '-new', ...newKey(keyType, key), '-out', request, '-subj', `/CN=${id}`])
     writeFileSync(
       extensions,
-      `subjectAltName=${names.map((name) => `DNS:${name}`).join(',')}\nbasicConstraints=CA:false\n`,
+      `subjectAltName=${names.map((name) => `${isIP(name) ? 'IP' : 'DNS'}:${name}`).join(',')}\nbasicConstraints=CA:false\n`,
     )
     this.#run([
       'x509',
