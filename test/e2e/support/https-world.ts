@@ -1,7 +1,18 @@
+import { writeFileSync } from 'node:fs'
 import type { Bundle } from '../../../cli/bundle/index.ts'
+import { Pebble } from '../../support/pebble.ts'
 import { BareHosts, type Operator } from './bare-hosts.ts'
 import type { BootedHost } from './booted-hosts.ts'
-import { type Delegation, delegateTo, type ForeignZone, Internet, TOP_LEVEL, useInternet } from './internet.ts'
+import {
+  AUTHORITIES,
+  type Delegation,
+  delegateTo,
+  type ForeignZone,
+  Internet,
+  RESOLVER,
+  TOP_LEVEL,
+  useInternet,
+} from './internet.ts'
 import { MeshHistory } from './mesh-history.ts'
 import { Scene } from './scene.ts'
 import { initServer, makeBundle } from './servers.ts'
@@ -11,6 +22,13 @@ const NAMES = ['amsterdam', 'newyork', 'singapore'] as const
 /** A zone of ours, and one that somebody else has, from which hosts lead to us. */
 export const ZONE = `shop.${TOP_LEVEL}`
 export const FOREIGN_ZONE = `elsewhere.${TOP_LEVEL}`
+
+/** An authority of the test, and what its management says at a path. */
+export interface WorldAuthority {
+  readonly pebble: Pebble
+  readonly port: number
+  manage(path: string): Promise<string>
+}
 
 /** Three servers that `maki machine init` set up, on an internet of their own where a zone is delegated to them. */
 export class HttpsWorld implements AsyncDisposable {
@@ -96,6 +114,25 @@ export class HttpsWorld implements AsyncDisposable {
   async point(host: string, servers: readonly BootedHost[]): Promise<void> {
     this.#foreign.set(host, servers)
     await this.delegate([delegateTo(ZONE, this.servers)])
+  }
+
+  /** Starts a certificate authority, which no server reaches before its port is open. */
+  async addAuthority(number: 0 | 1): Promise<WorldAuthority> {
+    const port = 14_000 + number
+    const pebble = await Pebble.open({
+      address: AUTHORITIES[number],
+      ports: [port, 15_000 + number],
+      resolver: `${RESOLVER}:53`,
+      httpPort: 80,
+      refusedNonces: 5,
+      wrapper: this.internet.wrapper,
+    })
+    this.#owned.use(pebble)
+    const ca = this.scene.path(`authority-${number}.pem`)
+    writeFileSync(ca, pebble.apiCa)
+    const manage = (path: string) =>
+      this.internet.run('curl', '-sS', '--cacert', ca, `https://${AUTHORITIES[number]}:${15_000 + number}${path}`)
+    return { pebble, port, manage }
   }
 
   /** What the parent says, in place of what it said before. */

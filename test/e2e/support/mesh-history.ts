@@ -75,6 +75,19 @@ export class MeshHistory {
     return id
   }
 
+  /** Changes of a kind that the node has, each with the operation that it is in; in no order. */
+  async changes<K extends Change['kind']>(
+    host: BootedHost,
+    kind: K,
+  ): Promise<{ readonly operation: Operation; readonly change: Extract<Change, { kind: K }> }[]> {
+    using client = this.client(host)
+    return (await this.#read(client)).flatMap((operation) =>
+      operation.changes.flatMap((change) =>
+        change.kind === kind ? [{ operation, change: change as Extract<Change, { kind: K }> }] : [],
+      ),
+    )
+  }
+
   /** All operations that the node has. */
   async ids(host: BootedHost): Promise<ReadonlySet<OperationId>> {
     using client = this.client(host)

@@ -53,6 +53,10 @@ export class Underlay {
     await this.#nft(`add element bridge ${TABLE} tcp_ports { ${ports.join(', ')} }`)
   }
 
+  async shutTcp(...ports: readonly number[]): Promise<void> {
+    await this.#nft(`delete element bridge ${TABLE} tcp_ports { ${ports.join(', ')} }`)
+  }
+
   /** From now on nothing gets from the first of each pair to the second. In place of what was cut before. */
   async cut(pairs: readonly (readonly [string, string])[]): Promise<void> {
     await this.#nft(`flush set bridge ${TABLE} cuts`)
