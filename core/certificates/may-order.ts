@@ -104,5 +104,7 @@ function mostIssues({ because, lifeMs }: OrderWish): number {
     because === 'exposed' || because === 'revoked' ? 'emergency' : because === 'missing' ? 'missing' : 'renewal'
   const spacingMs = lifeMs === undefined ? WEEK_MS : lifeMs * (1 - renewalShare(lifeMs)) * 0.9
   const byLife = Math.min(MOST_ISSUES_A_WEEK, Math.ceil(WEEK_MS / Math.max(1, spacingMs)))
+  // A hostile one wishes it always; its own dates must find something left.
+  if (because === 'authority') return Math.max(1, byLife - 1)
   return Math.max(ISSUES_A_WEEK[kind], byLife + (kind === 'emergency' ? 2 : 0))
 }

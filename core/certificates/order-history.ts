@@ -12,7 +12,9 @@ export const WEEK_MS = 7 * 24 * HOUR_MS
 export const ORDER_BOUND_MS = 30 * MINUTE_MS
 /** The longest that an authority's wish to be left alone is heeded: rate limits count by the week. */
 export const MAX_RETRY_MS = WEEK_MS
-const LONGEST_BACK_OFF_MS = 12 * HOUR_MS
+/** Failures after which the authority has issued all the same. They may well be this node's own: its clock, most of all. */
+export const ISSUED_ANYWAY: ReadonlySet<string> = new Set(['wrong-certificate', 'clock'])
+export const LONGEST_BACK_OFF_MS = 12 * HOUR_MS
 /** A name that was refused: its owner has to do something. */
 const FIRST_REFUSAL_MS = HOUR_MS
 /** Of the orders of a node that was removed, as many as cannot use up what is kept for the day after. */
@@ -112,7 +114,8 @@ function readTroubles(
     if (isCurrent.length > 0) failures += order.failures + (cutOff.includes(order) ? 1 : 0)
     for (const one of isCurrent) {
       const known = troubles.get(one.directory)
-      const retryMs = Math.min(one.retryMs, order.saidMs + MAX_RETRY_MS)
+      const isOthers = order.author !== view.self && ISSUED_ANYWAY.has(one.type)
+      const retryMs = isOthers ? 0 : Math.min(one.retryMs, order.saidMs + MAX_RETRY_MS)
       const isLater = known === undefined || retryMs >= known.retryMs
       troubles.set(one.directory, {
         directory: one.directory,

@@ -2,8 +2,10 @@ import type { CertificateName, ChangeOf } from '../operation/index.ts'
 import { keys, listOrders, type OrderView } from '../state/index.ts'
 import {
   backOffMs,
+  ISSUED_ANYWAY,
   type Issued,
   isUnderWay,
+  LONGEST_BACK_OFF_MS,
   MAX_RETRY_MS,
   type OrderHistory,
   type Refusal,
@@ -37,8 +39,6 @@ interface Remembered {
   readonly refused: readonly Refusal[]
 }
 
-/** Failures after which the authority has issued all the same: by a clock that is wrong, or a key that was lost. */
-const ISSUED_ANYWAY = new Set(['wrong-certificate', 'clock'])
 const MAX_STARTED = 200
 const MAX_TROUBLES = 20
 const MAX_REFUSED = 100
@@ -80,10 +80,11 @@ export function failOrder(
   const before = history.troubles.get(own.directory)?.failures ?? 0
   // A name that is left out from now on is no reason to keep the others waiting longer.
   const failures = isProgress ? Math.max(1, before) : before + 1
-  const waitMs = Math.max(backOffMs(failures), Math.min(problem.retryAfterMs ?? 0, MAX_RETRY_MS))
+  const isIssued = ISSUED_ANYWAY.has(problem.type)
+  const leastMs = isIssued ? LONGEST_BACK_OFF_MS : backOffMs(failures)
+  const waitMs = Math.max(leastMs, Math.min(problem.retryAfterMs ?? 0, MAX_RETRY_MS))
   const retryMs = nowMs + Math.floor(waitMs)
   const startedMs = recent(view, own)
-  const isIssued = ISSUED_ANYWAY.has(problem.type)
   const detail = problem.detail.slice(0, MAX_TEXT)
   const [aboutName] = named
   const type = problem.type.slice(0, MAX_TYPE)

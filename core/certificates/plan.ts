@@ -161,7 +161,7 @@ function findWish(view: CertificateView, judged: readonly Judged[], wanted: Want
     }
     const [worn] = having
     if (worn === undefined) reasons.add(own === undefined ? 'missing' : 'names')
-    else reasons.add(worn.times.because)
+    else reasons.add(worn.times.because === 'authority' && view.nowMs >= worn.times.ownMs ? 'due' : worn.times.because)
     if (having.every(({ times }) => view.nowMs >= times.urgentMs)) urgent = true
     const { held } = own ?? worn ?? {}
     if (held !== undefined) lifeMs = held.notAfterMs - held.notBeforeMs

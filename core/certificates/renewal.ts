@@ -13,6 +13,8 @@ const LEAST_AGE = 1 / 10
 export interface RenewalTimes {
   /** Milliseconds; 0 where it is long due. */
   readonly dueMs: number
+  /** By its own dates alone: what an authority wishes before that is heeded less often. */
+  readonly ownMs: number
   /** From then on nothing else is as important: another authority will do, and a name that fails is left out. */
   readonly urgentMs: number
   readonly because: Extract<RenewalReason, 'due' | 'authority' | 'exposed' | 'revoked' | 'directory'>
@@ -47,17 +49,17 @@ export function judgeRenewal(held: HeldCertificate, { window, revoked, directori
   const imported = directory === undefined
   const shareMs = lifeMs * renewalShare(lifeMs) * (imported ? 1 / 2 : 1)
   const urgentMs = Math.floor(notAfterMs - shareMs / 2)
-  if (held.exposed) return { dueMs: 0, urgentMs: 0, because: 'exposed' }
-  if (revoked) return { dueMs: 0, urgentMs: 0, because: 'revoked' }
-  if (!imported && !directories.includes(directory)) return { dueMs: 0, urgentMs, because: 'directory' }
+  if (held.exposed) return { dueMs: 0, ownMs: 0, urgentMs: 0, because: 'exposed' }
+  if (revoked) return { dueMs: 0, ownMs: 0, urgentMs: 0, because: 'revoked' }
+  if (!imported && !directories.includes(directory)) return { dueMs: 0, ownMs: 0, urgentMs, because: 'directory' }
   const chance = unitHash(`renewal ${id}`)
   const ownMs = Math.floor(notAfterMs - shareMs - chance * lifeMs * JITTER)
   if (window === undefined || imported || !(window.endMs > window.startMs))
-    return { dueMs: ownMs, urgentMs, because: 'due' }
+    return { dueMs: ownMs, ownMs, urgentMs, because: 'due' }
   const wishedMs = Math.floor(window.startMs + chance * (window.endMs - window.startMs))
   const leastMs = notBeforeMs + Math.min(DAY_MS, lifeMs * LEAST_AGE)
   const dueMs = Math.min(Math.max(wishedMs, leastMs), urgentMs)
-  return { dueMs, urgentMs, because: 'authority' }
+  return { dueMs, ownMs, urgentMs, because: dueMs < ownMs ? 'authority' : 'due' }
 }
 
 /** True where a certificate with these names is valid for a name (RFC 9525 section 6.3). A wildcard's own is itself. */
