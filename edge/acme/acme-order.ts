@@ -57,14 +57,13 @@ export async function beginOrder(context: OrderContext, replaces: string | undef
   const { session, request } = context
   const { answer, url } = await askForOrder(context, replaces)
   if (answer.status === 'invalid') throw orderFailed(answer)
+  if (new Set(answer.authorizations).size < answer.authorizations.length || answer.authorizations.length === 0)
+    throw nonsense('its order asks for no name, or for one of them twice')
   const challenges: Asked[] = []
   for (const at of answer.authorizations) {
     const asked = readChallenge(context, at, (await session.post(at, null, 'to say what it asks for')).data)
     if (asked !== undefined) challenges.push(asked)
   }
-  const covered = new Set(answer.authorizations)
-  if (covered.size < answer.authorizations.length) throw nonsense('it asks for the same name twice')
-  if (answer.authorizations.length === 0 && request.names.length > 0) throw nonsense('its order has no names')
   return new OpenOrder(context, url, challenges)
 }
 

@@ -133,7 +133,7 @@ function readBody(response: IncomingMessage, bytes: Buffer, url: URL): unknown {
     return JSON.parse(text)
   } catch (cause) {
     if (text === '') return text
-    throw new AuthorityError('nonsense', `${url.host} answers with JSON that is none`, { cause })
+    throw nonsense(`${url.host} answers with JSON that is none`, cause)
   }
 }
 
@@ -144,8 +144,9 @@ function singles(response: IncomingMessage): Record<string, string | undefined> 
 }
 
 /** An answer that no authority should give. */
-export function nonsense(what: string): AuthorityError {
+export function nonsense(what: string, cause?: unknown): AuthorityError {
   return new AuthorityError('nonsense', `the certificate authority cannot be followed: ${what}`, {
+    cause,
     hint: 'See whether [acme] directory is the address of an ACME directory. It is tried again by itself.',
   })
 }
