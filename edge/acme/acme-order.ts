@@ -54,7 +54,7 @@ export interface OrderContext {
 
 /** Begins an order and reads what has to be shown for it. */
 export async function beginOrder(context: OrderContext, replaces: string | undefined): Promise<AcmeOrder> {
-  const { session, request } = context
+  const { session } = context
   const { answer, url } = await askForOrder(context, replaces)
   if (answer.status === 'invalid') throw orderFailed(answer)
   if (new Set(answer.authorizations).size < answer.authorizations.length || answer.authorizations.length === 0)
