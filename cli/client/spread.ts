@@ -3,6 +3,7 @@ import type { Machine } from '../config/index.ts'
 import type { ClusterClient } from './cluster-client.ts'
 import type { ControlClient } from './control-client.ts'
 import { deliver } from './deliver.ts'
+import { pause } from './local-replica.ts'
 
 /** A machine that did not take what was brought to it, and why. */
 export interface MissedMachine {
@@ -22,12 +23,17 @@ export interface SpreadReport {
 export interface SpreadOptions {
   /** Machines that are not asked: they have it, or are not to have it from here. */
   readonly except?: readonly string[]
+  /** So often a machine that lacks something is looked at once more: what was written this moment may be on its way. */
+  readonly looks?: number
   /** A machine as it is reached from now on, in place of what the profile says of it still. */
   readonly moved?: Machine | undefined
 }
 
 /** Each takes some connections, and a process on the other side. */
 const AT_ONCE = 16
+/** Nodes that hear each other tell each other in much less, all together. */
+const LOOKS = 4
+const LOOK_MS = 250
 
 /**
  * Brings operations to every machine of the profile by itself, whether or not they hear each other, with what they lack of
@@ -36,15 +42,19 @@ const AT_ONCE = 16
 export async function spread(
   operations: readonly Operation[],
   client: ClusterClient,
-  { except = [], moved }: SpreadOptions = {},
+  { except = [], looks = 0, moved }: SpreadOptions = {},
 ): Promise<SpreadReport> {
   if (client.isOffline) return { taken: [], had: [], missed: [] }
   const machines = client.profile.machines
     .filter(({ name }) => !except.includes(name))
     .map((machine) => (machine.name === moved?.name ? moved : machine))
   return await visit(machines, client, async (control) => {
-    const heads = await askHeads(control, client)
-    if (operations.every(({ id }) => heads.includes(id))) return 'had'
+    for (let looked = 0; ; looked++) {
+      const heads = await askHeads(control, client)
+      if (operations.every(({ id }) => heads.includes(id))) return 'had'
+      if (looked >= looks) break
+      await pause(client.runtime, LOOK_MS, client.signal)
+    }
     await bring(operations, control, client)
     return 'taken'
   })
@@ -76,7 +86,8 @@ export async function spreadAll(client: ClusterClient, { except = [] }: SpreadOp
   )
   const missed = [...looked.missed, ...pulled.missed]
   const operations = await readHeads(client)
-  const brought = await spread(operations, client, { except: [...except, ...missed.map(({ machine }) => machine)] })
+  const asked = [...except, ...missed.map(({ machine }) => machine)]
+  const brought = await spread(operations, client, { except: asked, looks: LOOKS })
   return { ...brought, missed: [...missed, ...brought.missed] }
 }
 
