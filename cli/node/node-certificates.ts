@@ -8,7 +8,7 @@ export interface NodeCertificatesOptions {
   /** Of this node's key, which seals are opened with. */
   readonly seed: Uint8Array
   readonly self: ConstructorParameters<typeof GrantedSeals>[0]['self']
-  readonly runtime: Pick<Runtime, 'after' | 'randomBytes'>
+  readonly runtime: Pick<Runtime, 'now' | 'after' | 'randomBytes'>
   readonly log: Log
 }
 
@@ -34,7 +34,7 @@ export class NodeCertificates implements Disposable {
     const { replica, log, seed, self } = options
     this.#options = options
     this.seals = new GrantedSeals({ cluster: replica.cluster, self, seed })
-    this.ring = new CertificateRing({ opener: this.seals, log })
+    this.ring = new CertificateRing({ opener: this.seals, runtime: options.runtime, log, frontier: replica.frontier })
     this.#unsubscribe = [
       replica.events.on('change', () => this.#refresh()),
       this.ring.events.on('change', () => options.edge.setCertificates(this.ring.all)),

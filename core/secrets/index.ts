@@ -13,6 +13,7 @@ export {
   listExposed,
   listGrants,
   listNeededEpochs,
+  listSafeEpochs,
   listSealEpochs,
   listSealed,
   listUngranted,

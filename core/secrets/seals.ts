@@ -190,14 +190,19 @@ export function listSealed(state: State): readonly SealedPlace[] {
   return places
 }
 
-/** Sealed values that somebody outside the cluster may be able to open: to be replaced at their source. */
-export function listExposed(view: SealView): readonly SealedPlace[] {
+/** Epochs that nobody outside the cluster can open. */
+export function listSafeEpochs(view: SealView): ReadonlySet<SealEpochKey> {
   const nodes = liveNodes(view)
-  const safe = new Set(
+  return new Set(
     listSealEpochs(view.state)
       .filter(({ recipients }) => [...recipients].every((key) => nodes.has(key)))
       .map(({ key }) => key),
   )
+}
+
+/** Sealed values that somebody outside the cluster may be able to open: to be replaced at their source. */
+export function listExposed(view: SealView): readonly SealedPlace[] {
+  const safe = listSafeEpochs(view)
   return listSealed(view.state).filter(({ sealed }) => !safe.has(sealed.epoch))
 }
 

@@ -1,35 +1,28 @@
-import type { KeyObject } from 'node:crypto'
 import {
   asMakiError,
   type CertificateName,
   type CertificateValue,
   Emitter,
-  formatPrivateKey,
-  isKeyOf,
+  type Entry,
+  type HeldCertificate,
+  type Key,
+  keys,
   type Log,
-  MakiError,
-  parseCertificateChain,
-  parsePrivateKey,
-  type SealEpochKey,
+  listSafeEpochs,
+  type OperationId,
+  type Runtime,
+  type SealView,
+  type Side,
   type State,
-  sealPurpose,
 } from '../../core/index.ts'
-
-/** A certificate that can be served: chain and key were checked to belong together. */
-export interface OpenCertificate {
-  readonly name: CertificateName
-  readonly names: readonly CertificateName[]
-  /** PEM, the end entity's first. */
-  readonly chain: string
-  /** PKCS #8 PEM; never to be logged, sent or written. */
-  readonly key: string
-  readonly notBeforeMs: number
-  readonly notAfterMs: number
-}
+import { type OpenCertificate, openCertificate, type SealOpener } from './open-certificate.ts'
 
 /** Where TLS gets its certificates from. */
 export interface CertificateSource {
-  /** The best certificate for a host name in lower case: an exact name before a wildcard, then the one that lasts longest. */
+  /**
+   * The best certificate for a host name in lower case: one that is valid now before others, then one of the very name before a
+   * wildcard, then the one that lasts longest.
+   */
   find(host: string): OpenCertificate | undefined
   readonly events: Pick<Emitter<CertificateEvents>, 'on'>
 }
@@ -39,89 +32,145 @@ export interface CertificateEvents {
   change: { readonly names: readonly CertificateName[] }
 }
 
-/** What opens sealed values; the seal keeper. */
-export interface SealOpener {
-  holds(epoch: SealEpochKey): boolean
-  open(purpose: string, sealed: CertificateValue['key']): Uint8Array
+export interface CertificateRingOptions {
+  readonly opener: SealOpener
+  readonly runtime: Pick<Runtime, 'now'>
+  readonly log: Log
+  /** What stands side by side at a key, greatest first; without it the value of a key is all there is. */
+  readonly frontier?: (key: Key) => readonly Side[]
 }
 
-/** Opens the certificates of the state and keeps them in memory. One that cannot be served is told of once. */
+/** Two halves of a partition make two; whoever makes more of them gets no more of our time. */
+const MAX_SIDES = 16
+
+interface Slot {
+  /** The operation whose certificate the state has. */
+  readonly winner: OperationId
+  /** What is served. */
+  readonly open: OpenCertificate | undefined
+  /** By operation: what was opened, and what cannot be served. */
+  readonly tried: ReadonlyMap<OperationId, OpenCertificate | undefined>
+}
+
+/**
+ * Opens the certificates of the state and keeps them in memory: for each name that of the state while it is valid; else one that
+ * was written beside it and is (two halves of a partition both order); else the last that could be served. One that cannot be
+ * served is told of once.
+ */
 export class CertificateRing implements CertificateSource {
   readonly events = new Emitter<CertificateEvents>()
-  readonly #opener: SealOpener
-  readonly #log: Log
-  readonly #known = new Map<CertificateName, { value: CertificateValue; open: OpenCertificate | undefined }>()
-  #byName = new Map<CertificateName, OpenCertificate[]>()
+  readonly #options: CertificateRingOptions
+  readonly #slots = new Map<CertificateName, Slot>()
+  #byName = new Map<string, OpenCertificate[]>()
 
-  constructor(options: { opener: SealOpener; log: Log }) {
-    this.#opener = options.opener
-    this.#log = options.log
+  constructor(options: CertificateRingOptions) {
+    this.#options = options
   }
 
-  /** Certificates that can be served, and those that were opened and cannot. */
+  /** Certificates that are served, and those of the state that were opened and cannot be. */
   get counts(): { readonly open: number; readonly unusable: number } {
-    const all = [...this.#known.values()]
-    const open = all.filter((one) => one.open !== undefined).length
-    return { open, unusable: all.length - open }
+    const slots = [...this.#slots.values()]
+    const isUnusable = ({ tried, winner }: Slot) => tried.has(winner) && tried.get(winner) === undefined
+    return { open: slots.filter(({ open }) => open !== undefined).length, unusable: slots.filter(isUnusable).length }
   }
 
-  /** All that can be served. */
+  /** All that are served, one a name. */
   get all(): readonly OpenCertificate[] {
-    return [...this.#known.values()].flatMap(({ open }) => open ?? [])
+    return [...this.#slots.values()].flatMap(({ open }) => open ?? [])
+  }
+
+  /** All that are served, as the plan of certificates asks for them; whose keys are exposed is judged by the view. */
+  held(view: SealView): ReadonlyMap<CertificateName, HeldCertificate> {
+    const safe = listSafeEpochs(view)
+    return new Map(
+      this.all.map(({ name, names, id, notBeforeMs, notAfterMs, directory, epoch }) => [
+        name,
+        {
+          name,
+          names,
+          id,
+          notBeforeMs,
+          notAfterMs,
+          ...(directory === undefined ? {} : { directory }),
+          exposed: !safe.has(epoch),
+        },
+      ]),
+    )
   }
 
   find(host: string): OpenCertificate | undefined {
     const dot = host.indexOf('.')
-    const wildcard = `*.${host.slice(dot + 1)}` as CertificateName
-    return this.#byName.get(host as CertificateName)?.[0] ?? (dot > 0 ? this.#byName.get(wildcard)?.[0] : undefined)
+    const exact = this.#byName.get(host) ?? []
+    const wildcard = dot > 0 ? (this.#byName.get(`*.${host.slice(dot + 1)}`) ?? []) : []
+    const all = [...exact, ...wildcard]
+    return all.find((one) => this.#isValid(one)) ?? all[0]
   }
 
-  /** Follows the state; costs what changed, and what could not be opened before. */
+  /** Follows the state; costs what changed, what could not be opened before, and what is not valid now. */
   refresh(state: State): void {
     const changed = new Set<CertificateName>()
     const present = new Set(state.ids('certificate') as CertificateName[])
-    for (const name of [...this.#known.keys()]) {
+    for (const name of [...this.#slots.keys()]) {
       if (present.has(name)) continue
-      this.#known.delete(name)
+      this.#slots.delete(name)
       changed.add(name)
     }
     for (const name of present) {
-      const value = state.get(`certificate/${name}`)?.value as CertificateValue
-      if (this.#known.get(name)?.value === value || !this.#opener.holds(value.key.epoch)) continue
-      this.#known.set(name, { value, open: this.#open(value) })
-      changed.add(name)
+      const before = this.#slots.get(name)
+      const slot = this.#settle(state.get(keys.certificate(name)) as Entry<CertificateValue>, before)
+      if (slot === undefined) continue
+      this.#slots.set(name, slot)
+      if (slot.open !== before?.open || before === undefined) changed.add(name)
     }
     if (changed.size === 0) return
     this.#index()
     this.events.emit('change', { names: [...changed] })
   }
 
+  /** Undefined where nothing could be tried yet. */
+  #settle(entry: Entry<CertificateValue>, before: Slot | undefined): Slot | undefined {
+    const tried = new Map<OperationId, OpenCertificate | undefined>()
+    const attempt = (operation: OperationId, value: CertificateValue): OpenCertificate | undefined => {
+      if (before?.tried.has(operation)) tried.set(operation, before.tried.get(operation))
+      else if (this.#options.opener.holds(value.key.epoch)) tried.set(operation, this.#open(value))
+      return tried.get(operation)
+    }
+    const winner = attempt(entry.operation, entry.value)
+    if (winner !== undefined && this.#isValid(winner)) return { winner: entry.operation, open: winner, tried }
+    const sides = this.#options.frontier?.(entry.key).slice(0, MAX_SIDES) ?? []
+    const losers = sides.flatMap(({ operation, value }) =>
+      operation === entry.operation || value === undefined ? [] : (attempt(operation, value as CertificateValue) ?? []),
+    )
+    const usable = [winner, ...losers, before?.open].filter((one) => one !== undefined)
+    if (tried.size === 0 && usable.length === 0) return undefined
+    return { winner: entry.operation, open: usable.find((one) => this.#isValid(one)) ?? usable[0], tried }
+  }
+
   #open(value: CertificateValue): OpenCertificate | undefined {
-    const { name, names, notBeforeMs, notAfterMs } = value
+    const { opener, log } = this.#options
+    const { name } = value
     try {
-      const chain = parseCertificateChain(value.chain)
-      const key: KeyObject = parsePrivateKey(
-        new TextDecoder().decode(this.#opener.open(sealPurpose.certificate(name), value.key)),
-      )
-      if (!isKeyOf(chain, key)) throw new MakiError('MAKI_INVALID', 'the key belongs to another certificate')
-      // What the operation says of it is only said; what the certificate says is signed.
-      if (!names.every((one) => chain.names.includes(one)))
-        throw new MakiError('MAKI_INVALID', 'it is said to be valid for names that it does not have')
-      this.#log.info('certificate.opened', { name, names, notAfterMs })
-      return { name, names, chain: chain.pem, key: formatPrivateKey(key), notBeforeMs, notAfterMs }
+      const open = openCertificate(value, opener)
+      log.info('certificate.opened', { name, names: open.names, notAfterMs: open.notAfterMs })
+      return open
     } catch (error) {
-      this.#log.error('certificate.unusable', { name, error: asMakiError(error) })
+      log.error('certificate.unusable', { name, error: asMakiError(error) })
       return undefined
     }
   }
 
+  #isValid({ notBeforeMs, notAfterMs }: OpenCertificate): boolean {
+    const nowMs = this.#options.runtime.now()
+    return notBeforeMs <= nowMs && nowMs <= notAfterMs
+  }
+
   #index(): void {
-    const byName = new Map<CertificateName, OpenCertificate[]>()
-    for (const { open } of this.#known.values()) {
-      for (const name of open?.names ?? []) {
-        const list = byName.get(name) ?? []
-        list.push(open as OpenCertificate)
-        byName.set(name, list)
+    const byName = new Map<string, OpenCertificate[]>()
+    for (const open of this.all) {
+      for (const name of open.names) {
+        const list = byName.get(name)
+        if (list === undefined) byName.set(name, [open])
+        else list.push(open)
       }
     }
     for (const list of byName.values()) list.sort((a, b) => b.notAfterMs - a.notAfterMs)

@@ -6,8 +6,8 @@ import {
   type Sealed,
   type State,
 } from '../../core/index.ts'
-import type { SealOpener } from './certificate-ring.ts'
 import { EpochRing } from './epoch-ring.ts'
+import type { SealOpener } from './open-certificate.ts'
 import { openValue } from './seal.ts'
 
 /** Opens what was sealed to epochs that this node was granted, and does no duty for others; needs nothing but the state. */

@@ -1,12 +1,12 @@
 export {
   type CertificateEvents,
   CertificateRing,
+  type CertificateRingOptions,
   type CertificateSource,
-  type OpenCertificate,
-  type SealOpener,
 } from './certificate-ring.ts'
 export { type DutyView, planSealDuties, type SealDuty } from './duty.ts'
 export { GrantedSeals } from './granted-seals.ts'
+export { type OpenCertificate, openCertificate, type SealOpener } from './open-certificate.ts'
 export { MAX_SEALED_BYTES } from './padding.ts'
 export { createEpoch, type EpochSecret, openGrant, openValue, type SealPlace, sealGrant, sealValue } from './seal.ts'
 export {

@@ -5,12 +5,14 @@ import {
   createSigner,
   Emitter,
   Fold,
+  type Key,
   type MemberKey,
   type NodeName,
   nextStamp,
   type Operation,
   type OperationId,
   type SealEpochKey,
+  type Side,
   type Signer,
   type StateDelta,
   silentLog,
@@ -40,6 +42,8 @@ export class WorldReplica implements SealReplica {
   get members() {
     return this.#fold.members
   }
+
+  readonly frontier = (key: Key): readonly Side[] => this.#fold.frontier(key)
 
   isAncestor(a: OperationId, b: OperationId): boolean {
     return this.#fold.isAncestor(a, b)
