@@ -17,6 +17,7 @@ export type ZoneStanding = 'ours' | 'kept' | 'not-ours'
 
 /** What is known of hosts, put together: findings, what was written into our zones, present certificates. */
 export class HostJudge {
+  readonly domains: readonly DomainView[]
   readonly #view: CertificateView
   readonly #outlines: ReadonlyMap<Hostname, ZoneOutline>
   readonly #zones: readonly Hostname[]
@@ -25,6 +26,7 @@ export class HostJudge {
   readonly #issuers = new Map<string, readonly string[] | undefined>()
 
   constructor(view: CertificateView, domains: readonly DomainView[]) {
+    this.domains = domains
     this.#view = view
     this.#outlines = new Map(domains.map((domain) => [domain.apex, new ZoneOutline(domain)]))
     this.#zones = domains.map(({ apex }) => apex).sort((a, b) => b.length - a.length)

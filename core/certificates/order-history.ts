@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { MemberKey } from '../ids.ts'
 import type { CertificateName } from '../operation/index.ts'
-import { findNode, listOrders, type OrderValue, type OrderView } from '../state/index.ts'
+import { keys, listOrders, type OrderValue, type OrderView } from '../state/index.ts'
 import type { CertificateView } from './ports.ts'
 
 const MINUTE_MS = 60_000
@@ -62,7 +62,7 @@ export const setOf = (names: readonly CertificateName[]): string =>
  */
 export function readHistory(view: CertificateView, name: CertificateName): OrderHistory {
   const orders = listOrders(view.state, name)
-  const live = orders.filter(({ author }) => findNode(view.state, author) !== undefined)
+  const live = orders.filter(({ author }) => view.state.get(keys.node(author)) !== undefined)
   const isRecent = (startedMs: number) => startedMs > view.nowMs - WEEK_MS
   const startedMs = orders.flatMap((order) => {
     const own = order.startedMs.map((ms) => Math.min(ms, order.saidMs)).filter(isRecent)

@@ -1,7 +1,7 @@
 import type { MemberKey } from '../ids.ts'
 import type { CertificateName } from '../operation/index.ts'
 import { rankHolders } from '../rendezvous.ts'
-import { type ChallengeView, findNode, keys, listChallenges, listOrders, listRevocations } from '../state/index.ts'
+import { type ChallengeView, keys, listChallenges, listOrders, listRevocations } from '../state/index.ts'
 import { isUnderWay } from './order-history.ts'
 import type { CertificateDuty, CertificateView } from './ports.ts'
 import { hostOf } from './wanted.ts'
@@ -15,7 +15,7 @@ const CLOCK_GRACE_MS = 10 * 60_000
 export const rankNodes = (view: CertificateView, topic: string): readonly MemberKey[] =>
   rankHolders(
     topic,
-    [...view.up].filter((key) => findNode(view.state, key) !== undefined),
+    [...view.up].filter((key) => view.state.get(keys.node(key)) !== undefined),
   )
 
 /** This node's place; undefined for one that has no part in it. */
@@ -32,7 +32,7 @@ export function planChallenges(view: CertificateView): { duties: readonly Certif
   for (const challenge of listChallenges(view.state)) {
     const { host, author } = challenge
     const overMs = endOf(challenge) + (author === view.self ? 0 : CLOCK_GRACE_MS)
-    const isGone = findNode(view.state, author) === undefined
+    const isGone = view.state.get(keys.node(author)) === undefined
     const isOver = view.nowMs >= overMs || isGone || (author === view.self && !needed.has(host))
     if (!isOver) {
       nextMs.push(overMs)

@@ -31,7 +31,7 @@ interface Group {
  * nodes, by HTTP-01; an alias outside of all these has one of its own. What cannot be certified now is left out and keeps
  * nothing else from being. A look-up that failed takes no name away that a present certificate has. Pure.
  */
-export function listWanted(view: CertificateView, judge?: HostJudge): WantedList {
+export function listWanted(view: CertificateView, judge = createJudge(view)): WantedList {
   return new WantedLister(view, judge).list()
 }
 
@@ -45,10 +45,10 @@ class WantedLister {
   readonly #groups = new Map<CertificateName, Group>()
   readonly #uncovered = new Map<CertificateName, UncoveredName>()
 
-  constructor(view: CertificateView, judge: HostJudge | undefined) {
+  constructor(view: CertificateView, judge: HostJudge) {
     this.#view = view
-    this.#domains = listDomains(view.state)
-    this.#judge = judge ?? new HostJudge(view, this.#domains)
+    this.#judge = judge
+    this.#domains = judge.domains
   }
 
   list(): WantedList {

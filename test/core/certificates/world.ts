@@ -37,6 +37,8 @@ const SECOND = 1000
 const AHEAD_MS = 5 * MINUTE
 /** Quiet hours in which everything that can be had has to be had: the longest back-off, and an order. */
 export const GOOD_MS = 14 * HOUR
+/** How long a resolver fails, when it does. */
+const SPELL_MS = 6 * HOUR
 const OLD_EPOCH = nodeKey(50) as string as SealEpochKey
 const NEW_EPOCH = nodeKey(51) as string as SealEpochKey
 
@@ -161,7 +163,12 @@ export class World {
     const endMs = NOW + horizonMs
     this.#begin()
     if (calm !== true) this.#planTroubles(endMs - 3 * DAY)
-    for (let atMs = NOW + HOUR; atMs < endMs; atMs += HOUR) this.#at(atMs, () => this.#check())
+    for (let atMs = NOW + HOUR; atMs < endMs; atMs += 2 * HOUR) this.#at(atMs, () => this.#check())
+    // What was found out of hosts changes then.
+    for (let atMs = NOW + SPELL_MS; atMs < endMs; atMs += SPELL_MS)
+      this.#at(atMs, () => {
+        for (const node of this.#nodes) this.#wake(node, this.#random.integer(MINUTE))
+      })
     this.#at(endMs - 2 * DAY, () => this.#heal())
     // At rest means now and then: renewals go on.
     for (let atMs = endMs - 2 * DAY + GOOD_MS; atMs < endMs; atMs += 17 * MINUTE)
@@ -516,7 +523,7 @@ export class World {
     const known = [...this.#aliases, 'bad.blog.org'].includes(name)
     if (!known) return undefined
     const foundMs = this.#clock(node)
-    const spell = Math.floor(this.#nowMs / (6 * HOUR))
+    const spell = Math.floor((this.#nowMs - NOW) / SPELL_MS)
     const random = createRandom(this.#options.seed + spell * 31 + hash(node.key + name))
     const isLost = this.#options.calm !== true && !this.#healed && random.chance(0.1)
     if (isLost) return { pointing: 'unknown', found: 'nobody answers', caa: undefined, foundMs }
@@ -540,7 +547,7 @@ export class World {
     const view = this.#view(node)
     const plan = this.#planFor(view)
     const due: CertificateDuty[] = []
-    let nextMs = Math.min(plan.nextMs ?? Number.POSITIVE_INFINITY, view.nowMs + 12 * HOUR)
+    let nextMs = Math.min(plan.nextMs ?? Number.POSITIVE_INFINITY, view.nowMs + DAY)
     const ids = new Set(plan.duties.map(({ id }) => id))
     for (const id of node.seen.keys()) if (!ids.has(id)) node.seen.delete(id)
     for (const duty of plan.duties) {
