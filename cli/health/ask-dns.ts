@@ -7,6 +7,8 @@ import { type ProbeOptions, type ProbeReport, settleOnce } from './probe-report.
 export interface DnsQuestion {
   readonly name: string
   readonly type: number
+  /** Asks a resolver to find the answer elsewhere. */
+  readonly recursive?: boolean
 }
 
 export interface DnsAnswers {
@@ -47,9 +49,9 @@ export async function askOverTcp(options: ProbeOptions, questions: readonly DnsQ
     const ask = (): void => {
       const parts: Uint8Array[] = []
       for (; pending.size < WINDOW && next < questions.length; next++) {
-        const { name, type } = questions[next] as DnsQuestion
+        const { name, type, recursive } = questions[next] as DnsQuestion
         const id = (first + next) & 0xffff
-        const query = encodeQuestion(id, name, type)
+        const query = encodeQuestion(id, name, type, recursive)
         pending.set(id, { at: next, query })
         parts.push(Uint8Array.of(query.length >> 8, query.length & 0xff), query)
       }

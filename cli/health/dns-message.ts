@@ -18,6 +18,8 @@ export interface ReceivedResponse {
   readonly truncated: boolean
   readonly answers: readonly ReceivedRecord[]
   readonly authorities: readonly ReceivedRecord[]
+  /** Glue of a referral, among others. */
+  readonly additionals: readonly ReceivedRecord[]
 }
 
 /** Why bytes are no answer to a question. */
@@ -27,6 +29,7 @@ const HEADER_OCTETS = 12
 const RESPONSE = 0x8000
 const AUTHORITATIVE = 0x0400
 const TRUNCATED = 0x0200
+const RECURSION_DESIRED = 0x0100
 
 /** A type that nobody writes here; other servers may send it. */
 const DNAME = 39
@@ -45,10 +48,14 @@ const NAMES_IN: ReadonlyMap<number, { readonly before: number; readonly names: n
   [DNAME, { before: 0, names: 1 }],
 ])
 
-/** A query for one name and type, without EDNS. `name` is a key as in zones: `\DDD` for octets that no host name has. */
-export function encodeQuestion(id: number, name: string, type: number): Uint8Array {
+/**
+ * A query for one name and type, without EDNS. `name` is a key as in zones: `\DDD` for octets that no host name has.
+ * `recursive`: for a resolver, which is to find the answer elsewhere.
+ */
+export function encodeQuestion(id: number, name: string, type: number, recursive = false): Uint8Array {
   const header = Buffer.alloc(HEADER_OCTETS)
   header.writeUInt16BE(id, 0)
+  if (recursive) header.writeUInt16BE(RECURSION_DESIRED, 2)
   header.writeUInt16BE(1, 4)
   const end = Buffer.alloc(4)
   end.writeUInt16BE(type, 0)
@@ -90,7 +97,8 @@ export function readAnswer(bytes: Uint8Array, query: Uint8Array): ReceivedRespon
       return records
     })
     if (offset !== bytes.length) return 'malformed'
-    return { ...found, answers: sections[0] ?? [], authorities: sections[1] ?? [] }
+    const [answers = [], authorities = [], additionals = []] = sections
+    return { ...found, answers, authorities, additionals }
   } catch (error) {
     if (error instanceof RangeError) return 'malformed'
     throw error

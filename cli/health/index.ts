@@ -1,5 +1,7 @@
-export { askOverTcp } from './ask-dns.ts'
+export { askOverTcp, type DnsQuestion } from './ask-dns.ts'
+export { askOverUdp } from './ask-udp.ts'
 export { checkNodes, type NodeCheckup, type RecordsCheck, type SeenService } from './checkup.ts'
+export type { ReceivedRecord, ReceivedResponse } from './dns-message.ts'
 export { type FindingsInput, type HealthFinding, listHealthFindings } from './findings.ts'
 export { isLocalCluster, refuseAddress } from './probe-address.ts'
 export { probeDns } from './probe-dns.ts'
