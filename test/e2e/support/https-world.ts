@@ -1,5 +1,8 @@
 import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import type { Bundle } from '../../../cli/bundle/index.ts'
+import type { Hostname } from '../../../core/index.ts'
+import { Child } from '../../support/child.ts'
 import { Pebble } from '../../support/pebble.ts'
 import { BareHosts, type Operator } from './bare-hosts.ts'
 import type { BootedHost } from './booted-hosts.ts'
@@ -20,13 +23,15 @@ import { Underlay } from './underlay.ts'
 
 const NAMES = ['amsterdam', 'newyork', 'singapore'] as const
 /** A zone of ours, and one that somebody else has, from which hosts lead to us. */
-export const ZONE = `shop.${TOP_LEVEL}`
+export const ZONE = `shop.${TOP_LEVEL}` as Hostname
 export const FOREIGN_ZONE = `elsewhere.${TOP_LEVEL}`
 
 /** An authority of the test, and what its management says at a path. */
 export interface WorldAuthority {
   readonly pebble: Pebble
   readonly port: number
+  /** The file of what its own TLS certificate is signed by. */
+  readonly ca: string
   manage(path: string): Promise<string>
 }
 
@@ -132,7 +137,13 @@ export class HttpsWorld implements AsyncDisposable {
     writeFileSync(ca, pebble.apiCa)
     const manage = (path: string) =>
       this.internet.run('curl', '-sS', '--cacert', ca, `https://${AUTHORITIES[number]}:${15_000 + number}${path}`)
-    return { pebble, port, manage }
+    return { pebble, port, ca, manage }
+  }
+
+  /** Starts a program of this folder that is somebody's on the internet. */
+  internetProgram(file: string, args: readonly string[]): Child {
+    const [command, ...words] = [...this.internet.wrapper, process.execPath, join(import.meta.dirname, file), ...args]
+    return new Child(command as string, words, { env: this.scene.env })
   }
 
   /** What the parent says, in place of what it said before. */
