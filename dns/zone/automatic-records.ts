@@ -1,4 +1,11 @@
-import { type AddressFamily, type Hostname, isWithin, type NodeView } from '../../core/index.ts'
+import {
+  type AddressFamily,
+  type Hostname,
+  isWithin,
+  listAccounts,
+  type NodeView,
+  type State,
+} from '../../core/index.ts'
 import { type AddressData, findAddress, type Rdata, type Soa } from '../rdata/index.ts'
 import { type KnownType, MAX_NAME_OCTETS, type NameKey, nameOctets, type RecordType } from '../wire/index.ts'
 
@@ -21,6 +28,17 @@ export interface ZoneSetting {
 
 /** Where nobody says which authority issues. */
 export const DEFAULT_AUTHORITIES: readonly string[] = ['letsencrypt.org']
+
+/**
+ * Who may issue: the authorities that the cluster has accounts at, so that the zones of all nodes are equal; sorted. None where it is
+ * not known what one of them calls itself: to name the others alone would forbid it. `fallback` while there is no account.
+ */
+export function findAuthorities(state: State, fallback: readonly string[]): readonly string[] {
+  const accounts = listAccounts(state)
+  if (accounts.length === 0) return fallback
+  const known = accounts.map(({ value }) => value.authorities ?? [])
+  return known.some((names) => names.length === 0) ? [] : [...new Set(known.flat())].sort()
+}
 
 /** One RRset of ours before it is encoded; its TTL is `TTL`. */
 export interface AutomaticRrset {

@@ -19,11 +19,13 @@ import {
   buildSoa,
   DEFAULT_AUTHORITIES,
   familiesOf,
+  findAuthorities,
   listNodeHosts,
   NEGATIVE_TTL,
   TTL,
   type ZoneSetting,
 } from './automatic-records.ts'
+import { addChallenges, listChallengeHosts } from './challenge-records.ts'
 import type { ZoneFault } from './read-name.ts'
 import { Zone } from './zone.ts'
 import { entriesOf, readContent, type ZoneContent } from './zone-content.ts'
@@ -39,13 +41,14 @@ export interface BuiltZone {
   readonly content: ZoneContent
   readonly setting: ZoneSetting
   readonly families: Readonly<Record<AddressFamily, boolean>>
-  /** The sets of ours without the SOA, which alone changes with the serial. */
+  /** The sets of ours without the SOA, which changes with the serial, and without challenges. */
   readonly automatic: ReadonlyMap<NameKey, ZoneName>
 }
 
 /**
  * The zone of a domain, as the state has it; undefined when there is no such domain. Equal states give equal zones.
- * `nodes` are `listNodes(state)`, passed in by who builds many zones.
+ * `nodes` are `listNodes(state)`, passed in by who builds many zones; `authorities` those that count while the cluster has no account
+ * at any.
  */
 export function buildZone(
   state: State,
@@ -54,14 +57,20 @@ export function buildZone(
   authorities: readonly string[] = DEFAULT_AUTHORITIES,
 ): BuiltZone | undefined {
   if (state.get(keys.domain(apex)) === undefined) return undefined
-  return composeZone(state, readContent(state, apex), { nodes, authorities })
+  const setting = { nodes, authorities: findAuthorities(state, authorities) }
+  return composeZone(state, readContent(state, apex), setting, { challenges: listChallengeHosts(state, apex) })
 }
 
 /**
- * The zone of what was written and of what is ours. `before` is the zone as it was built last: where nothing but the
- * serial is new, no set but the SOA is made.
+ * The zone of what was written and of what is ours. `challenges` are the hosts in it that authorities are shown something for.
+ * `before` is the zone as it was built last: where nothing but the serial and the challenges is new, no other set is made.
  */
-export function composeZone(state: State, content: ZoneContent, setting: ZoneSetting, before?: BuiltZone): BuiltZone {
+export function composeZone(
+  state: State,
+  content: ZoneContent,
+  setting: ZoneSetting,
+  { before, challenges = [] }: { readonly before?: BuiltZone | undefined; readonly challenges?: Iterable<Hostname> },
+): BuiltZone {
   const { apex, hosts } = content
   const aliases = [...hosts].filter((host) => hostOwner(state, host) === apex).sort()
   const isSame =
@@ -75,11 +84,13 @@ export function composeZone(state: State, content: ZoneContent, setting: ZoneSet
   const soa = buildSoa(apex, setting.nodes, serial)
   const top = automatic.get(apex) ?? EMPTY_NAME
   const soaSet = buildFixedSet(buildLargestRrset(apex, 'SOA', TTL, [soa]))
+  const ours = new Map(automatic).set(apex, { ...top, sets: [soaSet, ...top.sets] })
+  addChallenges(state, content, challenges, ours)
   const zone = new Zone({
     apex,
     serial,
     written: content.names,
-    automatic: new Map(automatic).set(apex, { ...top, sets: [soaSet, ...top.sets] }),
+    automatic: ours,
     negativeSoa: buildLargestRrset(apex, 'SOA', NEGATIVE_TTL, [soa]),
     hasPreviews: (state.get(keys.domain(apex))?.value as DomainValue | undefined)?.previews === true,
     hasCuts: content.cuts > 0,
@@ -92,7 +103,8 @@ export function composeZone(state: State, content: ZoneContent, setting: ZoneSet
 /** RFC 1982 compares serials modulo 2^32; ours starts at the cluster's birth and grows by one an operation. */
 function buildSerial(state: State, apex: Hostname): number {
   const bornSeconds = Math.floor((findCluster(state)?.createdMs ?? 0) / 1000)
-  return (bornSeconds + state.touches(keys.domain(apex)) + state.touches('node')) % 2 ** 32
+  const touches = state.touches(keys.domain(apex)) + state.touches('node') + state.touches('account')
+  return (bornSeconds + touches) % 2 ** 32
 }
 
 /**

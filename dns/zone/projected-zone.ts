@@ -9,6 +9,8 @@ import type { ZoneSource } from './zone-table.ts'
 export interface Builder {
   state(): State
   setting(): ZoneSetting
+  /** The hosts of a zone that authorities are shown something for. */
+  challenges(apex: Hostname): Iterable<Hostname>
   /** Told of every zone that was built; `before` is what took its place. */
   built(zone: BuiltZone, before: BuiltZone | undefined): void
   failed(apex: Hostname, error: unknown): void
@@ -69,7 +71,8 @@ export class ProjectedZone implements ZoneSource {
       before === undefined || this.#changed === undefined
         ? readContent(state, this.apex)
         : changeContent(before.content, state, this.#changed)
-    const built = composeZone(state, content, this.#builder.setting(), before)
+    const challenges = this.#builder.challenges(this.apex)
+    const built = composeZone(state, content, this.#builder.setting(), { before, challenges })
     this.#builder.built(built, before)
     return built
   }

@@ -9,13 +9,14 @@ import {
   StateTable,
   scopeKind,
 } from '../../core/index.ts'
-import { DEFAULT_AUTHORITIES, isSameSetting, type ZoneSetting } from './automatic-records.ts'
+import { DEFAULT_AUTHORITIES, findAuthorities, isSameSetting, type ZoneSetting } from './automatic-records.ts'
 import type { BuiltZone } from './build-zone.ts'
+import { ChallengeHosts } from './challenge-records.ts'
 import { type ChangedKeys, ProjectedZone } from './projected-zone.ts'
 import { ZoneTable } from './zone-table.ts'
 
-/** Scopes that every zone depends on: who the nodes are, and when the cluster was born. */
-const SHARED_KINDS: ReadonlySet<string> = new Set(['node', 'node-name', 'cluster'])
+/** Scopes that every zone depends on: who the nodes are, when the cluster was born, and which authorities know it. */
+const SHARED_KINDS: ReadonlySet<string> = new Set(['node', 'node-name', 'cluster', 'account'])
 
 /**
  * Keeps the zone table in step with the state, and swaps it whole: a reader takes `table` once for each question and
@@ -30,6 +31,7 @@ export class DnsProjection {
   /** Zones that nobody has asked for since they changed. */
   readonly #unread = new Set<Hostname>()
   readonly #authorities: readonly string[]
+  readonly #challenges = new ChallengeHosts()
   #state: State = new StateTable()
   #setting: ZoneSetting
   #table = ZoneTable.empty
@@ -61,6 +63,7 @@ export class DnsProjection {
    */
   refresh(state: State, scopes: ReadonlySet<Scope>, keys?: Iterable<Key>): void {
     this.#state = state
+    this.#challenges.refresh(state, scopes)
     const shared = [...scopes].some((scope) => SHARED_KINDS.has(scopeKind(scope)))
     if (shared) this.#readSetting()
     const changed = keys === undefined ? undefined : this.#groupKeys(keys)
@@ -87,7 +90,7 @@ export class DnsProjection {
 
   /** What changes of nodes leave no trace in zones, such as places and drains, keeps the setting as it was. */
   #readSetting(): void {
-    const setting = { nodes: listNodes(this.#state), authorities: this.#authorities }
+    const setting = { nodes: listNodes(this.#state), authorities: findAuthorities(this.#state, this.#authorities) }
     if (!isSameSetting(setting, this.#setting)) this.#setting = setting
   }
 
@@ -106,6 +109,7 @@ export class DnsProjection {
   readonly #builder = {
     state: () => this.#state,
     setting: () => this.#setting,
+    challenges: (apex: Hostname) => this.#challenges.within(apex),
     built: (zone: BuiltZone, before: BuiltZone | undefined) => this.#remember(zone, before),
     failed: (apex: Hostname, error: unknown) => this.#log.error('zone.build-failed', { apex, error }),
   }

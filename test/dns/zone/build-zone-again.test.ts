@@ -61,7 +61,7 @@ for (const seed of seeds(40)) {
         state,
         entries.map(([key]) => key),
       )
-      kept = composeZone(state, content, kept.setting, kept)
+      kept = composeZone(state, content, kept.setting, { before: kept })
       const [found, expected] = [describe(kept), describe(buildZone(state, apex, []))]
       if (JSON.stringify(found) !== JSON.stringify(expected)) t.strictSame(found, expected, `after step ${step}`)
     }
