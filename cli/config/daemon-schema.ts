@@ -160,6 +160,16 @@ export const daemonSchema = v.object({
     email: v.optional(v.string(), ''),
     directory: v.optional(webAddress),
     staging: v.optional(v.boolean(), false),
+    /** Directories of authorities that help out where the wanted one is in trouble and time is short; in this order. */
+    fallback_directories: v.optional(v.pipe(v.array(webAddress), v.maxLength(5)), []),
+    /** What of several kinds of certificates is asked for. */
+    profile: v.optional(
+      v.pipe(filled(64), v.regex(/^[A-Za-z0-9][A-Za-z0-9_.-]*$/, 'the name of a profile is expected')),
+    ),
+    /** Of external account binding; its key is a file. */
+    eab_key_id: v.optional(filled(1000)),
+    /** PEM of who vouches for the directory of a private authority. */
+    ca_file: v.optional(filled(4096)),
     /** Issuer names for CAA records (RFC 8659), where the directory is not a well-known one. */
     caa_identities: v.optional(v.array(filled(253)), []),
     /** Days before expiry. */

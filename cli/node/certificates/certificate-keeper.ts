@@ -1,0 +1,288 @@
+import {
+  announcedSchema,
+  asMakiError,
+  type Cancel,
+  type CertificateDuty,
+  type CertificateName,
+  type CertificatePlan,
+  type CertificateView,
+  type Change,
+  canSeal,
+  type Log,
+  listExposed,
+  listNodes,
+  listRevocations,
+  type MemberKey,
+  planCertificates,
+  RANK_PATIENCE_MS,
+  type Runtime,
+  type SealEpochKey,
+  type Signer,
+  sealPurpose,
+} from '../../../core/index.ts'
+import { AuthorityError } from '../../../edge/index.ts'
+import type { CertificateRing, GossipService, Replica, SealOpener } from '../../../replication/index.ts'
+import { Accounts } from './accounts.ts'
+import { HostFindings } from './host-findings.ts'
+import type { LookUpHost } from './look-up-host.ts'
+import { RenewalWatch } from './renewal-watch.ts'
+import { reportExposed, runOrder } from './run-order.ts'
+import type { CertificateSettings } from './settings.ts'
+import { heardByAll } from './sight.ts'
+
+export interface CertificateKeeperOptions {
+  readonly settings: CertificateSettings
+  readonly replica: Replica
+  readonly gossip: GossipService
+  readonly signer: Signer
+  readonly seals: SealOpener
+  readonly epoch: () => Promise<SealEpochKey>
+  readonly ring: CertificateRing
+  readonly lookUp: LookUpHost
+  /** Looks again at least so often, milliseconds. */
+  readonly checkMs: number
+  readonly version: string
+  readonly runtime: Runtime
+  readonly log: Log
+}
+
+/** Since when operations can say how an order goes. */
+const SCHEMA_OF_ORDERS = 5
+/** Neighbours are found first: who begins alone would order what others have. */
+const STARTING_MS = 5_000
+/** What changes at once is looked at together. */
+const GATHER_MS = 250
+/** After something could not be done or written down; twice as long each time. */
+const PAUSE_MS = 30_000
+const MAX_PAUSE_MS = 3_600_000
+/** A timer of the system reaches 24 days. */
+const LONGEST_MS = 24 * 3_600_000
+
+const NOTHING: CertificatePlan = { wanted: [], uncovered: [], duties: [], waiting: [], nextMs: undefined }
+
+/** Orders, renews, replaces and revokes the cluster's certificates, as far as that is this node's to do: one thing after the other. */
+export class CertificateKeeper implements AsyncDisposable {
+  readonly #options: CertificateKeeperOptions
+  readonly #accounts: Accounts
+  readonly #findings: HostFindings
+  readonly #renewals: RenewalWatch
+  readonly #end = new AbortController()
+  readonly #unsubscribe: (() => void)[]
+  readonly #running = new Set<CertificateName>()
+  /** Since when each duty is there, and until when it is left alone. */
+  readonly #duties = new Map<string, { readonly sinceMs: number; heldMs: number; failures: number }>()
+  #plan = NOTHING
+  #nodes = ''
+  #cancel: Cancel
+  #busy: Promise<void> | undefined
+
+  constructor(options: CertificateKeeperOptions) {
+    this.#options = options
+    const { replica, gossip, ring, runtime, log, settings, lookUp } = options
+    const changed = () => this.#lookSoon(GATHER_MS)
+    this.#accounts = new Accounts({ ...options, commit: (changes) => this.#commit(changes) })
+    this.#findings = new HostFindings({ lookUp, nodes: () => listNodes(replica.state), runtime, log, changed })
+    this.#renewals = new RenewalWatch({
+      accounts: this.#accounts,
+      certificates: () => ring.all,
+      directories: settings.directories,
+      runtime,
+      log,
+      changed,
+      signal: this.#end.signal,
+    })
+    this.#cancel = runtime.after(STARTING_MS, () => {
+      this.#unsubscribe.push(
+        replica.events.on('change', changed),
+        ring.events.on('change', changed),
+        gossip.events.on('awareness', changed),
+      )
+      this.#look()
+    })
+    this.#unsubscribe = []
+  }
+
+  /** What it made of the state last. */
+  get plan(): CertificatePlan {
+    return this.#plan
+  }
+
+  /** What is under way is stopped; how far it came is written down already. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#end.abort(new Error('the node stops'))
+    this.#cancel()
+    for (const unsubscribe of this.#unsubscribe) unsubscribe()
+    this.#findings[Symbol.dispose]()
+    this.#renewals[Symbol.dispose]()
+    await this.#busy
+  }
+
+  #lookSoon(delayMs: number): void {
+    if (this.#end.signal.aborted) return
+    this.#cancel()
+    this.#cancel = this.#options.runtime.after(delayMs, () => this.#look())
+  }
+
+  #look(): void {
+    const { replica, runtime, checkMs } = this.#options
+    if (this.#end.signal.aborted || this.#busy !== undefined) return
+    this.#watchNodes()
+    // Nobody may write what some node cannot read, or seal what some node cannot open.
+    if (announcedSchema(replica.state) < SCHEMA_OF_ORDERS || !canSeal(replica.state) || replica.damaged !== undefined) {
+      this.#lookSoon(checkMs)
+      return
+    }
+    const view = this.#view()
+    this.#plan = planCertificates(view)
+    const nowMs = runtime.monotonic()
+    const { due, nextMs } = this.#takeDue(nowMs)
+    if (due !== undefined) {
+      this.#busy = this.#do(due).finally(() => {
+        this.#busy = undefined
+        this.#lookSoon(GATHER_MS)
+      })
+      return
+    }
+    const planned = this.#plan.nextMs === undefined ? checkMs : Math.max(1000, this.#plan.nextMs - view.nowMs)
+    this.#lookSoon(Math.min(checkMs, planned, Math.max(1, nextMs - nowMs), LONGEST_MS))
+  }
+
+  /** The first duty that is this node's now. */
+  #takeDue(nowMs: number): { due: CertificateDuty | undefined; nextMs: number } {
+    const present = new Set(this.#plan.duties.map(({ id }) => id))
+    for (const id of [...this.#duties.keys()]) if (!present.has(id)) this.#duties.delete(id)
+    let nextMs = Number.POSITIVE_INFINITY
+    for (const duty of this.#plan.duties) {
+      const known = this.#duties.get(duty.id) ?? { sinceMs: nowMs, heldMs: 0, failures: 0 }
+      this.#duties.set(duty.id, known)
+      const atMs = Math.max(known.sinceMs + duty.rank * RANK_PATIENCE_MS, known.heldMs)
+      if (atMs <= nowMs) return { due: duty, nextMs: atMs }
+      nextMs = Math.min(nextMs, atMs)
+    }
+    return { due: undefined, nextMs }
+  }
+
+  async #do(duty: CertificateDuty): Promise<void> {
+    const { log, runtime } = this.#options
+    try {
+      await this.#carryOut(duty)
+    } catch (error) {
+      if (this.#end.signal.aborted) return
+      log.warn('certificates.duty-failed', { duty: duty.id, error: asMakiError(error) })
+      const known = this.#duties.get(duty.id)
+      if (known === undefined) return
+      known.heldMs = runtime.monotonic() + Math.min(PAUSE_MS * 2 ** known.failures, MAX_PAUSE_MS)
+      known.failures++
+    }
+  }
+
+  async #carryOut(duty: CertificateDuty): Promise<void> {
+    const { signal } = this.#end
+    switch (duty.kind) {
+      case 'order': {
+        const { name } = duty.wanted
+        this.#running.add(name)
+        try {
+          await runOrder(duty, this.#context(), signal)
+        } finally {
+          this.#running.delete(name)
+        }
+        return
+      }
+      case 'end-challenge':
+        await this.#commit([{ kind: 'challenge.remove', host: duty.host, author: duty.author }])
+        return
+      case 'roll-account': {
+        const before = this.#accounts.find(duty.directory)
+        await this.#accounts.begin(duty.directory, signal)
+        // Whoever has its key could order with it; where it cannot be ended now, what it ordered is refused by nobody.
+        if (before !== undefined) await this.#accounts.authority(duty.directory).deactivate(before, signal)
+        return
+      }
+      case 'revoke':
+        return await this.#revoke(duty.certificate)
+      case 'drop': {
+        const { name, certificate, revoke } = duty
+        const reported = revoke ? reportExposed(name, certificate, this.#context()) : []
+        await this.#commit([...reported, { kind: 'certificate.remove', name }])
+        return
+      }
+      default:
+        duty satisfies never
+    }
+  }
+
+  async #revoke(id: string): Promise<void> {
+    const { replica, seals, log } = this.#options
+    const value = listRevocations(replica.state).find((entry) => entry.value.id === id)?.value
+    if (value === undefined) return
+    const { name, directory, certificate: pem, reason } = value
+    try {
+      const key = new TextDecoder().decode(seals.open(sealPurpose.certificate(name), value.key))
+      const account = await this.#accounts.require(directory, this.#end.signal)
+      await this.#accounts.authority(directory).revoke(account, { pem, key, reason }, this.#end.signal)
+      await this.#commit([{ ...value, kind: 'certificate.revoke', phase: 'done' }])
+      log.info('certificates.revoked', { name, directory })
+    } catch (error) {
+      if (!(error instanceof AuthorityError) || !FINAL_REFUSALS.has(error.type)) throw error
+      const detail = error.message.slice(0, 1000)
+      await this.#commit([{ ...value, kind: 'certificate.revoke', phase: 'given-up', detail }])
+      log.warn('certificates.not-revoked', { name, directory, error })
+    }
+  }
+
+  #context(): Parameters<typeof runOrder>[1] {
+    const { replica, gossip, signer, epoch, ring, runtime, log, settings } = this.#options
+    return {
+      replica,
+      accounts: this.#accounts,
+      view: () => this.#view(),
+      epoch,
+      commit: (changes) => this.#commit(changes),
+      shown: (id, signal) => heardByAll(id, { replica, gossip, self: signer.key, runtime, log }, signal),
+      chainOf: (name) => ring.all.find((one) => one.name === name)?.chain,
+      profile: settings.profile,
+      runtime,
+      log,
+    }
+  }
+
+  #commit(changes: readonly Change[]): ReturnType<Replica['commit']> {
+    return this.#options.replica.commit(this.#options.signer, changes)
+  }
+
+  #view(): CertificateView {
+    const { replica, gossip, signer, ring, runtime, settings } = this.#options
+    const up = new Set<MemberKey>([signer.key])
+    for (const entry of gossip.awareness.entries()) if (entry.up) up.add(entry.key)
+    const exposed = listExposed(replica).flatMap(({ what }) => (what.kind === 'account' ? [what.directory] : []))
+    return {
+      state: replica.state,
+      self: signer.key,
+      up,
+      nowMs: runtime.now(),
+      directories: settings.directories,
+      facts: (host) => this.#findings.find(host),
+      held: ring.held(replica),
+      renewals: this.#renewals.windows,
+      exposedAccounts: new Set(exposed),
+      running: this.#running,
+    }
+  }
+
+  #watchNodes(): void {
+    const nodes = JSON.stringify(
+      listNodes(this.#options.replica.state).map(({ name, ipv4, ipv6, nameserver }) => [name, ipv4, ipv6, nameserver]),
+    )
+    if (this.#nodes !== '' && nodes !== this.#nodes) this.#findings.recheck()
+    this.#nodes = nodes
+  }
+}
+
+/** That an authority will not revoke, however often it is asked. */
+const FINAL_REFUSALS: ReadonlySet<string> = new Set([
+  'unauthorized',
+  'malformed',
+  'badRevocationReason',
+  'badPublicKey',
+])

@@ -1,0 +1,176 @@
+import {
+  asMakiError,
+  beginOrder,
+  type CertificateDuty,
+  type CertificateName,
+  type CertificateValue,
+  type CertificateView,
+  type Change,
+  type ChangeOf,
+  failOrder,
+  finishOrder,
+  type Hostname,
+  keys,
+  type Log,
+  type Operation,
+  type OperationId,
+  type OrderProblem,
+  type Runtime,
+  type SealEpochKey,
+  sealPurpose,
+} from '../../../core/index.ts'
+import { type AcmeOrder, AuthorityError, type IssuedCertificate } from '../../../edge/index.ts'
+import { type Replica, sealValue } from '../../../replication/index.ts'
+import type { Accounts } from './accounts.ts'
+
+export interface OrderContext {
+  readonly replica: Replica
+  readonly accounts: Accounts
+  /** As things are at this moment. */
+  readonly view: () => CertificateView
+  readonly epoch: () => Promise<SealEpochKey>
+  /** Durable when it resolves. */
+  readonly commit: (changes: readonly Change[]) => Promise<Operation>
+  /** Resolves when all nodes show what the operation says. */
+  readonly shown: (operation: OperationId, signal: AbortSignal) => Promise<void>
+  /** Of the certificate that this name has now, in PEM. */
+  readonly chainOf: (name: CertificateName) => string | undefined
+  readonly profile: string | undefined
+  readonly runtime: Runtime
+  readonly log: Log
+}
+
+type OrderDuty = Extract<CertificateDuty, { kind: 'order' }>
+
+/** How long authorities are shown what they asked for, if nobody ends it. */
+const SHOWN_MS = 3_600_000
+
+/**
+ * Orders a certificate. That it is ordered is durable before the authority hears of it; the certificate, the end of the order and the
+ * end of what was shown are one operation. True when there is a new certificate; what went wrong is written down, not thrown. Rejects
+ * where the signal ends it, or nothing can be written.
+ */
+export async function runOrder(duty: OrderDuty, context: OrderContext, signal: AbortSignal): Promise<boolean> {
+  const { view, commit, log } = context
+  const { wanted, directory, because } = duty
+  const { name, names } = wanted
+  await commit([beginOrder(view(), wanted, directory)])
+  log.info('certificates.order-begun', { name, names, directory, because })
+  let shown: readonly Hostname[] = []
+  try {
+    const order = await placeOrder(duty, context, signal)
+    if (order.challenges.length > 0) {
+      const changes = listChallenges(order, context.runtime.now() + SHOWN_MS)
+      shown = changes.map(({ host }) => host)
+      const { id } = await commit(changes)
+      await context.shown(id, signal)
+      await order.validate(signal)
+    }
+    const issued = await order.finish(signal)
+    await commit([...(await listResults(duty, issued, context)), ...endShown(shown, view())])
+    log.info('certificates.issued', { name, names: issued.names, directory, notAfterMs: issued.notAfterMs })
+    return true
+  } catch (error) {
+    if (signal.aborted) throw error
+    const problem = describeProblem(error)
+    log.warn('certificates.order-failed', { name, directory, ...problem })
+    const failed = failOrder(view(), name, problem)
+    await commit([...(failed === undefined ? [] : [failed]), ...endShown(shown, view())])
+    return false
+  }
+}
+
+/** An account that the authority does not know any more is replaced, once. */
+async function placeOrder(
+  { wanted, directory }: OrderDuty,
+  { accounts, profile, chainOf }: OrderContext,
+  signal: AbortSignal,
+): Promise<AcmeOrder> {
+  const authority = accounts.authority(directory)
+  const { profiles } = await authority.describe(signal)
+  const replaces = chainOf(wanted.name)
+  const request = {
+    names: wanted.names,
+    ways: wanted.ways,
+    ...(profile !== undefined && profiles.includes(profile) ? { profile } : {}),
+    ...(replaces === undefined ? {} : { replaces }),
+  }
+  try {
+    return await authority.order(await accounts.require(directory, signal), request, signal)
+  } catch (error) {
+    if (!(error instanceof AuthorityError && error.type === 'accountDoesNotExist')) throw error
+    return await authority.order(await accounts.begin(directory, signal), request, signal)
+  }
+}
+
+function listChallenges({ challenges }: AcmeOrder, untilMs: number): readonly ChangeOf<'challenge.set'>[] {
+  const byHost = Map.groupBy(challenges, ({ host }) => host)
+  return [...byHost].map(([host, asked]) => ({
+    kind: 'challenge.set',
+    host,
+    http: asked.flatMap(({ type, token, authorization }) => (type === 'http-01' ? [{ token, authorization }] : [])),
+    dns: asked.flatMap(({ type, digest }) => (type === 'dns-01' ? [digest] : [])),
+    untilMs: Math.floor(untilMs),
+  }))
+}
+
+const endShown = (hosts: readonly Hostname[], { self }: CertificateView): readonly Change[] =>
+  hosts.map((host) => ({ kind: 'challenge.remove', host, author: self }))
+
+/** What the one operation says that ends an order well. */
+async function listResults(
+  { wanted, directory, because }: OrderDuty,
+  issued: IssuedCertificate,
+  context: OrderContext,
+): Promise<readonly Change[]> {
+  const { name } = wanted
+  const { replica, runtime } = context
+  const place = { cluster: replica.cluster, purpose: sealPurpose.certificate(name) }
+  const key = sealValue(await context.epoch(), new TextEncoder().encode(issued.key), place, runtime)
+  const view = context.view()
+  const done = finishOrder(view, name)
+  const held = view.held.get(name)
+  return [
+    ...(because === 'exposed' && held?.exposed === true ? reportExposed(name, held.id, context) : []),
+    {
+      kind: 'certificate.set',
+      name,
+      names: [...issued.names],
+      chain: issued.chain,
+      key,
+      notBeforeMs: issued.notBeforeMs,
+      notAfterMs: issued.notAfterMs,
+      directory,
+    },
+    ...(done === undefined ? [] : [done]),
+  ]
+}
+
+/** RFC 5280 section 5.3.1: somebody else may have the key. */
+const KEY_COMPROMISE = 1
+
+/** That a certificate whose key others may know is to be revoked: what is needed for it is kept until then. */
+export function reportExposed(
+  name: CertificateName,
+  id: OperationId,
+  { replica, chainOf }: Pick<OrderContext, 'replica' | 'chainOf'>,
+): readonly Change[] {
+  const value = replica.state.get(keys.certificate(name))?.value as CertificateValue | undefined
+  const [leaf] = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/.exec(chainOf(name) ?? '') ?? []
+  if (value?.directory === undefined || leaf === undefined) return []
+  const { directory, key } = value
+  const certificate = `${leaf}\n`
+  return [{ kind: 'certificate.revoke', id, name, certificate, key, directory, reason: KEY_COMPROMISE, phase: 'due' }]
+}
+
+function describeProblem(thrown: unknown): OrderProblem {
+  const error = asMakiError(thrown)
+  if (!(error instanceof AuthorityError)) return { type: error.code, detail: error.message }
+  const { type, message, identifier, retryAfterMs } = error
+  return {
+    type,
+    detail: message,
+    ...(identifier === undefined ? {} : { name: identifier }),
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+  }
+}
