@@ -85,9 +85,10 @@ export function readHistory(view: CertificateView, name: CertificateName): Order
 
 /** Whether its author is at it, as far as can be seen from here. */
 export function isUnderWay(view: CertificateView, order: OrderView): boolean {
-  if (order.phase !== 'open' || view.nowMs - order.saidMs >= ORDER_BOUND_MS) return false
-  if (order.author !== view.self) return view.up.has(order.author)
-  return view.running?.has(order.name) ?? true
+  if (order.phase !== 'open') return false
+  const isOwn = order.author === view.self
+  if (isOwn && view.running !== undefined) return view.running.has(order.name)
+  return view.nowMs - order.saidMs < ORDER_BOUND_MS && (isOwn || view.up.has(order.author))
 }
 
 function findOpen(view: CertificateView, orders: readonly OrderView[]): OrderHistory['open'] {

@@ -64,10 +64,11 @@ export function beginOrder(view: CertificateView, wanted: WantedCertificate, dir
 
 /** Written when an order of this node ends without a certificate. */
 export function failOrder(
-  view: CertificateView,
+  seen: CertificateView,
   name: CertificateName,
   problem: OrderProblem,
 ): OrderChange | undefined {
+  const view = during(seen, name)
   const own = findOwn(view, name)
   if (own === undefined) return undefined
   const history = readHistory(view, name)

@@ -3,6 +3,8 @@ import { seeds } from '../../support/seeds.ts'
 import { DAY } from './fixture.ts'
 import { World } from './world.ts'
 
+t.setTimeout(0)
+
 const total = { worlds: 0, issued: 0, starts: 0, failures: 0, plans: 0, days: 0 }
 
 for (const [days, count] of [
