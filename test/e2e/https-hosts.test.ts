@@ -21,7 +21,7 @@ t.setTimeout(0)
 // Mostly waits: for servers that boot, and for what was asked for to be everywhere.
 const world = await HttpsWorld.open()
 t.teardown(() => world[Symbol.asyncDispose]())
-const { servers, internet, underlay } = world
+const { servers, internet } = world
 const [, newyork] = servers
 const FOREIGN_HOST = `www.${FOREIGN_ZONE}`
 const authority = await world.addAuthority(0)
@@ -81,7 +81,6 @@ t.test('three servers, and a resolver that finds them by the delegation', async 
 })
 
 t.test('an authority that is shown by hand what it asks for, and what it certifies is served by all', async (t) => {
-  await underlay.openTcp(authority.port)
   const folder = world.scene.path('by-hand')
   mkdirSync(folder)
   const wanted = [`dns-01:${ZONE}`, `dns-01:*.${ZONE}`, `dns-01:*.ns.${ZONE}`, `http-01:${FOREIGN_HOST}`]

@@ -29,10 +29,13 @@ export const FOREIGN_ZONE = `elsewhere.${TOP_LEVEL}`
 /** An authority of the test, and what its management says at a path. */
 export interface WorldAuthority {
   readonly pebble: Pebble
-  readonly port: number
   /** The file of what its own TLS certificate is signed by. */
   readonly ca: string
   manage(path: string): Promise<string>
+  /** From now on it refuses connections. */
+  shut(): Promise<void>
+  /** It answers again. */
+  open(): Promise<void>
 }
 
 /** Three servers that `maki machine init` set up, on an internet of their own where a zone is delegated to them. */
@@ -121,7 +124,7 @@ export class HttpsWorld implements AsyncDisposable {
     await this.delegate([delegateTo(ZONE, this.servers)])
   }
 
-  /** Starts a certificate authority, which no server reaches before its port is open. */
+  /** Starts a certificate authority that resolves as the servers do. */
   async addAuthority(number: 0 | 1): Promise<WorldAuthority> {
     const port = 14_000 + number
     const pebble = await Pebble.open({
@@ -137,7 +140,12 @@ export class HttpsWorld implements AsyncDisposable {
     writeFileSync(ca, pebble.apiCa)
     const manage = (path: string) =>
       this.internet.run('curl', '-sS', '--cacert', ca, `https://${AUTHORITIES[number]}:${15_000 + number}${path}`)
-    return { pebble, port, ca, manage }
+    await this.underlay.openTcp(port)
+    // Of all but what its management is asked.
+    const rule = `table inet authority_${number} { chain input { type filter hook input priority 0; tcp dport ${port} reject with tcp reset; }; }`
+    const shut = async () => void (await this.internet.run('nft', rule))
+    const open = async () => void (await this.internet.run('nft', 'delete', 'table', 'inet', `authority_${number}`))
+    return { pebble, ca, manage, shut, open }
   }
 
   /** Starts a program of this folder that is somebody's on the internet. */
