@@ -81,6 +81,12 @@ const status = object({
   damaged: v.optional(object({ readable: number, lost: number })),
   aliases: v.optional(v.array(alias)),
   mesh: v.optional(tunnels),
+  certificates: v.optional(
+    object({
+      uncovered: v.array(object({ name: text, code: text, reason: text })),
+      waiting: v.array(object({ name: text, code: text, reason: text, next: v.nullable(text) })),
+    }),
+  ),
   places: v.optional(object({ type: v.optional(text), built: v.optional(text), faults: v.optional(texts) })),
 })
 

@@ -9,6 +9,7 @@ import {
 import { parseExplainQuestion } from '../../dns/index.ts'
 import type {
   AcceptReport,
+  CertificatesReport,
   ClusterStatus,
   ControlBackend,
   ControlBlobs,
@@ -62,6 +63,8 @@ export interface BackendPorts {
   readonly variants?: { readonly counts: VariantCounts } | undefined
   readonly components: { readonly counts: ComponentCounts | undefined }
   readonly mesh?: Pick<NodeMesh, 'status' | 'refused'>
+  /** Undefined where this node gets no certificates. */
+  readonly duties?: { readonly report: CertificatesReport } | undefined
   /** Undefined where none is kept. */
   readonly logs?: ControlLogs | undefined
   readonly self: MemberKey
@@ -96,7 +99,7 @@ export class NodeBackend implements ControlBackend {
   }
 
   async status(): Promise<ClusterStatus> {
-    const { shared, presence, aliases, places, mesh, self } = this.#ports
+    const { shared, presence, aliases, places, mesh, duties, self } = this.#ports
     const { replica } = shared
     const tunnels = mesh?.status()
     return {
@@ -108,6 +111,7 @@ export class NodeBackend implements ControlBackend {
       ...(aliases === undefined ? {} : { aliases: aliases.status() }),
       ...(places === undefined ? {} : { places: places.status }),
       ...(tunnels === undefined ? {} : { mesh: reportMesh(tunnels) }),
+      ...(duties === undefined ? {} : { certificates: duties.report }),
     }
   }
 

@@ -29,6 +29,7 @@ import { SchemaAnnouncement } from './announce-schema.ts'
 import { AssetSeeker } from './asset-seeker.ts'
 import { NodeBackend } from './backend.ts'
 import { BlobCare } from './blob-care.ts'
+import { startCertificateDuties } from './certificates/index.ts'
 import { isComponentQuestion, type NodeComponents, startComponents } from './components/index.ts'
 import { createEdge } from './create-edge.ts'
 import { DialMembers } from './dial-members.ts'
@@ -202,6 +203,7 @@ export async function startNode(options: NodeOptions): Promise<Node> {
   if (mesh.own !== undefined) starting.use(new MeshAnnouncement(announcing, mesh.own))
   starting.defer(mesh.onNews(changed))
   const seals = starting.use(new NodeSeals({ replica, gossip, signer, seed, runtime, log, certificates, changed }))
+  const duties = starting.use(await startCertificateDuties({ ...options, ...announcing, seals, opened, certificates }))
   const health = starting.use(
     new NodeHealth({
       config: config.health,
@@ -262,6 +264,7 @@ export async function startNode(options: NodeOptions): Promise<Node> {
     variants,
     components,
     mesh,
+    duties,
     logs: options.logs,
     self,
   })

@@ -98,6 +98,21 @@ export interface ClusterStatus {
   readonly places?: PlacesStatus
   /** The mesh as this node sees it; absent where it has none. */
   readonly mesh?: MeshReport
+  /** What keeps names from having certificates, as this node sees it; absent where it gets none. */
+  readonly certificates?: CertificatesReport
+}
+
+/** What is to be said of certificates that are not there, or not ordered now. */
+export interface CertificatesReport {
+  /** Names that none is got for, and why, in a sentence that says what to do. */
+  readonly uncovered: readonly { readonly name: string; readonly code: string; readonly reason: string }[]
+  readonly waiting: readonly {
+    readonly name: string
+    readonly code: string
+    readonly reason: string
+    /** When it is tried again, ISO 8601; null where something else has to happen first. */
+    readonly next: string | null
+  }[]
 }
 
 /** How a node knows where clients are. */

@@ -20,7 +20,7 @@ import {
   type Signer,
   sealPurpose,
 } from '../../../core/index.ts'
-import { AuthorityError } from '../../../edge/index.ts'
+import { AuthorityError, type CertificatesReport } from '../../../edge/index.ts'
 import type { CertificateRing, GossipService, Replica, SealOpener } from '../../../replication/index.ts'
 import { Accounts } from './accounts.ts'
 import { HostFindings } from './host-findings.ts'
@@ -33,7 +33,7 @@ import { heardByAll } from './sight.ts'
 export interface CertificateKeeperOptions {
   readonly settings: CertificateSettings
   readonly replica: Replica
-  readonly gossip: GossipService
+  readonly gossip: Pick<GossipService, 'awareness' | 'events'>
   readonly signer: Signer
   readonly seals: SealOpener
   readonly epoch: () => Promise<SealEpochKey>
@@ -102,9 +102,16 @@ export class CertificateKeeper implements AsyncDisposable {
     this.#unsubscribe = []
   }
 
-  /** What it made of the state last. */
-  get plan(): CertificatePlan {
-    return this.#plan
+  /** What it made of the state last, for who asks why something has no certificate. */
+  get report(): CertificatesReport {
+    const { uncovered, waiting } = this.#plan
+    return {
+      uncovered,
+      waiting: waiting.map(({ name, code, reason, nextMs }) => ({
+        ...{ name, code, reason },
+        next: nextMs === undefined ? null : new Date(nextMs).toISOString(),
+      })),
+    }
   }
 
   /** What is under way is stopped; how far it came is written down already. */
