@@ -112,7 +112,8 @@ function readTroubles(
         order.saidMs > lastIssuedMs(orders, directory) &&
         view.nowMs < Math.min(retryMs, order.saidMs + WEEK_MS) + WEEK_MS,
     )
-    if (isCurrent.length > 0) failures += order.failures + (cutOff.includes(order) ? 1 : 0)
+    // One that was cut off counts as soon as its author says so: until then not everybody sees it.
+    if (isCurrent.length > 0) failures += order.failures
     for (const one of isCurrent) {
       const known = troubles.get(one.directory)
       const isOthers = order.author !== view.self && ISSUED_ANYWAY.has(one.type)

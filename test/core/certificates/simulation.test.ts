@@ -1,6 +1,6 @@
 import t from 'tap'
 import { seeds } from '../../support/seeds.ts'
-import { DAY } from './fixture.ts'
+import { DAY, HOUR } from './fixture.ts'
 import { World } from './world.ts'
 
 t.setTimeout(0)
@@ -25,4 +25,24 @@ for (const [days, count] of [
     })
   }
 }
+/** Nothing goes wrong: each certificate when it is due, and nothing else. */
+for (const days of [90, 45, 6]) {
+  for (const seed of seeds(3)) {
+    t.test(`quiet, certificates of ${days} days, seed ${seed}`, async (t) => {
+      const world = new World({ seed, lifeMs: days * DAY, calm: true })
+      const { faults, failures, starts, issued, horizonMs } = world.run()
+      t.same(faults, [])
+      t.equal(failures, 0)
+      t.equal(starts, issued)
+      const share = days < 10 ? 1 / 2 : 1 / 3
+      const least = Math.floor(horizonMs / (days * DAY * (1 - share)))
+      const most = Math.ceil(horizonMs / (days * DAY * (1 - share - 1 / 20) - 2 * HOUR))
+      const counts = world.countIssued()
+      t.same([...counts.keys()].sort(), ['alone.net', 'blog.org', 'shop.com'])
+      for (const [name, count] of counts)
+        t.ok(count >= least && count <= most, `${name}: ${count}, ${least} to ${most}`)
+    })
+  }
+}
+
 t.teardown(() => t.comment(JSON.stringify(total)))

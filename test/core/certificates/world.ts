@@ -700,7 +700,26 @@ export class World {
     if (this.#nowMs - node.goodSinceMs >= GOOD_MS) node.stretches.push([node.goodSinceMs, this.#nowMs])
   }
 
+  /** Nodes that see the same pick the same one. */
+  #checkRanks(): void {
+    const live = this.#nodes.filter((node) => node.alive && Math.abs(node.offsetMs) < 10 * MINUTE)
+    const [first] = live
+    if (first === undefined || live.some((node) => node !== first && !this.#reach(first, node))) return
+    if (live.length !== this.#nodes.filter((node) => node.alive).length || this.#nodes.some((n) => n.running.size > 0))
+      return
+    if (live.some((node) => digest(node) !== digest(first))) return
+    const ranks = new Map<string, number[]>()
+    for (const node of live)
+      for (const duty of this.#planFor({ ...this.#view(node), nowMs: this.#nowMs, facts: this.#view(first).facts })
+        .duties)
+        if (duty.kind === 'order') ranks.set(duty.id, [...(ranks.get(duty.id) ?? []), duty.rank])
+    for (const [id, all] of ranks)
+      if (all.length === live.length && all.sort().join() !== live.map((_, i) => i).join())
+        this.#fault(`the ranks of ${id} are ${all.join(' ')}`)
+  }
+
   #check(): void {
+    if (this.#random.chance(0.01)) this.#checkRanks()
     const isFine = this.#authorities.get(MAIN)?.mood === 'fine'
     for (const node of this.#nodes) {
       const isSane = node.alive && Math.abs(node.offsetMs) < 10 * MINUTE
