@@ -55,6 +55,7 @@ export {
 } from './server/index.ts'
 export {
   findLocalDomain,
+  HttpChallenges,
   type LoadableRelease,
   loadSiteRelease,
   readRules,

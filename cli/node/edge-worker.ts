@@ -22,6 +22,7 @@ import {
   findLocalDomain,
   type GuestRunner,
   type HostCertificate,
+  HttpChallenges,
   type HttpServer,
   ImageService,
   type Learnt,
@@ -63,6 +64,7 @@ export class EdgeWorker implements Edge {
   readonly #state = new StateTable()
   readonly #names: NameService | undefined
   readonly #sites: SiteProjection
+  readonly #challenges: HttpChallenges
   /** Undefined where no encodings are made. */
   readonly #variants: VariantFolder | undefined
   readonly #learner: EdgeLearner
@@ -119,6 +121,7 @@ export class EdgeWorker implements Edge {
       new EdgeTransforms(options.transforms, { ...this.#ports, blobs: stored, runner, context, ask, onBlobFailed })
     const blobs = this.#transforms?.blobs ?? stored
     this.#sites = new SiteProjection({ ...this.#ports, blobs: stored })
+    this.#challenges = new HttpChallenges(ports.runtime)
     const secured = (names: ReadonlySet<string>) => this.#sites.setSecured(names)
     this.#tls = this.#owned.use(new TlsKeeper({ ...this.#ports, secured }))
     this.#images =
@@ -152,6 +155,7 @@ export class EdgeWorker implements Edge {
             blobs,
             variants: this.#variants,
             table,
+            challenges: this.#challenges,
             tls: https && this.#tls.options(https),
             fallback,
             images: this.#images,
@@ -183,6 +187,7 @@ export class EdgeWorker implements Edge {
       delta.entries.map(([key]) => key),
     )
     this.#sites.refresh(this.#state, scopes)
+    this.#challenges.refresh(this.#state, scopes)
     if ([...scopes].some((scope) => scopeKind(scope) === 'node'))
       this.#context = buildNodeContext(this.#state, this.#options.node)
   }

@@ -26,6 +26,7 @@ import { findRuled, type RuledRequest } from './ruled-request.ts'
 import { findHttpsRedirect, findStrictTransport } from './secure.ts'
 import { serveFile, serveWhole } from './serve-file.ts'
 import { findServed, type ServedFile, type ServedResolution } from './served-file.ts'
+import { type Challenges, showChallenge } from './show-challenge.ts'
 import type { SiteRequest } from './site-request.ts'
 import type { Variants } from './variants.ts'
 
@@ -48,6 +49,8 @@ export interface RespondOptions {
   readonly functions?: boolean | undefined
   /** Where this node serves HTTPS; undefined where it does not, so that nobody is sent there. */
   readonly httpsPort?: number | undefined
+  /** What authorities that ask for their tokens are shown; undefined where nothing is. */
+  readonly challenges?: Challenges | undefined
 }
 
 export type HostFallback = (host: string, table: SiteTable) => Hostname | undefined
@@ -79,6 +82,8 @@ export function respond(request: SiteRequest, table: SiteTable, learnt: Learnt, 
     return refuse(request, 400, headers)
   if (request.covers?.(host) === false) return refuse(request, 421, headers)
   if (target.kind === 'server') return describe(headers)
+  const shown = showChallenge(request, { host, ...target }, options.challenges, headers)
+  if (shown !== undefined) return shown
   const site = findSite(host, table, options.fallback) ?? findPreviewSite(host, table, learnt, options.fallback)
   if (site === undefined) return refuse(request, 404, headers)
   if ('kind' in site) return site

@@ -1,11 +1,10 @@
 import type { Site } from '../site/index.ts'
 import type { HeaderFields, Plan } from './plan.ts'
+import { CHALLENGES } from './show-challenge.ts'
 import type { SiteRequest } from './site-request.ts'
 
 /** The port of HTTPS is left away where the visitor came by the port of HTTP (RFC 9110 section 4.2). */
 const HTTPS_PORT = 443
-/** Where certificates are proved (RFC 8555 section 8.3): authorities ask in clear, before there is one. */
-const CHALLENGES = '/.well-known/acme-challenge/'
 /** A year, as browsers' lists of such hosts ask; other hosts of the domain are its owner's to promise. */
 const STRICT_TRANSPORT_SECURITY = 'max-age=31536000'
 

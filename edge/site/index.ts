@@ -1,3 +1,4 @@
+export { HttpChallenges } from './http-challenges.ts'
 export { type LoadableRelease, loadSiteRelease } from './load-release.ts'
 export { findLocalDomain } from './local-host.ts'
 export { readRules } from './read-rules.ts'
