@@ -20,6 +20,7 @@ export const COMMANDS = {
   'dns:explain': async () => (await import('./dns/explain.ts')).default,
   'dns:export': async () => (await import('./dns/export.ts')).default,
   'dns:import': async () => (await import('./dns/import.ts')).default,
+  'dns:nameserver-setup': async () => (await import('./dns/nameserver-setup.ts')).default,
   'domain:list': async () => (await import('./domain/list.ts')).default,
   health: async () => (await import('./health.ts')).default,
   history: async () => (await import('./history.ts')).default,

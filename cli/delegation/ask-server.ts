@@ -14,6 +14,8 @@ export interface AskOptions {
   readonly signal?: AbortSignal | undefined
   /** For each answer. */
   readonly timeoutMs: number
+  /** What TCP does not bring counts as not answered. */
+  readonly onlyTcp?: boolean
 }
 
 export interface ServerAnswers {
@@ -59,7 +61,7 @@ export async function askServer(
     open = listOpen()
     if (open.length === asked.length) break
   }
-  const waiting = open.slice(0, MAX_OVER_UDP)
+  const waiting = options.onlyTcp === true ? [] : open.slice(0, MAX_OVER_UDP)
   let isSilent = false
   const work = async (): Promise<void> => {
     for (let at = waiting.shift(); at !== undefined && !isSilent; at = waiting.shift()) {

@@ -1,3 +1,7 @@
 export { askParent, type ParentReport, type ParentServer, type ParentWord } from './ask-parent.ts'
 export { parseServerAddress, type ServerAddress } from './ask-server.ts'
+export { checkDelegation, type DelegationCheck } from './check-delegation.ts'
+export type { DelegationFinding } from './finding.ts'
+export { findOwnParent } from './judge-parent.ts'
+export { type OwnServer, readOwnZone } from './own-servers.ts'
 export { type Resolved, type ResolveOptions, resolve } from './resolve.ts'

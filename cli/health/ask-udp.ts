@@ -2,13 +2,18 @@ import { createSocket } from 'node:dgram'
 import { isIPv6 } from 'node:net'
 import type { DnsQuestion } from './ask-dns.ts'
 import { encodeQuestion, type ReceivedResponse, readAnswer } from './dns-message.ts'
-import { codeOf } from './local-fault.ts'
+import { codeOf, isLocalFault } from './local-fault.ts'
 import { type ProbeOptions, settleOnce } from './probe-report.ts'
 
 /** What one server said over UDP; exactly one of the two. */
 export type UdpAnswer =
-  | { readonly answer: ReceivedResponse; readonly fault?: undefined }
-  | { readonly answer?: undefined; readonly fault: string }
+  | { readonly answer: ReceivedResponse; readonly fault?: undefined; readonly isLocal?: undefined }
+  | {
+      readonly answer?: undefined
+      readonly fault: string
+      /** The fault lies here: this computer has no way there. */
+      readonly isLocal: boolean
+    }
 
 /** Asked again after these parts of the time-out: UDP loses, and one datagram proves nothing. */
 const AGAIN_AT = [0.25, 0.6] as const
@@ -29,7 +34,11 @@ export async function askOverUdp(options: ProbeOptions, question: DnsQuestion): 
       const socket = createSocket(isIPv6(host) ? 'udp6' : 'udp4')
       let isConnected = false
       let isClosed = false
-      const fail = (error: Error): void => settle({ kind: 'down', reason: describe(error) })
+      const fail = (error: Error): void => {
+        void isLocalFault(error, host).then((isOurs) =>
+          settle({ kind: isOurs ? 'unknown' : 'down', reason: describe(error) }),
+        )
+      }
       const ask = (): void => {
         if (isConnected) socket.send(query, (error) => error && fail(error))
       }
@@ -60,7 +69,9 @@ export async function askOverUdp(options: ProbeOptions, question: DnsQuestion): 
     },
   )
   if (found !== undefined) return { answer: found }
-  return { fault: outcome.kind === 'up' ? 'no answer' : outcome.reason }
+  return outcome.kind === 'up'
+    ? { fault: 'no answer', isLocal: false }
+    : { fault: outcome.reason, isLocal: outcome.kind === 'unknown' }
 }
 
 function describe(error: Error): string {
