@@ -11,12 +11,13 @@ export interface Delegate {
   readonly ipv4: string
 }
 
-/** Starts Knot as the root and as the one top-level domain, which delegates `apex`. Resolves when it answers. */
+/** Starts Knot as the root and as the one top-level domain, which delegates `apex` and has `more` records. Resolves when it answers. */
 export async function startParents(
   host: Host,
   scene: Scene,
   apex: string,
   delegates: readonly Delegate[],
+  more: readonly string[] = [],
 ): Promise<Child> {
   const folder = scene.path('parents')
   const [, tld = ''] = /\.([^.]+)$/.exec(apex) ?? []
@@ -45,7 +46,7 @@ ${tld}. NS a.ns.${tld}.
 ${tld}. NS b.ns.${tld}.
 a.ns.${tld}. A ${host.ipv4}
 b.ns.${tld}. A ${second}
-${records.join('')}`,
+${[...records, ...more.map((line) => `${line}\n`)].join('')}`,
   )
   writeFileSync(
     join(folder, 'knot.conf'),
