@@ -33,7 +33,7 @@ export async function startCertificateDuties(
     seals: opened,
     epoch: () => seals.epoch(),
     ring: certificates,
-    lookUp: createHostLookup(config.dns.resolvers),
+    lookUp: createHostLookup(config.dns.resolvers, options.runtime),
     checkMs: config.acme.check_interval * 1000,
   })
 }

@@ -2,7 +2,9 @@ import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { type Answer, decode, encode } from 'dns-packet'
 import t from 'tap'
+import type { ParentReport } from '../../../../cli/delegation/index.ts'
 import { createHostLookup } from '../../../../cli/node/certificates/look-up-host.ts'
+import { systemRuntime } from '../../../../cli/system.ts'
 import type { Hostname, MemberKey, NodeName, NodeView } from '../../../../core/index.ts'
 
 type Said = readonly Answer[] | 'NXDOMAIN' | 'SERVFAIL' | 'REFUSED'
@@ -35,8 +37,12 @@ class Resolver implements AsyncDisposable {
     return made
   }
 
+  /** What the servers of the zone above say. */
+  above: ParentReport = { kind: 'unknown', parent: undefined, reason: 'nobody above answers' }
+
   get lookUp(): ReturnType<typeof createHostLookup> {
-    return createHostLookup([{ host: '127.0.0.1', port: this.#socket.address().port }])
+    const resolvers = [{ host: '127.0.0.1', port: this.#socket.address().port }]
+    return createHostLookup(resolvers, systemRuntime, async () => this.above)
   }
 
   set(name: string, type: string, said: Said): void {
@@ -72,21 +78,78 @@ const soa = (name: string, mname: string, rname: string): Answer[] => [
 const caa = (name: string, tag: string, value: string, flags = 0): Answer =>
   ({ name, type: 'CAA', ttl: 60, data: { flags, tag, value } }) as unknown as Answer
 
-t.test('a zone that the world asks the nodes for', async (t) => {
+type Word = Readonly<Record<string, readonly string[]>>
+
+/** Servers of the zone above that delegate, each with its glue; undefined for one that says nothing. */
+const above = (...words: readonly (Word | undefined)[]): ParentReport => ({
+  kind: 'asked',
+  parent: 'example',
+  servers: words.map((word) => ({
+    name: 'a.example',
+    address: '198.51.100.1',
+    fault: word === undefined ? 'no answer' : undefined,
+    word: word && {
+      nameServers: Object.keys(word).sort(),
+      ttl: 3600,
+      glue: new Map(Object.entries(word).filter(([, glue]) => glue.length > 0)),
+      ds: [],
+    },
+  })),
+})
+
+t.test('a zone that the world asks the nodes for: the zone above says so', async (t) => {
   await using resolver = await Resolver.start()
   const apex = 'shop.example' as Hostname
-  for (const primary of ['fra.ns.shop.example', 'ns.shop.example', 'FRA.ns.shop.EXAMPLE']) {
-    resolver.set(apex, 'SOA', soa(apex, primary, 'admin.shop.example'))
-    t.match(await resolver.lookUp(apex, NODES), { pointing: 'delegated', caa: 'none' }, primary)
+  const ours = { 'fra.ns.shop.example': ['192.0.2.1', '2001:db8::1'], 'nyc.ns.shop.example': ['192.0.2.2'] }
+  resolver.set(apex, 'SOA', soa(apex, 'fra.ns.shop.example', 'admin.shop.example'))
+  resolver.set(apex, 'A', a(apex, '192.0.2.1'))
+  const where = async (report: ParentReport) => {
+    resolver.above = report
+    return await resolver.lookUp(apex, NODES)
   }
-  for (const [primary, mailbox, why] of [
-    ['ns1.other.example', 'admin.shop.example', 'another primary'],
-    ['ams.ns.shop.example', 'admin.shop.example', 'a node that is none of ours'],
-    ['fra.ns.shop.example', 'hostmaster.shop.example', 'another mailbox'],
-  ] as const) {
-    resolver.set(apex, 'SOA', soa(apex, primary, mailbox))
-    t.match(await resolver.lookUp(apex, NODES), { pointing: 'elsewhere', found: 'it has no address' }, why)
-  }
+  t.match(await where(above(ours)), { pointing: 'delegated', caa: 'none' })
+  t.match(await where(above(ours, undefined)), { pointing: 'delegated' }, 'one of the servers above is down')
+  resolver.set('ns1.brand.example', 'A', a('ns1.brand.example', '192.0.2.2'))
+  t.match(await where(above({ 'ns1.brand.example': [] })), { pointing: 'delegated' }, 'a name that leads to a node')
+
+  t.match(
+    await where(above({ ...ours, 'ns9.other.example': ['203.0.113.9'] })),
+    { pointing: 'ours' },
+    'one server of somebody else: an authority may ask that one',
+  )
+  t.match(
+    await where(above(ours, { 'ns9.other.example': ['203.0.113.9'] })),
+    { pointing: 'ours' },
+    'servers above that do not agree',
+  )
+  t.match(
+    await where(above({ 'fra.ns.shop.example': ['203.0.113.9'] })),
+    { pointing: 'ours' },
+    'a name of ours whose glue leads elsewhere',
+  )
+  resolver.set('ns2.brand.example', 'A', 'SERVFAIL')
+  t.match(await where(above({ 'ns2.brand.example': [] })), { pointing: 'unknown' }, 'a server that is not found')
+  resolver.set(apex, 'A', a(apex, '203.0.113.1'))
+  t.match(await where(above({ 'ns1.other.example': ['203.0.113.8'], 'ns2.other.example': ['203.0.113.9'] })), {
+    pointing: 'elsewhere',
+    found: 'its name servers are ns1.other.example, ns2.other.example',
+  })
+})
+
+t.test('that our own servers say so proves nothing', async (t) => {
+  await using resolver = await Resolver.start()
+  const apex = 'shop.example' as Hostname
+  resolver.set(apex, 'SOA', soa(apex, 'fra.ns.shop.example', 'admin.shop.example'))
+  resolver.set(apex, 'A', a(apex, '192.0.2.1'))
+  t.match(await resolver.lookUp(apex, NODES), { pointing: 'unknown', found: 'nobody above answers' })
+  resolver.above = above({})
+  t.match(await resolver.lookUp(apex, NODES), { pointing: 'ours' }, 'the zone above delegates to nobody')
+  resolver.set(apex, 'SOA', soa(apex, 'ns1.other.example', 'admin.other.example'))
+  resolver.above = { kind: 'unknown', parent: undefined, reason: 'nobody above answers' }
+  t.match(await resolver.lookUp(apex, NODES), { pointing: 'ours' }, 'a zone of somebody else with our addresses')
+  resolver.set(apex, 'SOA', 'SERVFAIL')
+  resolver.above = above({ 'fra.ns.shop.example': ['192.0.2.1'] })
+  t.match(await resolver.lookUp(apex, NODES), { pointing: 'delegated' }, 'nodes that do not answer yet')
 })
 
 t.test('where a host leads that lies in the zone of somebody else', async (t) => {
