@@ -195,6 +195,17 @@ t.test('failures wait ever longer, each at the next node; five begin in an hour'
   t.same([backOffMs(0), backOffMs(1), backOffMs(2), backOffMs(1e9)], [0, MINUTE, 2 * MINUTE, 12 * HOUR])
 })
 
+t.test('a failure passes it on to the next node, wherever it is seen', async (t) => {
+  const state = shop()
+  const first = ranks(state).indexOf(0) + 1
+  tryOrder(state, first, NOW, { type: 'unreachable', detail: '' })
+  const next = ranks(state, { nowMs: NOW + 2 * MINUTE })
+  t.equal(next[first - 1], 2, 'the one that failed is the last now')
+  t.same([...next].sort(), [0, 1, 2])
+  tryOrder(state, next.indexOf(0) + 1, NOW + 2 * MINUTE, 'issued')
+  t.equal(ranks(state, { nowMs: NOW + 10 * MINUTE })[first - 1], 0, 'until there is a certificate')
+})
+
 t.test('an authority is left alone as long as it says, in bounds', async (t) => {
   const state = shop()
   const n = ranks(state).indexOf(0) + 1

@@ -8,8 +8,8 @@ t.setTimeout(0)
 const total = { worlds: 0, issued: 0, starts: 0, failures: 0, plans: 0, days: 0 }
 
 for (const [days, count] of [
-  [90, 60],
-  [45, 60],
+  [90, 15],
+  [45, 25],
   [6, 80],
 ] as const) {
   for (const seed of seeds(count)) {

@@ -39,6 +39,8 @@ const AHEAD_MS = 5 * MINUTE
 export const GOOD_MS = 14 * HOUR
 /** How long a resolver fails, when it does. */
 const SPELL_MS = 6 * HOUR
+/** What changes at once is looked at together. */
+const GATHER_MS = 2 * SECOND
 const OLD_EPOCH = nodeKey(50) as string as SealEpochKey
 const NEW_EPOCH = nodeKey(51) as string as SealEpochKey
 
@@ -119,6 +121,8 @@ export class World {
   #plans = 0
   #events = 0
   #compromisedMs: number | undefined
+  /** A node that reaches no authority, though the others do. */
+  #deaf: SimNode | undefined
   #healed = false
   #rested = false
   #restless: readonly string[] = ['the end never came']
@@ -275,6 +279,16 @@ export class World {
       })
       this.#at(atMs + outageMs(), () => this.#setRight(node))
     }
+    if (random.chance(0.3)) {
+      const atMs = random.chance(0.5) ? NOW : time()
+      const node = random.pick(this.#nodes)
+      this.#at(atMs, () => {
+        if (!this.#healed) this.#deaf = node
+      })
+      this.#at(atMs + 7 * DAY, () => {
+        this.#deaf = undefined
+      })
+    }
     if (this.#nodes.length > 2 && random.chance(0.3)) this.#at(time(), () => this.#compromise())
   }
 
@@ -378,6 +392,7 @@ export class World {
 
   #heal(): void {
     this.#healed = true
+    this.#deaf = undefined
     this.#join()
     for (const authority of this.#authorities.values()) authority.mood = 'fine'
     this.#badUntilMs = Math.min(this.#badUntilMs, this.#nowMs)
@@ -408,10 +423,10 @@ export class World {
       this.#at(this.#nowMs + 100 + this.#random.integer(4000), () => {
         if (!this.#reach(node, other)) return
         this.#merge(other, written)
-        this.#wake(other, 0)
+        this.#wake(other, GATHER_MS)
       })
     }
-    this.#wake(node, 0)
+    this.#wake(node, GATHER_MS)
   }
 
   #compile(node: SimNode, changes: readonly Change[]): Map<string, Written> {
@@ -624,7 +639,8 @@ export class World {
       this.#write(node, change === undefined ? [] : [change])
     }
     later(1 + this.#random.integer(3 * SECOND), () => {
-      if (authority.mood === 'down') return later(30 * SECOND, () => fail({ type: 'unreachable', detail: 'no answer' }))
+      if (authority.mood === 'down' || node === this.#deaf)
+        return later(30 * SECOND, () => fail({ type: 'unreachable', detail: 'no answer' }))
       if (authority.mood === 'nonsense') return fail({ type: 'nonsense', detail: '<html>' })
       if (authority.mood === 'limiting') return fail({ type: 'rateLimited', detail: 'wait', retryAfterMs: HOUR })
       authority.starts.push({ atMs: this.#nowMs, name })
@@ -722,13 +738,20 @@ export class World {
     if (this.#random.chance(0.01)) this.#checkRanks()
     const isFine = this.#authorities.get(MAIN)?.mood === 'fine'
     for (const node of this.#nodes) {
-      const isSane = node.alive && Math.abs(node.offsetMs) < 10 * MINUTE
+      const isSane = node.alive && Math.abs(node.offsetMs) < 10 * MINUTE && this.#hasHelp(node)
       if (!isFine || !isSane) {
         this.#unsettle(node)
         continue
       }
       for (const name of this.#aliases) this.#checkName(node, name)
     }
+  }
+
+  /** It, or one that it reaches, reaches the authorities. */
+  #hasHelp(node: SimNode): boolean {
+    return (
+      node !== this.#deaf || this.#nodes.some((other) => this.#reach(node, other) && Math.abs(other.offsetMs) < HOUR)
+    )
   }
 
   #checkName(node: SimNode, name: string): void {
