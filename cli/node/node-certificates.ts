@@ -1,5 +1,5 @@
 import type { Log, Runtime } from '../../core/index.ts'
-import { CertificateRing, GrantedSeals, type Replica } from '../../replication/index.ts'
+import { CertificateRing, GrantedSeals, type Replica, TICKET_KEYS_BYTES } from '../../replication/index.ts'
 import type { Edge } from './edge-messages.ts'
 
 export interface NodeCertificatesOptions {
@@ -12,15 +12,13 @@ export interface NodeCertificatesOptions {
   readonly log: Log
 }
 
-/** Whoever steals the keys of a moment reads the sessions of these hours, not of all time (RFC 8446 appendix C.4). */
-const TICKET_KEYS_MS = 12 * 3_600_000
-/** What node takes: a name, a key for authentication, one for encryption. */
-const TICKET_KEYS_BYTES = 48
+/** Certificates begin and cease to be valid without anybody saying so. */
+const LOOK_AGAIN_MS = 3_600_000
 
 /**
  * Opens the certificates of the state and hands them to the edge, at once and whenever they change, so that TLS has them
- * before it listens. Workers of one node share the keys of session tickets; those of other nodes have others, and a
- * client that moves there makes a whole handshake.
+ * before it listens. Until the nodes have agreed on keys of session tickets (`TicketKeys`), the workers of this one share some of
+ * their own.
  */
 export class NodeCertificates implements Disposable {
   readonly ring: CertificateRing
@@ -39,8 +37,8 @@ export class NodeCertificates implements Disposable {
       replica.events.on('change', () => this.#refresh()),
       this.ring.events.on('change', () => options.edge.setCertificates(this.ring.all)),
     ]
-    this.#refresh()
-    this.#turnKeys()
+    options.edge.setTicketKeys(options.runtime.randomBytes(TICKET_KEYS_BYTES))
+    this.#lookAgain()
   }
 
   [Symbol.dispose](): void {
@@ -54,9 +52,8 @@ export class NodeCertificates implements Disposable {
     this.ring.refresh(state)
   }
 
-  #turnKeys(): void {
-    const { edge, runtime } = this.#options
-    edge.setTicketKeys(runtime.randomBytes(TICKET_KEYS_BYTES))
-    this.#cancel = runtime.after(TICKET_KEYS_MS, () => this.#turnKeys())
+  #lookAgain(): void {
+    this.#refresh()
+    this.#cancel = this.#options.runtime.after(LOOK_AGAIN_MS, () => this.#lookAgain())
   }
 }

@@ -16,7 +16,10 @@ import {
   type Replica,
   SealKeeper,
   type SealPeers,
+  type SharedTicketKeys,
+  TicketKeys,
 } from '../../replication/index.ts'
+import type { Edge } from './edge-messages.ts'
 import { mayCompare, SameGuard } from './same-guard.ts'
 
 export interface NodeSealsOptions {
@@ -28,7 +31,8 @@ export interface NodeSealsOptions {
   readonly runtime: Runtime
   readonly log: Log
   readonly certificates: CertificateRing
-  /** Called when `lacks` changed: others should be told. */
+  readonly edge: Pick<Edge, 'setTicketKeys'>
+  /** Called when `lacks` or the shared ticket keys changed: others should be told. */
   readonly changed: () => void
 }
 
@@ -39,9 +43,19 @@ const lackingSchema = v.object({
   lacks: v.array(v.custom<SealEpochKey>((input) => typeof input === 'string' && isId(input))),
 })
 
+const ticketsSchema = v.object({
+  tickets: v.object({
+    window: v.pipe(v.number(), v.safeInteger()),
+    epoch: v.custom<SealEpochKey>((input) => typeof input === 'string' && isId(input)),
+    box: v.pipe(v.string(), v.maxLength(1000), v.regex(/^[A-Za-z0-9_-]+$/)),
+  }),
+})
+
 /** The seals of a node: the keeper with what it hears by gossip, the certificates that it opened, and the way to ask it. */
 export class NodeSeals implements ControlSeals, AsyncDisposable {
   readonly keeper: SealKeeper
+  /** What sessions are resumed with, here and at the other nodes. */
+  readonly tickets: TicketKeys
   /** What TLS serves. */
   readonly certificates: CertificateRing
   readonly #replica: Replica
@@ -52,9 +66,20 @@ export class NodeSeals implements ControlSeals, AsyncDisposable {
     const { replica, runtime } = options
     this.#replica = replica
     this.#guard = new SameGuard(runtime)
-    this.keeper = new SealKeeper({ ...options, peers: createPeers(options) })
+    const peers = createPeers(options)
+    this.keeper = new SealKeeper({ ...options, peers })
+    this.tickets = new TicketKeys({
+      ...options,
+      self: options.signer.key,
+      opener: this.keeper,
+      peers: { said: () => saidTickets(options), up: peers.up, onChange: peers.onChange },
+      use: (keys) => options.edge.setTicketKeys(keys),
+    })
     this.certificates = options.certificates
-    this.#unsubscribe = [this.keeper.events.on('opened', () => options.changed())]
+    this.#unsubscribe = [
+      this.keeper.events.on('opened', () => options.changed()),
+      this.tickets.events.on('change', () => options.changed()),
+    ]
   }
 
   async epoch(): Promise<SealEpochKey> {
@@ -78,6 +103,7 @@ export class NodeSeals implements ControlSeals, AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const unsubscribe of this.#unsubscribe) unsubscribe()
+    this.tickets[Symbol.dispose]()
     await this.keeper[Symbol.asyncDispose]()
   }
 }
@@ -101,4 +127,14 @@ function createPeers({ replica, gossip, signer, runtime }: NodeSealsOptions): Se
     },
     onChange: (listener) => gossip.events.on('awareness', listener),
   }
+}
+
+function saidTickets({ gossip, signer }: NodeSealsOptions): ReadonlyMap<MemberKey, SharedTicketKeys> {
+  const tickets = new Map<MemberKey, SharedTicketKeys>()
+  for (const { key, up, data } of gossip.awareness.entries()) {
+    if (!up || key === signer.key) continue
+    const said = v.safeParse(ticketsSchema, data)
+    if (said.success) tickets.set(key, said.output.tickets)
+  }
+  return tickets
 }

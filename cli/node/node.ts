@@ -202,7 +202,7 @@ export async function startNode(options: NodeOptions): Promise<Node> {
   starting.use(new SchemaAnnouncement(announcing))
   if (mesh.own !== undefined) starting.use(new MeshAnnouncement(announcing, mesh.own))
   starting.defer(mesh.onNews(changed))
-  const seals = starting.use(new NodeSeals({ replica, gossip, signer, seed, runtime, log, certificates, changed }))
+  const seals = starting.use(new NodeSeals({ ...announcing, seed, certificates, edge, changed }))
   const duties = starting.use(await startCertificateDuties({ ...options, ...announcing, seals, opened, certificates }))
   const health = starting.use(
     new NodeHealth({
@@ -230,7 +230,7 @@ export async function startNode(options: NodeOptions): Promise<Node> {
       merged: () => releases.merged,
       unservable: () => activation.unservable(),
       damagedBlobs: () => care.damaged,
-      lacks: () => seals.keeper.lacks,
+      seals,
       health,
       host: () => host.load,
       mesh: () => mesh.said(),

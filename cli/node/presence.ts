@@ -9,7 +9,7 @@ import {
   type SealEpochKey,
 } from '../../core/index.ts'
 import type { NodeStatus } from '../../edge/index.ts'
-import type { GossipService, Replica, Unservable } from '../../replication/index.ts'
+import type { GossipService, Replica, SharedTicketKeys, Unservable } from '../../replication/index.ts'
 import type { ServicePorts } from '../health/index.ts'
 import type { HostLoad } from './host-load.ts'
 import type { NodeHealth } from './node-health.ts'
@@ -40,8 +40,11 @@ export interface PresenceOptions {
   readonly unservable: () => readonly Unservable[]
   /** Damaged blobs that no peer has given back yet. */
   readonly damagedBlobs: () => number
-  /** Seal epochs that were granted to this node in vain. */
-  readonly lacks?: () => readonly SealEpochKey[]
+  /** Seal epochs that were granted to this node in vain, and keys of session tickets, sealed for the nodes. */
+  readonly seals?: {
+    readonly keeper: { readonly lacks: readonly SealEpochKey[] }
+    readonly tickets: { readonly said: SharedTicketKeys | undefined }
+  }
   /** What it sees of others, and concludes of all. */
   readonly health?: Pick<NodeHealth, 'observations' | 'describe'>
   /** Null while it is not known. */
@@ -133,12 +136,14 @@ export class Presence implements Disposable {
   }
 
   #say(): void {
-    const { gossip, health, lacks, serves } = this.#options
+    const { gossip, health, seals, serves } = this.#options
     const observations = health?.observations
+    const keys = seals?.tickets.said
     this.#isNews = false
     const data = {
       ...this.#describe(),
-      lacks: [...(lacks?.() ?? [])],
+      lacks: [...(seals?.keeper.lacks ?? [])],
+      ...(keys === undefined ? {} : { tickets: { ...keys } }),
       ...(serves === undefined ? {} : { serves: dropUndefined(serves) }),
       ...(observations === undefined ? {} : { observations }),
     }

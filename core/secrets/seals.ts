@@ -215,6 +215,7 @@ export const sealPurpose = {
   certificate: (name: string): string => `certificate ${name}`,
   account: (directory: string): string => `account ${directory}`,
   env: (domain: string, path: string, name: string): string => `env ${domain} ${name} ${path}`,
+  tickets: (window: number): string => `tickets ${window}`,
 }
 
 function purposeOf(what: SealedThing): string {

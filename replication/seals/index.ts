@@ -16,3 +16,10 @@ export {
   type SealPeers,
   type SealReplica,
 } from './seal-keeper.ts'
+export {
+  type SharedTicketKeys,
+  TICKET_KEYS_BYTES,
+  TICKET_WINDOW_MS,
+  TicketKeys,
+  type TicketKeysOptions,
+} from './ticket-keys.ts'

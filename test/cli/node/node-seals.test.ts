@@ -50,7 +50,7 @@ async function open() {
   const edge = { setCertificates: () => {}, setTicketKeys: () => {} }
   const { ring } = new NodeCertificates({ replica, edge, seed, self: signer.key, runtime, log: silentLog })
   const ports = { replica, gossip, signer, seed, runtime, log: silentLog, certificates: ring }
-  const seals = new NodeSeals({ ...ports, changed: () => {} })
+  const seals = new NodeSeals({ ...ports, edge, changed: () => {} })
   const asking = seals.epoch()
   let isDone = false
   void asking.finally(() => {
