@@ -25,7 +25,7 @@ export function compareRecords(zone: Zone, who: string, old: ReceivedSets, ours:
   let present = 0
   let same = 0
   for (const [key, set] of old.sets) {
-    if (isOfWildcard(zone, set, old)) continue
+    if ((isGuessed(zone, set.name) || !ours.sets.has(key)) && isOfWildcard(zone, set, old)) continue
     present++
     const here = ours.sets.get(key) ?? findAlias(set, ours)
     if (here !== undefined && here.type === set.type && isSame(here, set)) same++
@@ -44,10 +44,10 @@ export function compareRecords(zone: Zone, who: string, old: ReceivedSets, ours:
   return { present, same, onlyHere, findings }
 }
 
-/** What a wildcard makes for a name that we only guessed is no record of that name. */
+/** What a wildcard makes for a name is no record of that name. */
 function isOfWildcard(zone: Zone, set: ReceivedSet, { sets }: ReceivedSets): boolean {
   const star = `*.${zone.apex}`
-  if (set.name === star || !isGuessed(zone, set.name) || !isWithin(set.name, zone.apex)) return false
+  if (set.name === star || !isWithin(set.name, zone.apex)) return false
   const wild = sets.get(setKey({ name: star, type: set.type }))
   return wild !== undefined && isSame(wild, set)
 }
