@@ -1,0 +1,260 @@
+import t, { type Test } from 'tap'
+import { CertificateKeeper } from '../../../../cli/node/certificates/certificate-keeper.ts'
+import { NodeCertificates } from '../../../../cli/node/node-certificates.ts'
+import { NodeSeals } from '../../../../cli/node/node-seals.ts'
+import {
+  createSigner,
+  Emitter,
+  type HostFacts,
+  type Hostname,
+  listAccounts,
+  listChallenges,
+  listOrders,
+  type NodeName,
+  silentLog,
+} from '../../../../core/index.ts'
+import { createMemoryStore, type GossipService, Replica } from '../../../../replication/index.ts'
+import { cluster } from '../../../replication/chain.ts'
+import { recordLog } from '../../../replication/fake-runtime.ts'
+import { ManualRuntime } from '../../../sim/manual-runtime.ts'
+import { type Answer, FakeAuthority } from '../../../support/fake-authority.ts'
+
+/** One node that gets certificates, in a time of its own, from an authority that is a fake and does as it is told. */
+
+const seed = new Uint8Array(32).fill(77)
+const signer = createSigner(seed)
+const APEX = 'shop.example' as Hostname
+const DAY_MS = 24 * 3_600_000
+const hang: Answer = () => {}
+
+const turn = () => new Promise((resolve) => setImmediate(resolve))
+
+interface Life {
+  /** Operations that a node has before: what the one before it wrote until it was killed. */
+  readonly operations?: readonly Uint8Array[]
+  readonly runtime?: ManualRuntime
+  readonly facts?: Omit<HostFacts, 'foundMs'>
+}
+
+/** A node from its start until it is ended. */
+async function live(directories: readonly string[], life: Life = {}) {
+  const { runtime = new ManualRuntime(1, Date.now()) } = life
+  const { facts = { pointing: 'ours', found: 'here', caa: 'none' } } = life
+  const log = recordLog()
+  const store = createMemoryStore(runtime)
+  const replica = await Replica.open({ store, cluster: cluster.id, runtime, log: silentLog })
+  if (life.operations !== undefined) await replica.submit(life.operations)
+  else {
+    await replica.submit([cluster.creation.bytes])
+    await replica.commit(cluster.operator, [
+      {
+        kind: 'node.join',
+        key: signer.key,
+        name: 'one' as NodeName,
+        addresses: { ipv4: '192.0.2.1', ipv6: null },
+        place: null,
+        nameserver: false,
+        drained: false,
+        schema: 5,
+      },
+      { kind: 'domain.set', domain: APEX, spa: false, onConcurrent: 'latest', previews: true },
+    ])
+  }
+  const gossip = {
+    events: new Emitter(),
+    awareness: { entries: () => [], clones: () => [] },
+  } as unknown as GossipService
+  const edge = { setCertificates: () => {}, setTicketKeys: () => {} }
+  const certificates = new NodeCertificates({ replica, edge, seed, self: signer.key, runtime, log: silentLog })
+  const { ring, seals: opened } = certificates
+  const common = { replica, gossip, signer, seed, runtime, certificates: ring }
+  const seals = new NodeSeals({ ...common, log: silentLog, changed: () => {} })
+  const keeper = new CertificateKeeper({
+    ...common,
+    settings: { directories, email: 'owner@shop.example', profile: undefined, binding: undefined, ca: undefined },
+    seals: opened,
+    epoch: () => seals.epoch(),
+    ring,
+    lookUp: async () => facts,
+    checkMs: 300_000,
+    version: 'test',
+    log,
+  })
+  const count = (event: string) => log.events.filter(([word]) => word === event).length
+  const isBusy = () =>
+    count('certificates.order-begun') > count('certificates.issued') + count('certificates.order-failed')
+  /** Lets time pass: with what goes over sockets slowly, else in steps. */
+  const pass = async (ms: number, isDone = () => false) => {
+    for (const endMs = runtime.monotonic() + ms; runtime.monotonic() < endMs && !isDone(); ) {
+      runtime.advance(isBusy() ? 20 : Math.min(ms > 600_000 ? 60_000 : 250, endMs - runtime.monotonic()))
+      for (let i = 0; i < 20; i++) await turn()
+      if (isBusy()) await new Promise((resolve) => setTimeout(resolve, 1))
+    }
+  }
+  const operations = async () => (await replica.page(undefined, 10_000)).operations
+  const end = async () => {
+    await keeper[Symbol.asyncDispose]()
+    await seals[Symbol.asyncDispose]()
+    certificates[Symbol.dispose]()
+    await replica[Symbol.asyncDispose]()
+  }
+  return { runtime, replica, ring, keeper, log, pass, count, operations, [Symbol.asyncDispose]: end }
+}
+
+const orderOf = ({ replica }: { replica: Replica }) =>
+  listOrders(replica.state, APEX as never).find(({ author }) => author === signer.key)
+
+/** What the state shows authorities. */
+const shows =
+  (replica: () => Replica) =>
+  async ({ host, token, thumbprint }: { host: string; token: string; thumbprint: string }) =>
+    listChallenges(replica().state).some(
+      (one) =>
+        one.host === host &&
+        one.http.some((http) => http.token === token && http.authorization === `${token}.${thumbprint}`),
+    )
+
+const neverInClear = async (t: Test, node: Awaited<ReturnType<typeof live>>) => {
+  const all = Buffer.concat((await node.operations()).map((bytes) => Buffer.from(bytes)))
+  t.notOk(all.includes('PRIVATE KEY'), 'no private key stands in any operation')
+  t.notOk(JSON.stringify(node.log.events).includes('PRIVATE KEY'), 'nor in the log')
+}
+
+t.test('a domain that leads here has a certificate, by an account that is kept', async (t) => {
+  await using authority = await FakeAuthority.open()
+  await using node = await live([authority.directory])
+  authority.options = { look: shows(() => node.replica) }
+  await node.pass(60_000, () => node.ring.all.length > 0)
+  t.match(node.ring.all, [{ name: APEX, names: [APEX], directory: authority.directory }])
+  t.match(orderOf(node), { phase: 'done', failures: 0 })
+  t.strictSame(listChallenges(node.replica.state), [], 'what was shown is forgotten')
+  t.match(
+    listAccounts(node.replica.state).map(({ value }) => value),
+    [{ directory: authority.directory, authorities: ['fake.test'] }],
+  )
+  await neverInClear(t, node)
+  await node.pass(DAY_MS)
+  t.equal(authority.orders.length, 1, 'nothing more is ordered in a day')
+  t.strictSame(node.keeper.report, { uncovered: [], waiting: [] })
+})
+
+t.test('certificates that live six days are renewed before they are over, each with a new key', async (t) => {
+  await using authority = await FakeAuthority.open()
+  await using node = await live([authority.directory])
+  const startMs = node.runtime.now()
+  const sinceMs = () => node.runtime.now() - Date.now() - 3_600_000
+  authority.options = {
+    look: async () => {
+      authority.options = { ...authority.options, sinceMs: sinceMs() }
+      return true
+    },
+    lifeMs: 6 * DAY_MS,
+  }
+  const keys = new Set<string>()
+  await node.pass(60_000, () => node.ring.all.length > 0)
+  for (let day = 0; day < 30; day++) {
+    await node.pass(DAY_MS)
+    const [one] = node.ring.all
+    t.ok(
+      one !== undefined && one.notAfterMs > node.runtime.now() + 2 * DAY_MS,
+      `day ${day}: more than two days are left`,
+    )
+    if (one !== undefined) keys.add(one.key)
+  }
+  t.equal(keys.size, authority.orders.length, 'no key is used twice')
+  t.ok(authority.orders.length >= 8 && authority.orders.length <= 15, `${authority.orders.length} orders in 30 days`)
+  t.ok(node.runtime.now() - startMs >= 30 * DAY_MS)
+  t.equal(authority.asked.filter((one) => one === 'POST newAccount').length, 1)
+})
+
+for (const resource of ['newAccount', 'newOrder', 'authz', 'challenge', 'finalize', 'certificate']) {
+  t.test(`a node that is killed while the authority is at ${resource}`, async (t) => {
+    await using authority = await FakeAuthority.open()
+    let present: Replica | undefined
+    authority.options = { look: (asked) => shows(() => present as Replica)(asked) }
+    const written: (readonly Uint8Array[])[] = []
+    const runtime = new ManualRuntime(2, Date.now())
+    {
+      await using first = await live([authority.directory], { runtime })
+      present = first.replica
+      authority.instead(resource, hang)
+      const before = () => authority.asked.filter((one) => one.endsWith(` ${resource}`)).length
+      await first.pass(60_000, () => before() > 0)
+      t.equal(before(), 1)
+      // What is written from here on, the one that was killed would not have written.
+      written.push(await first.operations())
+      t.equal(orderOf(first)?.phase, 'open', 'that it was ordered was durable before')
+    }
+    authority.well(resource)
+    await using second = await live([authority.directory], { runtime, operations: written[0] as Uint8Array[] })
+    present = second.replica
+    await second.pass(2 * 3_600_000, () => second.ring.all.length > 0)
+    t.match(second.ring.all, [{ name: APEX }], 'it has a certificate')
+    await second.pass(2 * 3_600_000)
+    t.equal(authority.orders.length, resource === 'newAccount' || resource === 'newOrder' ? 1 : 2, 'no loop of orders')
+    t.strictSame(listChallenges(second.replica.state), [], 'nothing is shown any more')
+    t.match(orderOf(second), { phase: 'done' })
+    const accounts = authority.asked.filter((one) => one === 'POST newAccount').length
+    t.equal(accounts, resource === 'newAccount' ? 2 : 1, 'an account that was registered is used again')
+    await neverInClear(t, second)
+  })
+}
+
+t.test('an authority that is down for three days: a few tries, each later, and the status says so', async (t) => {
+  await using authority = await FakeAuthority.open()
+  await using node = await live([authority.directory])
+  authority.instead('newOrder', { status: 503, body: { type: 'urn:ietf:params:acme:error:serverInternal' } })
+  await node.pass(10 * 60_000, () => node.count('certificates.order-failed') > 1)
+  await node.pass(1000)
+  const [waiting] = node.keeper.report.waiting
+  t.match(waiting, { name: APEX, code: 'back-off', reason: /failed/ })
+  t.ok(waiting?.next != null && Date.parse(waiting.next) > node.runtime.now(), 'and when it is tried again')
+  await node.pass(3 * DAY_MS)
+  const tries = node.count('certificates.order-begun')
+  t.ok(tries >= 8 && tries <= 20, `${tries} tries in three days`)
+  authority.well('newOrder')
+  await node.pass(DAY_MS, () => node.ring.all.length > 0)
+  t.match(node.ring.all, [{ name: APEX }], 'it is well within the longest back-off')
+})
+
+t.test('another authority helps out where the wanted one is down', async (t) => {
+  await using authority = await FakeAuthority.open()
+  await using other = await FakeAuthority.open()
+  await using node = await live([authority.directory, other.directory])
+  authority.instead('newOrder', { status: 503, body: {} })
+  await node.pass(DAY_MS, () => node.ring.all.length > 0)
+  t.match(node.ring.all, [{ name: APEX, directory: other.directory }])
+  t.equal(listAccounts(node.replica.state).length, 2, 'each has an account of its own')
+})
+
+t.test('an authority that says to be left alone for two hours is left alone', async (t) => {
+  await using authority = await FakeAuthority.open()
+  await using node = await live([authority.directory])
+  const body = { type: 'urn:ietf:params:acme:error:rateLimited', detail: 'too many' }
+  authority.instead('newOrder', { status: 429, headers: { 'retry-after': '7200' }, body }, 1)
+  await node.pass(60_000, () => node.count('certificates.order-failed') > 0)
+  const failedMs = node.runtime.now()
+  await node.pass(1000)
+  t.match(node.keeper.report.waiting, [{ name: APEX, code: 'rate-limited' }])
+  await node.pass(DAY_MS, () => node.ring.all.length > 0)
+  t.ok(node.runtime.now() - failedMs >= 7_200_000, 'nothing was asked before')
+})
+
+t.test('names that lead elsewhere are not ordered, and the status says where they lead', async (t) => {
+  await using authority = await FakeAuthority.open()
+  await using node = await live([authority.directory], {
+    facts: { pointing: 'elsewhere', found: 'its addresses are 203.0.113.1', caa: 'none' },
+  })
+  await node.pass(3_600_000)
+  t.strictSame(authority.asked, [], 'the authority hears nothing')
+  t.match(node.keeper.report.uncovered, [{ name: APEX, code: 'elsewhere', reason: /203\.0\.113\.1/ }])
+})
+
+t.test('CAA records that name another authority', async (t) => {
+  await using authority = await FakeAuthority.open()
+  const caa = { issue: ['other.example'], issueWild: [], critical: true, at: APEX }
+  await using node = await live([authority.directory], { facts: { pointing: 'ours', found: 'here', caa } })
+  await node.pass(3_600_000)
+  t.strictSame(authority.orders, [])
+  t.match(node.keeper.report.uncovered, [{ name: APEX, code: 'caa' }])
+})
