@@ -1,6 +1,5 @@
-import { type Hostname, isWithin } from '../names.ts'
+import type { Hostname } from '../names.ts'
 import type { CertificateName } from '../operation/index.ts'
-import type { DomainView } from '../state/index.ts'
 import { listIssuers, permitsIssuer } from './caa.ts'
 import type { CaaFacts, CertificateView, HostFacts, UncoveredName } from './ports.ts'
 import { isPublicName } from './public-names.ts'
@@ -17,19 +16,15 @@ export type ZoneStanding = 'ours' | 'kept' | 'not-ours'
 
 /** What is known of hosts, put together: findings, what was written into our zones, present certificates. */
 export class HostJudge {
-  readonly domains: readonly DomainView[]
   readonly #view: CertificateView
-  readonly #outlines: ReadonlyMap<Hostname, ZoneOutline>
-  readonly #zones: readonly Hostname[]
+  readonly #outlines: ReadonlyMap<string, ZoneOutline>
   readonly #standings = new Map<Hostname, ZoneStanding>()
   readonly #held: ReadonlySet<CertificateName>
   readonly #issuers = new Map<string, readonly string[] | undefined>()
 
-  constructor(view: CertificateView, domains: readonly DomainView[]) {
-    this.domains = domains
+  constructor(view: CertificateView, apexes: readonly Hostname[]) {
     this.#view = view
-    this.#outlines = new Map(domains.map((domain) => [domain.apex, new ZoneOutline(domain)]))
-    this.#zones = domains.map(({ apex }) => apex).sort((a, b) => b.length - a.length)
+    this.#outlines = new Map(apexes.map((apex) => [apex, new ZoneOutline(view.state, apex)]))
     this.#held = new Set([...view.held.values()].flatMap(({ names }) => names))
   }
 
@@ -40,8 +35,11 @@ export class HostJudge {
 
   /** The zone of ours that a host lies in, whether or not the world asks us for it. */
   findZone(host: string): ZoneOutline | undefined {
-    const apex = this.#zones.find((zone) => isWithin(host, zone))
-    return apex === undefined ? undefined : this.#outlines.get(apex)
+    for (let name = host, dot = 0; dot !== -1; dot = name.indexOf('.'), name = name.slice(dot + 1)) {
+      const zone = this.#outlines.get(name)
+      if (zone !== undefined) return zone
+    }
+    return undefined
   }
 
   standingOf(apex: Hostname): ZoneStanding {

@@ -14,7 +14,7 @@ import type {
   WaitingCertificate,
   WantedCertificate,
 } from './ports.ts'
-import { coversName, judgeRenewal, type RenewalTimes } from './renewal.ts'
+import { judgeRenewal, type RenewalTimes } from './renewal.ts'
 import { createJudge, listWanted, narrowWanted } from './wanted.ts'
 
 /** How long a duty of rank 1 stays undone before that node does it; of rank 2 twice as long. */
@@ -34,6 +34,9 @@ interface Judged {
   readonly held: HeldCertificate
   readonly times: RenewalTimes
 }
+
+/** By the names that certificates have. */
+type Shelf = ReadonlyMap<string, readonly Judged[]>
 
 /** What becomes of one wanted certificate. */
 interface Outcome {
@@ -63,10 +66,11 @@ export function planCertificates(view: CertificateView): CertificatePlan {
       directories: view.directories,
     }),
   }))
-  const outcomes = wanted.map((certificate) => planOne(view, judge, judged, certificate))
+  const shelf = shelve(judged)
+  const outcomes = wanted.map((certificate) => planOne(view, judge, shelf, certificate))
   const challenges = planChallenges(view)
   const orders = outcomes.flatMap(({ duty }) => duty ?? [])
-  const drops = planDrops(view, judged, wanted)
+  const drops = planDrops(view, judged, shelf, wanted)
   const nextMs = [...challenges.nextMs, ...drops.nextMs, ...outcomes.flatMap((outcome) => outcome.nextMs ?? [])]
   const all = [...uncovered, ...outcomes.flatMap((outcome) => outcome.uncovered ?? [])]
   return {
@@ -85,14 +89,14 @@ export function planCertificates(view: CertificateView): CertificatePlan {
 function planDrops(
   view: CertificateView,
   judged: readonly Judged[],
+  shelf: Shelf,
   wanted: readonly WantedCertificate[],
 ): { readonly duties: readonly CertificateDuty[]; readonly nextMs: readonly number[] } {
   const duties: CertificateDuty[] = []
   const nextMs: number[] = []
   const names = new Set(wanted.map(({ name }) => name))
   const needed = new Set(wanted.flatMap((certificate) => certificate.names))
-  const isElsewhere = (name: CertificateName) =>
-    judged.some(({ held, times }) => coversName(held.names, name) && times.dueMs > view.nowMs)
+  const isElsewhere = (name: CertificateName) => findHaving(shelf, name).some(({ times }) => times.dueMs > view.nowMs)
   for (const { held } of judged) {
     if (held.directory === undefined || names.has(held.name)) continue
     const overMs = held.notAfterMs + OVER_MS
@@ -107,16 +111,13 @@ function planDrops(
   return { duties, nextMs }
 }
 
-function planOne(
-  view: CertificateView,
-  judge: HostJudge,
-  judged: readonly Judged[],
-  certificate: WantedCertificate,
-): Outcome {
+function planOne(view: CertificateView, judge: HostJudge, shelf: Shelf, certificate: WantedCertificate): Outcome {
   if (view.directories.length === 0) return {}
+  const lasting = findWish(view, shelf, certificate)
+  if (typeof lasting === 'number') return { nextMs: [lasting] }
   const history = readHistory(view, certificate.name)
-  const { wanted, uncovered, nextMs: refusedMs } = leaveOutRefused(view, history, judged, certificate)
-  const wish = findWish(view, judged, wanted)
+  const { wanted, uncovered, nextMs: refusedMs } = leaveOutRefused(view, history, shelf, certificate)
+  const wish = findWish(view, shelf, wanted)
   if (typeof wish === 'number') return { uncovered, nextMs: [wish, ...refusedMs] }
   const wait = (code: WaitingCertificate['code'], reason: string, atMs?: number): Outcome => ({
     uncovered,
@@ -144,16 +145,14 @@ function planOne(
 /**
  * Why it has to be ordered; or, where every name has a certificate that lasts, until when. Whichever certificate has a name will do.
  */
-function findWish(view: CertificateView, judged: readonly Judged[], wanted: WantedCertificate): OrderWish | number {
+function findWish(view: CertificateView, shelf: Shelf, wanted: WantedCertificate): OrderWish | number {
   const reasons = new Set<RenewalReason>()
   let urgent = false
   let lastsMs = Number.POSITIVE_INFINITY
   let lifeMs: number | undefined
-  const own = judged.find(({ held }) => held.name === wanted.name)
+  const own = view.held.get(wanted.name)
   for (const name of wanted.names) {
-    const having = judged
-      .filter(({ held }) => coversName(held.names, name))
-      .sort((a, b) => b.times.dueMs - a.times.dueMs)
+    const having = [...findHaving(shelf, name)].sort((a, b) => b.times.dueMs - a.times.dueMs)
     const best = having.find(({ times }) => times.dueMs > view.nowMs)
     if (best !== undefined) {
       lastsMs = Math.min(lastsMs, best.times.dueMs)
@@ -163,7 +162,7 @@ function findWish(view: CertificateView, judged: readonly Judged[], wanted: Want
     if (worn === undefined) reasons.add(own === undefined ? 'missing' : 'names')
     else reasons.add(worn.times.because === 'authority' && view.nowMs >= worn.times.ownMs ? 'due' : worn.times.because)
     if (having.every(({ times }) => view.nowMs >= times.urgentMs)) urgent = true
-    const { held } = own ?? worn ?? {}
+    const held = own ?? worn?.held
     if (held !== undefined) lifeMs = held.notAfterMs - held.notBeforeMs
   }
   const because = REASONS.find((reason) => reasons.has(reason))
@@ -177,11 +176,10 @@ function findWish(view: CertificateView, judged: readonly Judged[], wanted: Want
 function leaveOutRefused(
   view: CertificateView,
   history: OrderHistory,
-  judged: readonly Judged[],
+  shelf: Shelf,
   certificate: WantedCertificate,
 ): { wanted: WantedCertificate; uncovered: readonly UncoveredName[]; nextMs: readonly number[] } {
-  const isSafe = (name: CertificateName) =>
-    judged.some(({ held, times }) => coversName(held.names, name) && view.nowMs < times.urgentMs)
+  const isSafe = (name: CertificateName) => findHaving(shelf, name).some(({ times }) => view.nowMs < times.urgentMs)
   const out = certificate.names.flatMap((name) => {
     const refusal = history.refused.get(name)
     return refusal === undefined || refusal.retryMs <= view.nowMs || isSafe(name) ? [] : refusal
@@ -206,6 +204,25 @@ function findUnopened(view: CertificateView, name: CertificateName): number | un
   if (entry === undefined || view.held.has(name)) return undefined
   const untilMs = entry.stamp.wallMs + UNOPENED_MS
   return view.nowMs < untilMs ? untilMs : undefined
+}
+
+function shelve(judged: readonly Judged[]): Shelf {
+  const shelf = new Map<string, Judged[]>()
+  for (const one of judged) {
+    for (const name of new Set(one.held.names)) {
+      const known = shelf.get(name)
+      if (known === undefined) shelf.set(name, [one])
+      else known.push(one)
+    }
+  }
+  return shelf
+}
+
+/** Certificates that are valid for a name, as `coversName` says. */
+function findHaving(shelf: Shelf, name: CertificateName): readonly Judged[] {
+  const exact = shelf.get(name) ?? []
+  const wild = name.startsWith('*.') ? undefined : shelf.get(`*${name.slice(name.indexOf('.'))}`)
+  return wild === undefined ? exact : [...new Set([...exact, ...wild])]
 }
 
 function earliest(times: readonly number[]): number | undefined {

@@ -1,6 +1,6 @@
 import { type Hostname, isWithin } from '../names.ts'
 import type { CertificateName } from '../operation/index.ts'
-import { type DomainView, listDomains, listNodes } from '../state/index.ts'
+import { hostOwner, keys, listNodes, type State } from '../state/index.ts'
 import { HostJudge, type HostVerdict } from './host-judge.ts'
 import type { CertificateView, ChallengeWay, UncoveredName, WantedCertificate } from './ports.ts'
 import { isPublicName } from './public-names.ts'
@@ -36,24 +36,38 @@ export function listWanted(view: CertificateView, judge = createJudge(view)): Wa
 }
 
 /** What is known of the hosts of a view. */
-export const createJudge = (view: CertificateView): HostJudge => new HostJudge(view, listDomains(view.state))
+export const createJudge = (view: CertificateView): HostJudge => new HostJudge(view, listApexes(view.state))
+
+/** Not by way of the whole domains: this is asked whenever anything changes, and they may have many records. */
+const listApexes = (state: State): readonly Hostname[] =>
+  (state.ids('domain') as Hostname[]).filter((apex) => state.get(keys.domain(apex)) !== undefined)
+
+/** Hosts that a domain names and holds, as `findDomain` has them. */
+function* eachAlias(state: State): Generator<{ readonly domain: Hostname; readonly host: Hostname }> {
+  for (const host of state.ids('host') as Hostname[]) {
+    const domain = hostOwner(state, host)
+    if (domain === undefined || state.get(keys.domain(domain)) === undefined) continue
+    if (state.get(keys.alias(domain, host)) !== undefined) yield { domain, host }
+  }
+}
 
 class WantedLister {
   readonly #view: CertificateView
   readonly #judge: HostJudge
-  readonly #domains: readonly DomainView[]
+  readonly #hasServers: boolean
   readonly #groups = new Map<CertificateName, Group>()
   readonly #uncovered = new Map<CertificateName, UncoveredName>()
 
   constructor(view: CertificateView, judge: HostJudge) {
     this.#view = view
     this.#judge = judge
-    this.#domains = judge.domains
+    this.#hasServers = listNodes(view.state).some(({ nameserver }) => nameserver)
   }
 
   list(): WantedList {
-    for (const { apex } of this.#domains) this.#addZone(apex)
-    for (const { apex, aliases } of this.#domains) for (const alias of aliases) this.#addAlias(apex, alias)
+    const { state } = this.#view
+    for (const apex of listApexes(state)) this.#addZone(apex)
+    for (const { domain, host } of eachAlias(state)) this.#addAlias(domain, host)
     const wanted = [...this.#groups.values()].flatMap((group) => this.#finish(group))
     return { wanted: wanted.sort(byName), uncovered: [...this.#uncovered.values()].sort(byName) }
   }
@@ -76,7 +90,7 @@ class WantedLister {
       this.#uncovered.set(wildcard, { name: wildcard, code: 'elsewhere', reason })
     }
     const servers = `ns.${apex}` as Hostname
-    if (listNodes(this.#view.state).some(({ nameserver }) => nameserver) && zone.findDnsObstacle(servers) === undefined)
+    if (this.#hasServers && zone.findDnsObstacle(servers) === undefined)
       this.#addByDns(zone, apex, `*.${servers}` as CertificateName)
   }
 
@@ -88,9 +102,15 @@ class WantedLister {
       return
     }
     const group = zone.apex as string as CertificateName
-    if (this.#groups.has(name) || coversName([...(this.#groups.get(group)?.ways.keys() ?? [])], host)) return
+    if (this.#groups.has(name) || this.#isCovered(group, host)) return
     if (zone.findDnsObstacle(host) === undefined) this.#addByDns(zone, zone.apex, name)
     else this.#addByHttp(domain, host, this.#groupFor(domain, host))
+  }
+
+  #isCovered(group: CertificateName, host: Hostname): boolean {
+    const ways = this.#groups.get(group)?.ways
+    const wildcard = `*${host.slice(host.indexOf('.'))}` as CertificateName
+    return ways !== undefined && (ways.has(host as string as CertificateName) || ways.has(wildcard))
   }
 
   /** Hosts of a domain go together where its apex is certified the same way; another one's failure is nobody else's. */

@@ -1,27 +1,19 @@
-import { absoluteName, type Hostname } from '../names.ts'
-import type { DomainView } from '../state/index.ts'
+import type { Hostname, OwnerName } from '../names.ts'
+import { keys, type RecordValue, type State } from '../state/index.ts'
 import { readCaa } from './caa.ts'
 import type { CaaFacts } from './ports.ts'
 
 /** RFC 1035 section 2.3.4, less the length byte of the root. */
 const MAX_NAME_LENGTH = 253
 
-/** What was written into a zone of ours that bears on certificates of the hosts in it. */
+/** What was written into a zone of ours that bears on certificates of the hosts in it. Looks up what it is asked for, and nothing else. */
 export class ZoneOutline {
   readonly apex: Hostname
-  /** By absolute name: types, and the values of CAA. */
-  readonly #names = new Map<string, { readonly types: Set<string>; readonly caa: string[] }>()
+  readonly #state: State
 
-  constructor(domain: Pick<DomainView, 'apex' | 'records'>) {
-    this.apex = domain.apex
-    for (const { value } of domain.records) {
-      const name = absoluteName(value.name, domain.apex)
-      const known = this.#names.get(name) ?? { types: new Set<string>(), caa: [] }
-      // The nodes' own addresses, which somebody wrote by name.
-      known.types.add(value.geo === true ? `geo ${value.type}` : value.type)
-      if (value.type === 'CAA') known.caa.push(...value.values)
-      this.#names.set(name, known)
-    }
+  constructor(state: State, apex: Hostname) {
+    this.#state = state
+    this.apex = apex
   }
 
   /** The name at or above the host, below the apex, from where on somebody else answers (RFC 9499 section 7). */
@@ -42,7 +34,11 @@ export class ZoneOutline {
 
   /** The type of a record that leads visitors of a host elsewhere than to the nodes. */
   findForeignAddress(host: Hostname): string | undefined {
-    return ['CNAME', 'ALIAS', 'A', 'AAAA'].find((type) => this.#has(host, type))
+    return ['CNAME', 'ALIAS', 'A', 'AAAA'].find((type) => {
+      const value = this.#find(host, type)
+      // The nodes' own addresses, which somebody wrote by name.
+      return value !== undefined && value.geo !== true
+    })
   }
 
   /**
@@ -52,14 +48,19 @@ export class ZoneOutline {
   findCaa(host: Hostname): CaaFacts | 'automatic' | 'foreign' {
     for (const name of this.#climb(host)) {
       if (this.#has(name, 'CNAME')) return 'foreign'
-      const caa = this.#names.get(name)?.caa ?? []
-      if (caa.length > 0) return readCaa(name as Hostname, caa)
+      const caa = this.#find(name, 'CAA')
+      if (caa !== undefined) return readCaa(name as Hostname, caa.values)
     }
     return 'automatic'
   }
 
   #has(name: string, type: string): boolean {
-    return this.#names.get(name)?.types.has(type) ?? false
+    return this.#find(name, type) !== undefined
+  }
+
+  #find(name: string, type: string): RecordValue | undefined {
+    const owner = (name === this.apex ? '@' : name.slice(0, -this.apex.length - 1)) as OwnerName
+    return this.#state.get(keys.record(this.apex, owner, type))?.value as RecordValue | undefined
   }
 
   /** The name and those above it, down to the apex. */
