@@ -322,6 +322,16 @@ t.test('a budget for the week: three with the same names, five where a key is kn
   t.ok(tryUntil(shop(), NOW + 7 * DAY, 'issued', { held: [absurd] }).length <= 60, 'however short')
 })
 
+t.test('an authority that wishes renewals always gets few, and leaves some for when they are due', async (t) => {
+  const renewals = new Map([[certificateId(1), { startMs: 0, endMs: 1 }]])
+  const young = { renewals, held: [heldFor(['shop.com'], { notBeforeMs: NOW - 2 * DAY, notAfterMs: NOW + 88 * DAY })] }
+  const state = shop()
+  t.match(order(state, young), { because: 'authority' })
+  t.equal(tryUntil(state, NOW + 7 * DAY, 'issued', young).length, 1)
+  t.match(waiting(state, { ...young, nowMs: NOW + DAY }), { code: 'budget' })
+  t.match(order(state, { renewals, held: [OVER], nowMs: NOW + DAY }), { because: 'due' })
+})
+
 t.test('what a removed node did counts, but leaves something for the day after', async (t) => {
   const state = shop()
   const startedMs = Array.from({ length: 60 }, (_, i) => NOW - i * 2 * HOUR)
