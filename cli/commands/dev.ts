@@ -3,7 +3,15 @@ import { Args, Flags } from '@oclif/core'
 import { MakiError } from '../../core/index.ts'
 import { ClusterClient } from '../client/cluster-client.ts'
 import { ClusterSyncTarget } from '../client/cluster-sync-target.ts'
-import { type DevEvent, formatEvent, MAX_NODES, type Publish, runDev } from '../dev/index.ts'
+import {
+  type DevEvent,
+  devFolderAt,
+  formatEvent,
+  keepLocalCertificates,
+  MAX_NODES,
+  type Publish,
+  runDev,
+} from '../dev/index.ts'
 import { MakiCommand } from '../program/base.ts'
 import { runSync, type SyncPlan } from '../project/index.ts'
 
@@ -15,6 +23,7 @@ export default class Dev extends MakiCommand<never> {
     'maki dev',
     'maki dev examples/site --nodes 5',
     'maki dev --fresh --http-port 9080 --dns-port 6300',
+    'maki dev --tls',
   ]
   static override args = {
     dir: Args.string({ description: 'The folder of makiatto.toml; this one when left out.' }),
@@ -25,28 +34,28 @@ export default class Dev extends MakiCommand<never> {
     'dns-port': Flags.integer({ default: 5300, summary: 'Where node 1 answers DNS.' }),
     data: Flags.string({ default: '.makiatto', helpValue: 'FOLDER', summary: 'Where the cluster is kept.' }),
     fresh: Flags.boolean({ summary: 'Start over; the cluster before is kept under another name.' }),
-    tls: Flags.boolean({ summary: 'Serve HTTPS too (not in this version).' }),
+    tls: Flags.boolean({
+      summary: 'Serve HTTPS too, on the HTTP port + 100 + i - 1, with certificates for this computer.',
+    }),
   }
 
   override async run(): Promise<never> {
     const { args, flags } = await this.parse(Dev)
-    if (flags.tls) {
-      throw new MakiError('MAKI_USAGE', '--tls is not there yet: this version serves plain HTTP', { hint: 'maki dev' })
-    }
     if (flags.node !== undefined) {
       throw new MakiError('MAKI_USAGE', '--node chooses the node to ask, and maki dev asks none', {
         hint: 'To say how many nodes it runs: maki dev --nodes 3',
       })
     }
     const { cwd, signal } = this.host
+    const dataPath = resolve(cwd, flags.data)
     await runDev({
       projectFile: args.dir === undefined ? resolve(cwd, flags.config) : join(resolve(cwd, args.dir), 'makiatto.toml'),
-      dataPath: resolve(cwd, flags.data),
-      shape: { nodes: flags.nodes, httpPort: flags['http-port'], dnsPort: flags['dns-port'] },
+      dataPath,
+      shape: { nodes: flags.nodes, httpPort: flags['http-port'], dnsPort: flags['dns-port'], tls: flags.tls },
       fresh: flags.fresh,
       host: this.host,
       log: this.eventLog,
-      publish: this.#publish,
+      publish: (project, profile, tell) => this.#publish(project, profile, tell, flags.tls ? dataPath : undefined),
       tell: (event) => this.#tell(event),
     })
     // It ran until it was interrupted, which the shell is told by the exit code.
@@ -57,7 +66,10 @@ export default class Dev extends MakiCommand<never> {
     return ''
   }
 
-  readonly #publish: Publish = async (project, profile, { warn }) => {
+  /** With certificates, where it is told the folder that their authority is kept in. */
+  async #publish(
+    ...[project, profile, { warn, note }, secured]: [...Parameters<Publish>, string | undefined]
+  ): ReturnType<Publish> {
     const { host } = this
     const log = this.eventLog
     await using client = await ClusterClient.open({ profile, host, log, offline: false, onCaution: warn })
@@ -76,6 +88,11 @@ export default class Dev extends MakiCommand<never> {
       // What is edited by hand while it runs is wanted, also an older commit.
       options: { force: true },
     })
+    if (secured !== undefined) {
+      const { authority: file } = devFolderAt(secured)
+      if (await keepLocalCertificates(client, project.domains, { file, runtime: host.runtime }))
+        note(`New certificates for this computer; who vouches for them is in ${file}, and can vouch for nothing else.`)
+    }
     return published
   }
 

@@ -126,6 +126,8 @@ export const daemonSchema = v.object({
     worker_memory_mb: v.optional(v.union([v.literal(0), whole(128)]), 1024),
     /** Development: localhost and addresses reach the only site, `<host>.localhost` that host. */
     local_hosts: v.optional(v.boolean(), false),
+    /** HTTPS too where `local_hosts` is set. */
+    local_https: v.optional(v.boolean(), false),
   }),
   images: section({
     enabled: v.optional(v.boolean(), true),

@@ -36,6 +36,7 @@ export async function checkPorts(nodes: readonly NodeLayout[]): Promise<void> {
 function listPorts({ name: node, ...ports }: NodeLayout): WantedPort[] {
   return [
     { node, use: 'HTTP', protocol: 'tcp', port: ports.httpPort },
+    ...(ports.httpsPort === undefined ? [] : [{ node, use: 'HTTPS', protocol: 'tcp' as const, port: ports.httpsPort }]),
     { node, use: 'DNS', protocol: 'udp', port: ports.dnsPort },
     { node, use: 'DNS', protocol: 'tcp', port: ports.dnsPort },
     { node, use: 'gossip', protocol: 'tcp', port: ports.gossipPort },

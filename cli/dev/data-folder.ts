@@ -11,6 +11,8 @@ export interface DevFolder {
   /** The operator's key, replica and outbox. */
   readonly operator: string
   readonly recoveryKey: string
+  /** The certificate of the local authority; its key is nowhere. */
+  readonly authority: string
 }
 
 export function devFolderAt(path: string): DevFolder {
@@ -19,12 +21,13 @@ export function devFolderAt(path: string): DevFolder {
     profile: join(path, 'profile.toml'),
     operator: join(path, 'operator'),
     recoveryKey: join(path, 'recovery.key'),
+    authority: join(path, 'ca.pem'),
   }
 }
 
 /** What `maki dev` itself puts there. */
 const OURS =
-  /^(profile\.toml|operator|recovery\.key|node[0-9]+|dev\.lock.*|\.gitignore|incomplete-.*|\.makiatto-.*\.tmp)$/
+  /^(profile\.toml|operator|recovery\.key|ca\.pem|node[0-9]+|dev\.lock.*|\.gitignore|incomplete-.*|\.makiatto-.*\.tmp)$/
 
 /**
  * Makes the folder, which git then leaves out. Throws MAKI_USAGE for one that holds something else and no cluster. Beside a

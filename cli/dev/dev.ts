@@ -21,7 +21,7 @@ import { type FileWatcher, watchFiles } from './watch-files.ts'
 export type Publish = (
   project: ProjectConfig,
   profile: Profile,
-  tell: { readonly warn: (message: string) => void },
+  tell: { readonly warn: (message: string) => void; readonly note: (message: string) => void },
 ) => Promise<readonly Published[]>
 
 export interface DevOptions {
@@ -81,7 +81,13 @@ export async function runDev(options: DevOptions): Promise<void> {
   }
   await published.start(project)
   const running = layouts.map((layout) => describeNode(layout, host))
-  tell({ event: 'ready', profile: profile.file, nodes: running, domains: project.domains.map(({ name }) => name) })
+  tell({
+    event: 'ready',
+    profile: profile.file,
+    nodes: running,
+    domains: project.domains.map(({ name }) => name),
+    ...(options.shape.tls === true ? { ca: folder.authority } : {}),
+  })
   if (!host.signal.aborted) await once(host.signal, 'abort')
   await owned.disposeAsync()
   tell({ event: 'stopped' })
@@ -131,6 +137,7 @@ function describeNode(layout: NodeLayout, { env }: Host): RunningNode {
   return {
     name: layout.name,
     http: `http://${LOOPBACK}:${layout.httpPort}`,
+    ...(layout.httpsPort === undefined ? {} : { https: `https://${LOOPBACK}:${layout.httpsPort}` }),
     dns: `${LOOPBACK}:${layout.dnsPort}`,
     control: controlSocketPath(layout, env),
   }
@@ -174,11 +181,12 @@ class PublishedProject implements AsyncDisposable {
   async #publish(): Promise<void> {
     const { profile, publish, host, tell } = this.#options
     const warn = (message: string): void => tell({ event: 'warned', message })
+    const note = (message: string): void => tell({ event: 'note', message })
     try {
       const project = await readProject(this.#options)
       for (const warning of formatWarnings(project)) warn(warning)
       await this.#watcher?.set(watchedPaths(project))
-      const published = await publish(project, profile, { warn })
+      const published = await publish(project, profile, { warn, note })
       if (this.#failed && published.length === 0) {
         tell({ event: 'note', message: 'The project is well again, and published as it is.' })
       }

@@ -7,6 +7,8 @@ export interface RunningNode {
   readonly name: string
   /** `http://127.0.0.1:8080` */
   readonly http: string
+  /** `https://127.0.0.1:8180`; with --tls only. */
+  readonly https?: string
   /** `127.0.0.1:5300`, UDP and TCP. */
   readonly dns: string
   /** Path of its control socket. */
@@ -23,6 +25,8 @@ export type DevEvent =
       readonly profile: string
       readonly nodes: readonly RunningNode[]
       readonly domains: readonly Hostname[]
+      /** Path of the certificate that vouches for those of the nodes, PEM; with --tls only. */
+      readonly ca?: string
     }
   /** The cluster is as the project says; nothing was published when it was so before. */
   | { readonly event: 'synced'; readonly published: readonly Published[] }

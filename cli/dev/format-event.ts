@@ -53,7 +53,12 @@ export function formatEvent(event: DevEvent, options: FormatOptions): string {
 }
 
 function formatReady(event: Extract<DevEvent, { event: 'ready' }>, { cwd, program, style }: FormatOptions): string {
-  const rows = event.nodes.map(({ name, http, dns }) => [`  ${style.name(name)}`, http, `DNS ${dns}`])
+  const rows = event.nodes.map(({ name, http, https, dns }) => [
+    `  ${style.name(name)}`,
+    http,
+    ...(https === undefined ? [] : [https]),
+    `DNS ${dns}`,
+  ])
   const count = event.nodes.length === 1 ? 'One node runs' : `${event.nodes.length} nodes run`
   const lines = [
     '',
@@ -63,16 +68,33 @@ function formatReady(event: Extract<DevEvent, { event: 'ready' }>, { cwd, progra
   lines.push(formatTable(rows), '')
   const links = event.domains.map((domain) => style.name(linkTo(event, domain)))
   if (links.length > 0) lines.push(`In a browser: ${links.join('  ')}`)
+  if (event.ca !== undefined) lines.push(...describeTrust(event.ca, event, style))
   const [link] = event.domains.map((domain) => linkTo(event, domain))
   if (link !== undefined) lines.push(`Any release: ${style.dim(link.replace('//', '//<release>--preview.'))}`, '')
   lines.push('Try, in another terminal:', ...listCommands(event, cwd, program).map((command) => `  ${command}`), '')
   return lines.join('\n')
 }
 
+/** How a browser comes to take the certificates, and what that means. */
+function describeTrust(ca: string, event: Extract<DevEvent, { event: 'ready' }>, style: Style): string[] {
+  const [domain] = event.domains
+  const [first] = event.nodes
+  if (domain === undefined || first?.https === undefined) return []
+  const link = linkTo(event, domain, 'https')
+  return [
+    `HTTPS: ${style.name(link)}`,
+    `A browser takes it once it trusts ${ca} (settings, certificates, authorities: import it; remove it there when you are done). It vouches for the names of this project alone.`,
+  ]
+}
+
 /** Names below localhost mean this computer wherever they are typed (RFC 6761 section 6.3), and the nodes know them. */
-function linkTo(event: Extract<DevEvent, { event: 'ready' }>, domain: Hostname): string {
+function linkTo(
+  event: Extract<DevEvent, { event: 'ready' }>,
+  domain: Hostname,
+  scheme: 'http' | 'https' = 'http',
+): string {
   const name = isWithin(domain, 'localhost') ? domain : `${domain}.localhost`
-  return `http://${name}:${new URL(event.nodes[0]?.http ?? 'http://localhost').port}/`
+  return `${scheme}://${name}:${new URL(event.nodes[0]?.[scheme] ?? 'http://localhost').port}/`
 }
 
 function listCommands(event: Extract<DevEvent, { event: 'ready' }>, cwd: string, program: string): string[] {
@@ -81,11 +103,18 @@ function listCommands(event: Extract<DevEvent, { event: 'ready' }>, cwd: string,
   const [domain] = event.domains
   if (first === undefined || last === undefined) return []
   const [, port = ''] = last.dns.split(':')
-  const inside = relative(cwd, event.profile)
-  const profile = inside.startsWith('..') ? event.profile : inside
+  const profile = shorten(event.profile, cwd)
   const about =
     domain === undefined ? [] : [`curl -I -H 'Host: ${domain}' ${last.http}/`, `dig @127.0.0.1 -p ${port} ${domain}`]
+  if (domain !== undefined && event.ca !== undefined)
+    about.push(`curl --cacert ${quoteForShell(shorten(event.ca, cwd))} ${linkTo(event, domain, 'https')}`)
   const records =
     domain === undefined ? [] : [`${program} record set ${domain} hello TXT "hi there" --node ${first.name}`]
   return [...about, `export MAKIATTO_PROFILE=${quoteForShell(profile)}`, `${program} status`, ...records]
+}
+
+/** A path as it is typed here. */
+function shorten(path: string, cwd: string): string {
+  const inside = relative(cwd, path)
+  return inside.startsWith('..') ? path : inside
 }

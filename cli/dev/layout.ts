@@ -6,12 +6,16 @@ export interface ClusterShape {
   readonly nodes: number
   readonly httpPort: number
   readonly dnsPort: number
+  /** HTTPS is served too. */
+  readonly tls?: boolean
 }
 
 /** Where one node of a local cluster listens and keeps its things; every port on 127.0.0.1. */
 export interface NodeLayout {
   readonly name: NodeName
   readonly httpPort: number
+  /** Undefined where no HTTPS is served. */
+  readonly httpsPort: number | undefined
   /** UDP and TCP. */
   readonly dnsPort: number
   readonly gossipPort: number
@@ -27,6 +31,7 @@ export interface NodeLayout {
 
 export const LOOPBACK = '127.0.0.1'
 /** HTTPS, gossip and blobs follow HTTP at these distances; so many nodes fit between them. */
+const HTTPS_OFFSET = 100
 const GOSSIP_OFFSET = 200
 const BLOBS_OFFSET = 300
 export const MAX_NODES = 100
@@ -54,6 +59,7 @@ export function planNodes(shape: ClusterShape, dataFolder: string): readonly Nod
     return {
       name,
       httpPort: shape.httpPort + i,
+      httpsPort: shape.tls === true ? shape.httpPort + HTTPS_OFFSET + i : undefined,
       dnsPort: shape.dnsPort + i,
       gossipPort: shape.httpPort + GOSSIP_OFFSET + i,
       blobsPort: shape.httpPort + BLOBS_OFFSET + i,
@@ -80,7 +86,7 @@ function checkCount(nodes: number): void {
   })
 }
 
-function checkPorts({ nodes, httpPort, dnsPort }: ClusterShape): void {
+function checkPorts({ nodes, httpPort, dnsPort, tls = false }: ClusterShape): void {
   const ranges = [
     { flag: '--http-port', port: httpPort, last: httpPort + BLOBS_OFFSET + nodes - 1 },
     { flag: '--dns-port', port: dnsPort, last: dnsPort + nodes - 1 },
@@ -96,8 +102,9 @@ function checkPorts({ nodes, httpPort, dnsPort }: ClusterShape): void {
       },
     )
   }
+  const https = tls ? [httpPort + HTTPS_OFFSET] : []
   // The ranges of HTTP, gossip and blobs cannot meet each other; the one of DNS can meet any of them.
-  for (const base of [httpPort, httpPort + GOSSIP_OFFSET, httpPort + BLOBS_OFFSET]) {
+  for (const base of [httpPort, ...https, httpPort + GOSSIP_OFFSET, httpPort + BLOBS_OFFSET]) {
     if (dnsPort + nodes <= base || base + nodes <= dnsPort) continue
     throw new MakiError('MAKI_USAGE', `the ports from ${dnsPort} for DNS and from ${base} for the rest overlap`, {
       hint: `maki dev --http-port ${httpPort} --dns-port ${Math.min(httpPort + 1000, MAX_PORT - nodes)}`,

@@ -25,7 +25,12 @@ export function buildNodeConfig({ node, cluster, control, peers }: NodeConfigInp
     // All who ask are this computer: there is nobody to protect, and somebody who measures.
     dns: { addr: at(node.dnsPort), rate_limit: 0 },
     // A browser finds the site as localhost without any DNS; one process a node is enough here.
-    web: { http_addr: at(node.httpPort), workers: 0, local_hosts: true },
+    web: {
+      http_addr: at(node.httpPort),
+      workers: 0,
+      local_hosts: true,
+      ...(node.httpsPort === undefined ? {} : { https_addr: at(node.httpsPort), local_https: true }),
+    },
     acme: { enabled: false },
     // Often enough to watch it happen.
     health: { check_interval: 2 },

@@ -122,7 +122,9 @@ export class EdgeWorker implements Edge {
     const blobs = this.#transforms?.blobs ?? stored
     this.#sites = new SiteProjection({ ...this.#ports, blobs: stored })
     this.#challenges = new HttpChallenges(ports.runtime)
-    const secured = (names: ReadonlySet<string>) => this.#sites.setSecured(names)
+    // On this computer nobody is sent to HTTPS, and no browser told to come by it for a year: the names are the world's.
+    const isLocal = options.http?.localHosts === true
+    const secured = (names: ReadonlySet<string>) => isLocal || this.#sites.setSecured(names)
     this.#tls = this.#owned.use(new TlsKeeper({ ...this.#ports, secured }))
     this.#images =
       options.images && this.#owned.use(new ImageService(options.images, { ...this.#ports, blobs, onBlobFailed }))

@@ -9,8 +9,8 @@ export function buildHttpOptions({ web }: Pick<DaemonConfig, 'web'>, workers: nu
   const share = (total: number): number => Math.max(1, Math.ceil(total / Math.max(1, workers)))
   return {
     ...web.http_addr,
-    // A browser finds the sites of a cluster on this computer in clear.
-    https: web.local_hosts ? undefined : web.https_addr,
+    // A browser finds the sites of a cluster on this computer in clear, unless somebody wants more.
+    https: web.local_hosts && !web.local_https ? undefined : web.https_addr,
     maxConcurrentRequests: share(web.max_concurrent_requests),
     requestTimeoutMs: web.request_timeout_secs * 1000,
     localHosts: web.local_hosts,
