@@ -18,7 +18,7 @@ const FOR_LATER = [
   ...['enabled', 'default_timeout_ms', 'max_timeout_ms', 'default_max_memory_mb', 'max_memory_mb'].map(
     (key) => `wasm.${key}`,
   ),
-  ...['enabled', 'email', 'staging', 'renewal_threshold', 'check_interval'].map((key) => `acme.${key}`),
+  'acme.renewal_threshold',
   ...['otlp_endpoint', 'sampling_ratio', 'tracing_enabled', 'metrics_enabled', 'logging_enabled'].map(
     (key) => `o11y.${key}`,
   ),
