@@ -1,4 +1,4 @@
-import { listExposed, type SealedThing } from '../../core/index.ts'
+import { listExposed, listRevocations, type SealedPlace, type SealedThing } from '../../core/index.ts'
 import type { Replica } from '../../replication/index.ts'
 
 /** Something that a stolen machine may know or have, and what to do about it. */
@@ -19,9 +19,14 @@ export function listReplacements(
     readonly inMesh: boolean
     /** Machines that have not heard of its removal. */
     readonly missed: readonly string[]
+    /** What was exposed when it was removed. */
+    readonly exposed: readonly SealedPlace[]
   },
 ): readonly Replacement[] {
-  const exposed = listExposed(replica).map(({ what }) => describe(what))
+  const now = listExposed(replica)
+  const open = new Set(now.map(({ key, purpose }) => `${key} ${purpose}`))
+  const done = machine.exposed.filter(({ key, purpose }) => !open.has(`${key} ${purpose}`))
+  const exposed = [...done.map(({ what }) => describeDone(what)), ...now.map(({ what }) => describe(what))]
   return [
     {
       what: `the node key of ${machine.name}`,
@@ -33,6 +38,9 @@ export function listReplacements(
       ? [{ what: `the SSH host key of ${machine.name}`, todo: 'no longer in the profile', isDone: true }]
       : []),
     ...exposed,
+    ...listRevocations(replica.state).flatMap(({ value: { name, phase, detail } }) =>
+      phase === 'given-up' ? [describeGivenUp(name, detail)] : [],
+    ),
     {
       what: 'the files of all sites and releases, and the history',
       todo: 'whoever has the machine can read them: nothing can be done about that',
@@ -54,22 +62,39 @@ function describeTunnel({ name, missed }: { readonly name: string; readonly miss
   return { what, todo, isDone: false }
 }
 
+/** What the nodes replaced meanwhile. */
+function describeDone(what: SealedThing): Replacement {
+  const { what: name } = describe(what)
+  const todo = what.kind === 'account' ? 'rolled: the nodes have another' : 'replaced: what is served has a new key'
+  return { what: name, todo: what.kind === 'revocation' ? 'replaced and revoked' : todo, isDone: true }
+}
+
+const describeGivenUp = (name: string, detail: string | undefined): Replacement => ({
+  what: `the old certificate ${name}`,
+  todo: `its authority did not take the revocation${detail === undefined ? '' : ` (${detail})`}: it counts until it expires`,
+  isDone: false,
+})
+
 function describe(what: SealedThing): Replacement {
   switch (what.kind) {
     case 'certificate':
       return {
         what: `the private key of the certificate ${what.name}`,
-        todo: 'have a new certificate issued for a new key, revoke the old one where it came from, then: maki cert import',
+        todo: 'the nodes get a new one where they may; else have one issued for a new key, revoke the old one where it came from, then: maki cert import',
         isDone: false,
       }
     case 'revocation':
       return {
         what: `the private key of a certificate that ${what.name} had`,
-        todo: 'replaced; the nodes have it revoked',
+        todo: 'replaced; the nodes have it revoked by and by',
         isDone: false,
       }
     case 'account':
-      return { what: `the account at ${what.directory}`, todo: 'replace its key there', isDone: false }
+      return {
+        what: `the account at ${what.directory}`,
+        todo: 'the nodes begin another and end this one; where they do not, replace its key there',
+        isDone: false,
+      }
     case 'env':
       return {
         what: `${what.name} of ${what.component} at ${what.domain}`,

@@ -6,6 +6,7 @@ import { plainLine } from '../output/text.ts'
 import type { Replacement } from './exposed-by.ts'
 import { formatGlue, type GlueChange } from './glue.ts'
 import type { Delivery } from './machine-command.ts'
+import { type ReplacementRest, tellRest } from './replacement-rest.ts'
 
 /** What `maki machine remove` did. */
 export interface MachineRemoval {
@@ -20,11 +21,13 @@ export interface MachineRemoval {
   readonly glue: readonly GlueChange[]
   /** What else has to be replaced; with --compromised. */
   readonly replace: readonly Replacement[]
+  /** What the nodes have not replaced yet; null where they replace nothing by themselves. */
+  readonly rest: ReplacementRest | null
 }
 
 /** What was removed, what is left, and what is still to be done. */
 export function formatDeparture(
-  { machine, removed, server, profile, glue, replace }: MachineRemoval,
+  { machine, removed, server, profile, glue, replace, rest }: MachineRemoval,
   style: Style,
 ): string {
   const name = plainLine(machine)
@@ -58,7 +61,16 @@ export function formatDeparture(
           ({ what, todo, isDone }) =>
             `  ${isDone ? style.good('done') : style.bad('to do')} ${plainLine(what)}: ${plainLine(todo)}`,
         ),
-        'There are no certificates that renew themselves yet, so none of those is to be replaced.',
+        ...(rest === null ? ['No node gets certificates by itself here, so none of them is replaced by itself.'] : []),
+      ].join('\n'),
+    )
+  const left = rest === null ? [] : tellRest(rest)
+  if (left.length > 0)
+    parts.push(
+      [
+        style.bad('It is not done yet; the nodes go on by themselves:'),
+        ...left.map((line) => `  ${plainLine(line)}`),
+        'maki cert list, maki status and maki health tell when it is.',
       ].join('\n'),
     )
   return parts.join('\n')

@@ -1,5 +1,5 @@
 import { Args, Flags } from '@oclif/core'
-import { asMakiError, listDomains, listNodes, MakiError, type NodeView } from '../../../core/index.ts'
+import { asMakiError, listDomains, listExposed, listNodes, MakiError, type NodeView } from '../../../core/index.ts'
 import type { ClusterClient } from '../../client/cluster-client.ts'
 import type { Connect } from '../../client/connect.ts'
 import { spread } from '../../client/spread.ts'
@@ -15,7 +15,9 @@ import { findLastCopies } from '../../machine/last-copies.ts'
 import { type AccessFlags, type Delivery, MachineCommand } from '../../machine/machine-command.ts'
 import { type OpenServer, openAsRoot } from '../../machine/open-servers.ts'
 import { checkDeparture, type Departure, describeDeparture } from '../../machine/plan-departure.ts'
+import { tellRest } from '../../machine/replacement-rest.ts'
 import { requireNodeRemoval } from '../../machine/require-node-removal.ts'
+import { waitReplaced } from '../../machine/wait-replaced.ts'
 import { type OperationView, viewOperations } from '../../output/operation-view.ts'
 import type { Style } from '../../output/style.ts'
 import { count, plainLine } from '../../output/text.ts'
@@ -25,7 +27,7 @@ import { StepList } from '../../provision/index.ts'
 export default class MachineRemove extends MachineCommand<MachineRemoval> {
   static override summary = 'Take a machine out of the cluster, and put its server back as it was.'
   static override description =
-    'Says what will happen, and asks. Visitors are sent elsewhere first (maki machine drain), then its key is retired, then the server is cleaned. A machine that cannot be reached is taken out of the cluster all the same; the same line cleans its server when it is back, and --force forgets it. --compromised is for a server that somebody broke into: its key is revoked at once, nothing is run there any more, and what has to be replaced is listed.'
+    'Says what will happen, and asks. Visitors are sent elsewhere first (maki machine drain), then its key is retired, then the server is cleaned. A machine that cannot be reached is taken out of the cluster all the same; the same line cleans its server when it is back, and --force forgets it. --compromised is for a server that somebody broke into: its key is revoked at once, nothing is run there any more, what has to be replaced is listed, and it is waited until the nodes have replaced certificates, accounts and session keys; ends with 1 when they have not in time, and they go on.'
   static override examples = [
     'maki machine remove amsterdam',
     'maki machine remove amsterdam --force --yes',
@@ -39,6 +41,12 @@ export default class MachineRemove extends MachineCommand<MachineRemoval> {
     }),
     compromised: Flags.boolean({
       summary: 'Somebody broke into it: revoke its key, and list what has to be replaced.',
+    }),
+    timeout: Flags.integer({
+      min: 0,
+      default: 600,
+      helpValue: 'SECONDS',
+      summary: 'With --compromised: how long to wait until the nodes have replaced what they can.',
     }),
     yes: yesFlag,
   }
@@ -86,11 +94,13 @@ export default class MachineRemove extends MachineCommand<MachineRemoval> {
       plan === undefined
         ? null
         : await this.#retire(client, connect, name, plan.changes, flags.force || others.length === 0)
+    const exposed = flags.compromised ? listExposed(client.local.replica) : []
     const cleaned = server === undefined ? undefined : await this.#clean(server, steps)
     if (cleaned !== undefined && 'fault' in cleaned) this.exitCode = 4
     const isClean = cleaned !== undefined && 'left' in cleaned
     const isForgotten = isClean || flags.compromised || (node === undefined && flags.force)
     if (named.machine !== undefined && isForgotten) await this.#forget(client, name)
+    const rest = removed !== null && flags.compromised ? await this.#waitReplaced(client, steps, flags.timeout) : null
     return {
       machine: name,
       removed: removed && { ...removed, how },
@@ -112,8 +122,10 @@ export default class MachineRemove extends MachineCommand<MachineRemoval> {
             hasEntry: named.machine !== undefined,
             inMesh: node != null && node.mesh !== null,
             missed: (removed?.missed ?? []).map(({ machine }) => machine),
+            exposed,
           })
         : [],
+      rest,
     }
   }
 
@@ -194,6 +206,16 @@ export default class MachineRemove extends MachineCommand<MachineRemoval> {
       except: [name, node, report.machine].filter((one) => one !== undefined),
     })
     return { operation: operation.id, node: node ?? report.machine ?? null, missed }
+  }
+
+  async #waitReplaced(client: ClusterClient, steps: StepList, timeoutS: number): Promise<MachineRemoval['rest']> {
+    const rest = await waitReplaced(client, steps, timeoutS * 1000).catch((error: unknown) => {
+      if (this.host.signal.aborted)
+        this.note('It is removed, and the nodes go on with what is to be replaced: maki status says what is left.')
+      throw error
+    })
+    if (rest !== undefined && tellRest(rest).length > 0) this.exitCode = 1
+    return rest ?? null
   }
 
   async #clean(

@@ -18,6 +18,7 @@ import {
 import { buildZone, explain, nowhere, parseExplainQuestion, Steering, ZoneTable } from '../../../dns/index.ts'
 import {
   type AliasStatus,
+  type CertificatesReport,
   type ControlBackend,
   type ControlEvent,
   isSignedSameRequest,
@@ -45,6 +46,8 @@ export interface TestNode extends AsyncDisposable {
   aliases: readonly AliasStatus[]
   /** How it knows where clients are. */
   places: PlacesStatus
+  /** What keeps names from having certificates; absent where it gets none. */
+  certificates: CertificatesReport | undefined
   /** Stops answering; what it stored stays. */
   stop(): Promise<void>
   start(): Promise<void>
@@ -97,6 +100,7 @@ export async function startTestNode(options: {
         nodes: node.statusOf(nodes),
         aliases: node.aliases,
         places: node.places,
+        ...(node.certificates === undefined ? {} : { certificates: node.certificates }),
         ...describeStandings(replica),
       }
     },
@@ -168,6 +172,7 @@ export async function startTestNode(options: {
     statusOf: (nodes) => nodes,
     aliases: [],
     places: {},
+    certificates: undefined,
     async stop() {
       await server?.close()
       server = undefined
