@@ -14,6 +14,7 @@ import {
   planCertificates,
   waitOrder,
 } from '../../../core/index.ts'
+import { createRandom, seeds } from '../../support/seeds.ts'
 import {
   cert,
   certificateId,
@@ -553,3 +554,47 @@ t.test('records of orders stay within what an operation may hold', async (t) => 
   t.equal(failOrder(viewOf(shop()), NAME, REFUSED), undefined, 'nothing was begun')
   t.equal(finishOrder(viewOf(shop()), NAME), undefined)
 })
+
+for (const seed of seeds(150))
+  t.test(`until the time that it names nothing changes by itself, seed ${seed}`, async (t) => {
+    const random = createRandom(seed)
+    const state = shop(...['www.shop.com', 'bad.shop.com'].filter(() => random.chance(0.5)))
+    const lifeMs = Math.floor(HOUR * 2 ** (3 + random.next() * 9))
+    const agedMs = Math.floor(random.next() * 1.2 * lifeMs)
+    const all = heldFor(['shop.com', 'www.shop.com'], {
+      notBeforeMs: NOW - agedMs,
+      notAfterMs: NOW - agedMs + lifeMs,
+      exposed: random.chance(0.1),
+    })
+    const held = random.chance(0.7) ? [all] : []
+    const renewals = new Map(random.chance(0.3) ? [[certificateId(1), { startMs: NOW - DAY, endMs: NOW + DAY }]] : [])
+    const options = { held, renewals, directories: random.chance(0.5) ? [MAIN] : [MAIN, OTHER] }
+    for (let i = random.integer(7), nowMs = NOW - 9 * DAY; i > 0; i--) {
+      nowMs += random.integer(2 * DAY)
+      const n = 1 + random.integer(3)
+      if (order(state, { ...options, held: [], self: nodeKey(n), nowMs }) === undefined) continue
+      const name = random.chance(0.3) ? { name: 'bad.shop.com' } : {}
+      const type = random.pick(['unauthorized', 'unreachable', 'rateLimited', 'wrong-certificate'])
+      const end = random.pick([
+        'issued',
+        'open',
+        { type, detail: '', retryAfterMs: random.integer(DAY), ...name },
+      ] as const)
+      tryOrder(state, n, nowMs, end, { ...options, held: [] })
+    }
+    if (random.chance(0.3))
+      state.say([{ kind: 'challenge.set', host: host('shop.com'), http: [], dns: [], untilMs: NOW + HOUR }], nodeKey(2))
+    const tell = (nowMs: number) => {
+      const { duties, waiting: waits, nextMs } = planAt(state, { ...options, nowMs })
+      const orders = duties.flatMap((duty) =>
+        duty.kind === 'order' ? `${duty.directory} ${duty.wanted.names}` : duty.id,
+      )
+      return { orders: orders.sort().join(), waits: waits.map(({ code }) => code).join(), nextMs }
+    }
+    const { nextMs, ...now } = tell(NOW)
+    if (now.waits !== '') t.ok(nextMs !== undefined && nextMs > NOW, 'who waits knows for what')
+    for (let i = 0; i < 8 && nextMs !== undefined && nextMs > NOW; i++) {
+      const { nextMs: _, ...then } = tell(Math.floor(NOW + random.next() * (nextMs - 1 - NOW)))
+      if (now.orders === '') t.same(then, now)
+    }
+  })
