@@ -9,7 +9,7 @@ import {
   type Sealed,
   sealPurpose,
 } from '../../../core/index.ts'
-import { type AcmeAccount, type Authority, openAuthority } from '../../../edge/index.ts'
+import { type AcmeAccount, type Authority, AuthorityError, openAuthority } from '../../../edge/index.ts'
 import { type Replica, type SealOpener, sealValue } from '../../../replication/index.ts'
 import type { CertificateSettings } from './settings.ts'
 
@@ -26,6 +26,9 @@ export interface AccountsOptions {
 }
 
 const accountSchema = v.object({ url: v.pipe(v.string(), v.url()), key: v.string() })
+
+/** How an authority says that an account is none, or none any more (RFC 8555 section 7.3.6). */
+const ENDED: ReadonlySet<string> = new Set(['unauthorized', 'accountDoesNotExist', 'malformed'])
 
 /** The cluster's accounts at authorities: sealed in the state, one a directory, used by every node. */
 export class Accounts {
@@ -63,6 +66,21 @@ export class Accounts {
       log.warn('certificates.account-unreadable', { directory, error: asMakiError(error).code })
       return undefined
     }
+  }
+
+  /**
+   * Ends the account whose key others may know, then takes another in its place. In this order: nothing else remembers the key. Cut off
+   * in between, the next to do it finds that it is ended.
+   */
+  async roll(directory: string, signal: AbortSignal): Promise<void> {
+    const before = this.find(directory)
+    try {
+      if (before !== undefined) await this.authority(directory).deactivate(before, signal)
+    } catch (error) {
+      if (!(error instanceof AuthorityError && ENDED.has(error.type))) throw error
+    }
+    await this.begin(directory, signal)
+    this.#options.log.info('certificates.account-rolled', { directory })
   }
 
   /** Takes the place of the one that the state has. */

@@ -26,6 +26,7 @@ import { Accounts } from './accounts.ts'
 import { HostFindings } from './host-findings.ts'
 import type { LookUpHost } from './look-up-host.ts'
 import { RenewalWatch } from './renewal-watch.ts'
+import { type Obstacle, reportPlan } from './report.ts'
 import { reportExposed, runOrder } from './run-order.ts'
 import type { CertificateSettings } from './settings.ts'
 import { heardByAll } from './sight.ts'
@@ -72,6 +73,7 @@ export class CertificateKeeper implements AsyncDisposable {
   /** Since when each duty is there, and until when it is left alone. */
   readonly #duties = new Map<string, { readonly sinceMs: number; heldMs: number; failures: number }>()
   #plan = NOTHING
+  #obstacle: Obstacle | undefined
   #nodes = ''
   #cancel: Cancel
   #busy: Promise<void> | undefined
@@ -104,14 +106,7 @@ export class CertificateKeeper implements AsyncDisposable {
 
   /** What it made of the state last, for who asks why something has no certificate. */
   get report(): CertificatesReport {
-    const { uncovered, waiting } = this.#plan
-    return {
-      uncovered,
-      waiting: waiting.map(({ name, code, reason, nextMs }) => ({
-        ...{ name, code, reason },
-        next: nextMs === undefined ? null : new Date(nextMs).toISOString(),
-      })),
-    }
+    return reportPlan(this.#plan, this.#running, this.#obstacle)
   }
 
   /** What is under way is stopped; how far it came is written down already. */
@@ -134,13 +129,13 @@ export class CertificateKeeper implements AsyncDisposable {
     const { replica, runtime, checkMs } = this.#options
     if (this.#end.signal.aborted || this.#busy !== undefined) return
     this.#watchNodes()
-    // Nobody may write what some node cannot read, or seal what some node cannot open.
-    if (announcedSchema(replica.state) < SCHEMA_OF_ORDERS || !canSeal(replica.state) || replica.damaged !== undefined) {
+    const view = this.#view()
+    this.#plan = planCertificates(view)
+    this.#obstacle = findObstacle(replica)
+    if (this.#obstacle !== undefined) {
       this.#lookSoon(checkMs)
       return
     }
-    const view = this.#view()
-    this.#plan = planCertificates(view)
     const nowMs = runtime.monotonic()
     const { due, nextMs } = this.#takeDue(nowMs)
     if (due !== undefined) {
@@ -199,13 +194,8 @@ export class CertificateKeeper implements AsyncDisposable {
       case 'end-challenge':
         await this.#commit([{ kind: 'challenge.remove', host: duty.host, author: duty.author }])
         return
-      case 'roll-account': {
-        const before = this.#accounts.find(duty.directory)
-        await this.#accounts.begin(duty.directory, signal)
-        // Whoever has its key could order with it; where it cannot be ended now, what it ordered is refused by nobody.
-        if (before !== undefined) await this.#accounts.authority(duty.directory).deactivate(before, signal)
-        return
-      }
+      case 'roll-account':
+        return await this.#accounts.roll(duty.directory, signal)
       case 'revoke':
         return await this.#revoke(duty.certificate)
       case 'drop': {
@@ -283,6 +273,20 @@ export class CertificateKeeper implements AsyncDisposable {
     )
     if (this.#nodes !== '' && nodes !== this.#nodes) this.#findings.recheck()
     this.#nodes = nodes
+  }
+}
+
+/** Nobody may write what some node cannot read, or seal what some node cannot open. */
+function findObstacle({ state, damaged }: Replica): Obstacle | undefined {
+  if (announcedSchema(state) < SCHEMA_OF_ORDERS || !canSeal(state)) {
+    const reason =
+      'A node runs a version that knows nothing of orders. maki status shows the versions; upgrade the oldest.'
+    return { code: 'version', reason }
+  }
+  if (damaged === undefined) return undefined
+  return {
+    code: 'damaged',
+    reason: 'The store of this node lost operations; it compares itself with another node first.',
   }
 }
 

@@ -22,6 +22,7 @@ import {
 import { type AcmeOrder, AuthorityError, type IssuedCertificate } from '../../../edge/index.ts'
 import { type Replica, sealValue } from '../../../replication/index.ts'
 import type { Accounts } from './accounts.ts'
+import { pause } from './sight.ts'
 
 export interface OrderContext {
   readonly replica: Replica
@@ -42,13 +43,19 @@ export interface OrderContext {
 
 type OrderDuty = Extract<CertificateDuty, { kind: 'order' }>
 
+const STOPPED: OrderProblem = { type: 'cut-off', detail: 'The node stopped while it was ordering.' }
+
+/** An account is replaced in some seconds, if it can be; what is urgent waits no longer for that. */
+const ROLL_MS = 15_000
+const ROLL_LOOK_MS = 200
+
 /** How long authorities are shown what they asked for, if nobody ends it. */
 const SHOWN_MS = 3_600_000
 
 /**
  * Orders a certificate. That it is ordered is durable before the authority hears of it; the certificate, the end of the order and the
  * end of what was shown are one operation. True when there is a new certificate; what went wrong is written down, not thrown. Rejects
- * where the signal ends it, or nothing can be written.
+ * where the signal ends it, which is written down too, or nothing can be written.
  */
 export async function runOrder(duty: OrderDuty, context: OrderContext, signal: AbortSignal): Promise<boolean> {
   const { view, commit, log } = context
@@ -71,11 +78,11 @@ export async function runOrder(duty: OrderDuty, context: OrderContext, signal: A
     log.info('certificates.issued', { name, names: issued.names, directory, notAfterMs: issued.notAfterMs })
     return true
   } catch (error) {
-    if (signal.aborted) throw error
-    const problem = describeProblem(error)
+    const problem = signal.aborted ? STOPPED : describeProblem(error)
     log.warn('certificates.order-failed', { name, directory, ...problem })
     const failed = failOrder(view(), name, problem)
     await commit([...(failed === undefined ? [] : [failed]), ...endShown(shown, view())])
+    if (signal.aborted) throw error
     return false
   }
 }
@@ -83,9 +90,11 @@ export async function runOrder(duty: OrderDuty, context: OrderContext, signal: A
 /** An account that the authority does not know any more is replaced, once. */
 async function placeOrder(
   { wanted, directory }: OrderDuty,
-  { accounts, profile, chainOf }: OrderContext,
+  context: OrderContext,
   signal: AbortSignal,
 ): Promise<AcmeOrder> {
+  const { accounts, profile, chainOf } = context
+  await waitForRoll(directory, context, signal)
   const authority = accounts.authority(directory)
   const { profiles } = await authority.describe(signal)
   const replaces = chainOf(wanted.name)
@@ -101,6 +110,13 @@ async function placeOrder(
     if (!(error instanceof AuthorityError && error.type === 'accountDoesNotExist')) throw error
     return await authority.order(await accounts.begin(directory, signal), request, signal)
   }
+}
+
+/** What is ordered with an account whose key others may know is refused as soon as some node ends that account. */
+async function waitForRoll(directory: string, { view, runtime }: OrderContext, signal: AbortSignal): Promise<void> {
+  const endMs = runtime.monotonic() + ROLL_MS
+  while (view().exposedAccounts.has(directory) && runtime.monotonic() < endMs)
+    await pause(ROLL_LOOK_MS, runtime, signal)
 }
 
 function listChallenges({ challenges }: AcmeOrder, untilMs: number): readonly ChangeOf<'challenge.set'>[] {
