@@ -9,7 +9,9 @@ import {
   type Hostname,
   listAccounts,
   listChallenges,
+  listExposed,
   listOrders,
+  listRevocations,
   type NodeName,
   silentLog,
 } from '../../../../core/index.ts'
@@ -37,6 +39,8 @@ interface Life {
   readonly operations?: readonly Uint8Array[]
   readonly runtime?: ManualRuntime
   readonly facts?: Omit<HostFacts, 'foundMs'>
+  /** That its node says it reads. */
+  readonly schema?: number
 }
 
 /** A node from its start until it is ended. */
@@ -58,7 +62,7 @@ async function live(directories: readonly string[], life: Life = {}) {
         place: null,
         nameserver: false,
         drained: false,
-        schema: 5,
+        schema: life.schema ?? 5,
       },
       { kind: 'domain.set', domain: APEX, spa: false, onConcurrent: 'latest', previews: true },
     ])
@@ -260,4 +264,74 @@ t.test('CAA records that name another authority', async (t) => {
   await node.pass(3_600_000)
   t.strictSame(authority.orders, [])
   t.match(node.keeper.report.uncovered, [{ name: APEX, code: 'caa' }])
+})
+
+t.test('a node that is stopped in an order ends what it shows, and says that it was cut off', async (t) => {
+  await using authority = await FakeAuthority.open()
+  authority.instead('challenge', hang)
+  const node = await live([authority.directory])
+  await node.pass(60_000, () => authority.asked.includes('POST challenge'))
+  t.equal(listChallenges(node.replica.state).length, 1)
+  await node.keeper[Symbol.asyncDispose]()
+  t.strictSame(listChallenges(node.replica.state), [])
+  t.match(orderOf(node), { phase: 'failed', problem: { type: 'cut-off' } })
+  await node[Symbol.asyncDispose]()
+})
+
+t.test('while a node runs a version without orders nothing is ordered, and the status says why', async (t) => {
+  await using authority = await FakeAuthority.open()
+  await using node = await live([authority.directory], { schema: 4 })
+  await node.pass(3_600_000)
+  t.strictSame(authority.asked, [])
+  t.match(node.keeper.report.waiting, [{ name: APEX, code: 'version', reason: /upgrade the oldest/ }])
+})
+
+t.test(
+  'a machine is removed that could open everything: another key, another account, the old certificate revoked',
+  async (t) => {
+    await using authority = await FakeAuthority.open()
+    await using node = await live([authority.directory])
+    const stolen = createSigner(new Uint8Array(32).fill(99))
+    const addresses = { ipv4: '192.0.2.2', ipv6: null }
+    const joined = { name: 'two' as NodeName, addresses, place: null, nameserver: false, drained: false, schema: 5 }
+    await node.replica.commit(cluster.operator, [{ kind: 'node.join', key: stolen.key, ...joined }])
+    await node.pass(60_000, () => node.ring.all.length > 0)
+    const [before] = node.ring.all
+    await node.replica.commit(cluster.operator, [{ kind: 'node.remove', key: stolen.key, how: 'revoke' }])
+    const isOver = () => listRevocations(node.replica.state).some(({ value }) => value.phase === 'done')
+    await node.pass(3_600_000, isOver)
+    const [after] = node.ring.all
+    t.notSame(after?.key, before?.key)
+    t.notSame(after?.epoch, before?.epoch)
+    t.match(
+      listRevocations(node.replica.state).map(({ value }) => value),
+      [{ id: before?.id, phase: 'done', reason: 1 }],
+    )
+    t.equal(authority.revoked.length, 1)
+    t.ok(authority.asked.includes('POST account'), 'the account was ended')
+    t.equal(authority.asked.filter((one) => one === 'POST newAccount').length, 2)
+    t.strictSame(listExposed(node.replica), [], 'nothing is left that the stolen machine can open')
+    const orders = authority.orders.length
+    await node.pass(DAY_MS)
+    t.equal(authority.orders.length, orders, 'and it is over')
+    t.equal(orders, 2)
+    await neverInClear(t, node)
+  },
+)
+
+t.test('an authority that will not revoke is not asked for ever', async (t) => {
+  await using authority = await FakeAuthority.open()
+  const body = { type: 'urn:ietf:params:acme:error:unauthorized', detail: 'not yours' }
+  authority.instead('revokeCert', { status: 403, body })
+  await using node = await live([authority.directory])
+  const stolen = createSigner(new Uint8Array(32).fill(99))
+  const addresses = { ipv4: '192.0.2.2', ipv6: null }
+  const joined = { name: 'two' as NodeName, addresses, place: null, nameserver: false, drained: false, schema: 5 }
+  await node.replica.commit(cluster.operator, [{ kind: 'node.join', key: stolen.key, ...joined }])
+  await node.pass(60_000, () => node.ring.all.length > 0)
+  await node.replica.commit(cluster.operator, [{ kind: 'node.remove', key: stolen.key, how: 'revoke' }])
+  await node.pass(DAY_MS)
+  const [revocation] = listRevocations(node.replica.state).map(({ value }) => value)
+  t.match(revocation, { phase: 'given-up', detail: /not yours/ })
+  t.equal(authority.asked.filter((one) => one === 'POST revokeCert').length, 1)
 })
