@@ -123,8 +123,7 @@ export class EdgeWorker implements Edge {
     this.#sites = new SiteProjection({ ...this.#ports, blobs: stored })
     this.#challenges = new HttpChallenges(ports.runtime)
     // On this computer nobody is sent to HTTPS, and no browser told to come by it for a year: the names are the world's.
-    const isLocal = options.http?.localHosts === true
-    const secured = (names: ReadonlySet<string>) => isLocal || this.#sites.setSecured(names)
+    const secured = (names: ReadonlySet<string>) => options.http?.localHosts || this.#sites.setSecured(names)
     this.#tls = this.#owned.use(new TlsKeeper({ ...this.#ports, secured }))
     this.#images =
       options.images && this.#owned.use(new ImageService(options.images, { ...this.#ports, blobs, onBlobFailed }))

@@ -14,10 +14,9 @@ const DOCUMENT = 'docs/https.md'
 
 const scene = await Scene.open()
 t.teardown(() => scene[Symbol.asyncDispose]())
-// HTTPS listens where the second node did, which has ended by then.
 const ports = new Map([
   [8080, scene.httpPort],
-  [8443, scene.httpPort + 1],
+  [8180, scene.httpPort + 100],
 ])
 const cwd = scene.path('here')
 mkdirSync(cwd)
@@ -35,7 +34,7 @@ const replay = new Replay({
 t.teardown(() => replay[Symbol.asyncDispose]())
 
 const steps = parseTranscript(readWithPorts(join(ROOT, DOCUMENT), ports))
-t.ok(steps.length >= 8, `${steps.length} steps`)
+t.ok(steps.length >= 4, `${steps.length} steps`)
 await replay.play(t, steps)
 
 t.test('nothing is left behind', async (t) => {

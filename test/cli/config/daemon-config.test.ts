@@ -44,6 +44,7 @@ t.test('a name is enough; everything else has the documented default', async (t)
       log_addresses: 'prefix',
       worker_memory_mb: 1024,
       local_hosts: false,
+      local_https: false,
     },
     images: {
       enabled: true,
@@ -66,6 +67,7 @@ t.test('a name is enough; everything else has the documented default', async (t)
       enabled: true,
       email: '',
       staging: false,
+      fallback_directories: [],
       caa_identities: [],
       renewal_threshold: 30,
       check_interval: 300,
