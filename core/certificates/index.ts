@@ -25,5 +25,5 @@ export type {
   WantedCertificate,
 } from './ports.ts'
 export { isPublicName } from './public-names.ts'
-export { coversName, judgeRenewal, type RenewalFacts, type RenewalTimes } from './renewal.ts'
+export { coversName, judgeRenewal, type RenewalFacts, type RenewalTimes, renewalShare } from './renewal.ts'
 export { listWanted, type WantedList } from './wanted.ts'

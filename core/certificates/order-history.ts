@@ -38,6 +38,8 @@ export interface OrderHistory {
   /** In a row, of all nodes. */
   readonly failures: number
   readonly troubles: ReadonlyMap<string, Trouble>
+  /** Nodes that reached no authority more than once: others go before them. */
+  readonly deaf: ReadonlySet<MemberKey>
   readonly refused: ReadonlyMap<CertificateName, Refusal>
 }
 
@@ -102,7 +104,8 @@ function readTroubles(
   view: CertificateView,
   orders: readonly OrderView[],
   cutOff: readonly OrderView[],
-): Pick<OrderHistory, 'failures' | 'troubles'> {
+): Pick<OrderHistory, 'failures' | 'troubles' | 'deaf'> {
+  const deaf = new Set<MemberKey>()
   const troubles = new Map<string, Trouble>()
   let failures = 0
   for (const order of orders) {
@@ -114,6 +117,7 @@ function readTroubles(
     )
     // One that was cut off counts as soon as its author says so: until then not everybody sees it.
     if (isCurrent.length > 0) failures += order.failures
+    if (isCurrent.some(({ type, failures }) => type === 'unreachable' && failures > 1)) deaf.add(order.author)
     for (const one of isCurrent) {
       const known = troubles.get(one.directory)
       const isOthers = order.author !== view.self && ISSUED_ANYWAY.has(one.type)
@@ -127,7 +131,7 @@ function readTroubles(
       })
     }
   }
-  return { failures, troubles }
+  return { failures, troubles, deaf }
 }
 
 /** Also of one that was written without them. */

@@ -77,10 +77,10 @@ export function failOrder(
   const named = own.names.filter((one) => one === problem.name || hostOf(one) === problem.name)
   const isOnlyThose = named.length === own.names.length
   const refusals = isOnlyThose ? [] : named
-  const isProgress = refusals.some((one) => !history.refused.has(one))
+  const isProgress = refusals.some((one) => (history.refused.get(one)?.retryMs ?? 0) <= nowMs)
   const before = history.troubles.get(own.directory)?.failures ?? 0
-  // A name that is left out from now on is no reason to keep the others waiting longer.
-  const failures = isProgress ? Math.max(1, before) : before + 1
+  // The authority answers, and a name that is left out from now on is no reason to keep the others waiting.
+  const failures = isProgress ? 1 : before + 1
   const isIssued = ISSUED_ANYWAY.has(problem.type)
   const leastMs = isIssued ? LONGEST_BACK_OFF_MS : backOffMs(failures)
   const waitMs = Math.max(leastMs, Math.min(problem.retryAfterMs ?? 0, MAX_RETRY_MS))
@@ -182,7 +182,7 @@ const issuedOf = ({ directory, names }: OrderView, startedMs: readonly number[],
 
 const ownFailures = ({ troubles, directory }: OrderView, isProgress: boolean): number => {
   const before = troubles?.find((one) => one.directory === directory)?.failures ?? 0
-  return isProgress ? Math.max(1, before) : before + 1
+  return isProgress ? 1 : before + 1
 }
 
 /** What is still true of what this node said before. */

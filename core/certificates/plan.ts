@@ -1,3 +1,4 @@
+import type { MemberKey } from '../ids.ts'
 import type { CertificateName } from '../operation/index.ts'
 import { keys, listRevocations } from '../state/index.ts'
 import type { HostJudge } from './host-judge.ts'
@@ -127,19 +128,25 @@ function planOne(view: CertificateView, judge: HostJudge, shelf: Shelf, certific
   const unopenedMs = findUnopened(view, wanted.name)
   if (unopenedMs !== undefined) return wait('ordering', 'This node cannot open the certificate yet.', unopenedMs)
   if (history.open !== undefined) return wait('ordering', 'It is being ordered.', history.open.untilMs)
-  const ranks = rankNodes(view, `certificate/${wanted.name}`)
-  const at = ranks.indexOf(view.self)
-  if (at === -1) return wait('nobody-up', 'This node is none of the cluster, or sees none.')
+  const ranks = takeTurns(rankNodes(view, `certificate/${wanted.name}`), history)
+  const rank = ranks.indexOf(view.self)
+  if (rank === -1) return wait('nobody-up', 'This node is none of the cluster, or sees none.')
   const permit = mayOrder(view, judge, history, wish)
   if (!('directory' in permit)) return wait(permit.code, permit.reason, permit.nextMs)
   const { directory } = permit
   if (view.exposedAccounts.has(directory) && !wish.urgent)
     return wait('back-off', `The account at ${directory} is being replaced.`)
-  const rank = (at + ranks.length - (history.failures % ranks.length)) % ranks.length
   // Nodes whose configuration names different authorities would take turns for ever: the first one's counts.
   if (wish.because === 'directory' && rank > 0) return { uncovered, nextMs: refusedMs }
   const id = `order/${wanted.name}/${history.startedMs.at(-1) ?? 0}`
   return { uncovered, nextMs: refusedMs, duty: { kind: 'order', id, rank, wanted, directory, because: wish.because } }
+}
+
+/** Each failure passes it on to the next, and who reaches no authority comes after those who do. */
+function takeTurns(ranks: readonly MemberKey[], { failures, deaf }: OrderHistory): readonly MemberKey[] {
+  const first = ranks.length === 0 ? 0 : failures % ranks.length
+  const turned = [...ranks.slice(first), ...ranks.slice(0, first)]
+  return [...turned.filter((key) => !deaf.has(key)), ...turned.filter((key) => deaf.has(key))]
 }
 
 /**

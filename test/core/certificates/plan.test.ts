@@ -378,6 +378,53 @@ t.test('one bad host keeps the others from nothing', async (t) => {
   t.match(waiting(alone, { nowMs: NOW + 2000 }), { code: 'back-off' }, 'the only name is not left out')
 })
 
+t.test(
+  'a bad host that is tried again keeps the others no longer than a minute, however long it went wrong before',
+  async (t) => {
+    const state = shop('bad.shop.com')
+    tryUntil(state, NOW + 3 * DAY, { type: 'serverInternal', detail: '' })
+    const lastMs = waiting(state, { nowMs: NOW + 3 * DAY })?.nextMs ?? NOW + 3 * DAY
+    const turn = (nowMs: number) =>
+      [1, 2, 3].find((n) => order(state, { self: nodeKey(n), nowMs })?.rank === 0) ?? Number.NaN
+    tryOrder(state, turn(lastMs), lastMs, { ...REFUSED, name: 'bad.shop.com' })
+    t.match(order(state, { nowMs: lastMs + 1000 + MINUTE }), { wanted: { names: ['shop.com'] } })
+    // Nobody gets to it until the refusal is over.
+    const againMs = lastMs + 2 * HOUR
+    tryOrder(state, turn(againMs), againMs, { ...REFUSED, name: 'bad.shop.com' })
+    t.match(order(state, { nowMs: againMs + 1000 + MINUTE }), { wanted: { names: ['shop.com'] } })
+    t.match(
+      planAt(state, { nowMs: againMs + 90 * MINUTE }).uncovered,
+      [{ code: 'refused' }],
+      'left out for longer each time',
+    )
+  },
+)
+
+t.test('who reaches no authority comes after those who do', async (t) => {
+  const state = shop()
+  const deaf = 1
+  const trouble = (failures: number) => ({ directory: MAIN, failures, retryMs: NOW, type: 'unreachable' })
+  for (const failures of [2, 3, 4, 5]) {
+    state.say(
+      [
+        {
+          kind: 'certificate.order',
+          name: NAME,
+          names: [NAME],
+          directory: MAIN,
+          phase: 'failed',
+          startedMs: [NOW - HOUR],
+          failures,
+          troubles: [trouble(failures)],
+        },
+      ],
+      nodeKey(deaf),
+    )
+    t.equal(ranks(state)[deaf - 1], 2)
+    t.same([...ranks(state)].sort(), [0, 1, 2])
+  }
+})
+
 t.test('a refused name that a certificate has stays in it while there is time', async (t) => {
   const held = (leftDays: number): HeldCertificate[] => [
     heldFor(['shop.com', 'bad.shop.com'], {

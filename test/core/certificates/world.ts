@@ -123,6 +123,8 @@ export class World {
   #compromisedMs: number | undefined
   /** A node that reaches no authority, though the others do. */
   #deaf: SimNode | undefined
+  /** Twice as long where it may be the turn of that node first. */
+  #goodMs = GOOD_MS
   #healed = false
   #rested = false
   #restless: readonly string[] = ['the end never came']
@@ -282,6 +284,7 @@ export class World {
     if (random.chance(0.3)) {
       const atMs = random.chance(0.5) ? NOW : time()
       const node = random.pick(this.#nodes)
+      this.#goodMs = 2 * GOOD_MS
       this.#at(atMs, () => {
         if (!this.#healed) this.#deaf = node
       })
@@ -713,7 +716,7 @@ export class World {
   }
 
   #closeStretch(node: SimNode): void {
-    if (this.#nowMs - node.goodSinceMs >= GOOD_MS) node.stretches.push([node.goodSinceMs, this.#nowMs])
+    if (this.#nowMs - node.goodSinceMs >= this.#goodMs) node.stretches.push([node.goodSinceMs, this.#nowMs])
   }
 
   /** Nodes that see the same pick the same one. */
@@ -765,7 +768,7 @@ export class World {
     const worn = having.find((held) => held.notAfterMs === last)
     const dueMs = worn === undefined ? 0 : judgeRenewal(worn, { revoked: false, directories: [MAIN, OTHER] }).dueMs
     const stretches = [...node.stretches, [node.goodSinceMs, this.#nowMs] as const]
-    const had = stretches.find(([from, to]) => to - Math.max(from, dueMs, heardMs) >= GOOD_MS)
+    const had = stretches.find(([from, to]) => to - Math.max(from, dueMs, heardMs) >= this.#goodMs)
     if (had === undefined) return
     const hours = Math.floor((this.#nowMs - NOW) / HOUR)
     this.#fault(`hour ${hours}: ${name} has no certificate at ${node.key.slice(0, 4)}, though it could have had one`)
