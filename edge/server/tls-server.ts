@@ -14,7 +14,7 @@ export interface TlsListenOptions {
   /** A socket that is bound already, to be listened on instead. */
   readonly fd?: number | undefined
   readonly certificates: CertificateStore
-  /** Equal keys on all workers let a client resume with any of them; 48 random bytes, of this process alone when absent. */
+  /** Equal keys on all workers and nodes let a client resume with any of them; 48 random bytes, of this process alone when absent. */
   readonly ticketKeys?: Uint8Array | undefined
   readonly handshakeTimeoutMs?: number | undefined
 }
@@ -39,6 +39,8 @@ const LEAST_HANDSHAKES = 16
 const LAST_HANDSHAKES_MS = 5_000
 /** How long a client may come back without a whole handshake. */
 const SESSION_S = 6 * 3600
+/** Where sessions hold: every node of ours. Unless it is said, node makes it of how the process was started. */
+const SESSION_CONTEXT = 'makiatto'
 
 /**
  * Accepts TLS connections and finds their certificate by the name that the client asks for (SNI, RFC 6066 section 3). A name
@@ -64,6 +66,7 @@ export class TlsServer {
       secureOptions: constants.SSL_OP_NO_RENEGOTIATION | constants.SSL_OP_NO_COMPRESSION,
       handshakeTimeout: options.handshakeTimeoutMs ?? HANDSHAKE_TIMEOUT_MS,
       sessionTimeout: SESSION_S,
+      sessionIdContext: SESSION_CONTEXT,
       noDelay: true,
       ...(options.ticketKeys === undefined ? {} : { ticketKeys: Buffer.from(options.ticketKeys) }),
       SNICallback: (name, done) => {
