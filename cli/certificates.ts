@@ -33,6 +33,8 @@ export interface CertificateRow {
   readonly daysLeft: number
   /** `exposed`: somebody who was removed may know the private key. */
   readonly sealed: 'ok' | 'exposed'
+  /** The directory of the authority that a node ordered it from; null for one that was imported. */
+  readonly directory: string | null
   readonly operation: OperationId
   readonly author: MemberKey
   readonly at: string
@@ -47,7 +49,7 @@ export function listCertificates(state: State, exposed: ReadonlySet<string>, now
 }
 
 function buildRow(entry: Entry<CertificateValue>, exposed: ReadonlySet<string>, nowMs: number): CertificateRow {
-  const { name, names, notBeforeMs, notAfterMs, chain } = entry.value
+  const { name, names, notBeforeMs, notAfterMs, chain, directory } = entry.value
   return {
     name,
     names,
@@ -56,6 +58,7 @@ function buildRow(entry: Entry<CertificateValue>, exposed: ReadonlySet<string>, 
     notAfter: formatTime(notAfterMs),
     daysLeft: Math.floor((notAfterMs - nowMs) / DAY_MS),
     sealed: exposed.has(sealPurpose.certificate(name)) ? 'exposed' : 'ok',
+    directory: directory ?? null,
     operation: entry.operation,
     author: entry.author,
     at: formatTime(entry.stamp.wallMs),

@@ -28,6 +28,7 @@ const PAGES = [
   'certificates',
   'dns',
   'master-files',
+  'move-a-live-domain',
   'health',
   'peers',
 ] as const

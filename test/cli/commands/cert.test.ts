@@ -1,7 +1,17 @@
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
-import { type CertificateName, createSigner, isWeakEpoch, keys, type SealEpochKey } from '../../../core/index.ts'
+import {
+  type CertificateName,
+  type CertificateValue,
+  type Change,
+  createSigner,
+  type Entry,
+  isWeakEpoch,
+  keys,
+  type SealEpochKey,
+} from '../../../core/index.ts'
+import { CertificateMaker } from '../../support/certificate-maker.ts'
 import * as pem from '../../support/certificates.ts'
 import { announceSchema, startTestCluster, type TestCluster, testKey } from '../support/test-cluster.ts'
 
@@ -94,6 +104,86 @@ t.test('without an epoch nothing is sealed offline; a removed machine exposes wh
   t.match(await cluster.maki('cert', 'list'), { stdout: /exposed: a machine that was removed/ })
   t.match(await cluster.maki(...IMPORT), { code: 0, stderr: /have a certificate issued for a new key/ })
   await rm(join(cluster.directory, 'LEAF'))
+})
+
+t.test('what waits and why, orders, revocations; days are few by how long a certificate lives', async (t) => {
+  await using cluster = await startSealedCluster()
+  const [one] = cluster.nodes
+  if (one === undefined) return
+  const name = 'example.com' as CertificateName
+  const directory = 'https://acme.example/directory'
+  using maker = new CertificateMaker()
+  const made = maker.make([name])
+  await writeFile(join(cluster.directory, 'LEAF'), made.chain)
+  await writeFile(join(cluster.directory, 'LEAF_KEY'), made.key)
+  t.match(await cluster.maki('cert', 'import', 'LEAF', '--private-key', 'LEAF_KEY'), { code: 0 })
+  const entry = one.replica.state.get(keys.certificate(name)) as Entry<CertificateValue>
+  const live = async (lifeHours: number, leftHours: number) => {
+    const notAfterMs = Date.now() + leftHours * 3_600_000
+    const notBeforeMs = notAfterMs - lifeHours * 3_600_000
+    await cluster.write(one, [{ kind: 'certificate.set', ...entry.value, directory, notBeforeMs, notAfterMs }])
+    return (await cluster.json<{ isLate: boolean; lifeLeft: number }[]>('cert', 'list'))[0]
+  }
+  t.match(await live(90 * 24, 29 * 24), { isLate: false, directory }, 'its renewal is due, and there is time')
+  t.match(await live(90 * 24, 14 * 24), { isLate: true })
+  t.match(await live(6 * 24, 2 * 24), { isLate: false, lifeLeft: 0.333 }, 'six days')
+  t.match(await live(6 * 24, 1 * 24), { isLate: true })
+
+  const author = testKey(100)
+  const failed: Change = {
+    kind: 'certificate.order',
+    name,
+    names: [name],
+    directory,
+    phase: 'failed',
+    startedMs: [Date.now() - 60_000],
+    failures: 1,
+    retryMs: Date.now() + 60_000,
+    problem: { type: 'dns', detail: 'no \u001b[31msuch name' },
+  }
+  await cluster.write(one, [failed], author)
+  t.match(await cluster.maki('cert', 'list'), {
+    stdout: /\n\nfailed example\.com: no \\x1b\[31msuch name \(dns, at one\)\n$/,
+  })
+  const reason = 'its name servers are elsewhere'
+  one.certificates = {
+    uncovered: [{ name: 'other.example', code: 'elsewhere', reason }],
+    waiting: [{ name, code: 'back-off', reason: 'The authority is down.', next: '2030-01-01T00:00:00.000Z' }],
+  }
+  t.match(await cluster.maki('cert', 'list'), {
+    stdout:
+      /waits example\.com: The authority is down\. Tried again at 2030-01-01T00:00:00.000Z\.\nwaits other\.example: its name servers are elsewhere\n$/,
+  })
+  t.match(await cluster.json('cert', 'list'), [
+    { name, waiting: [{ code: 'back-off' }], week: { started: 1, issued: 0 }, orders: [{ node: 'one' }] },
+    { name: 'other.example', operation: null, notAfter: null, waiting: [{ code: 'elsewhere', reason, next: null }] },
+  ])
+  const shown = await cluster.maki('cert', 'show', name)
+  t.match(shown.stdout, /ordered +from https:\/\/acme\.example\/directory\nwaits +The authority is down/)
+  t.match(shown.stdout, /order +failed at one, .*: no \\x1b\[31msuch name \(dns\), not again before 2/)
+  t.match(shown.stdout, /week +1 order begun, 0 of them with a certificate/)
+  t.match(await cluster.maki('cert', 'show', 'other.example'), {
+    code: 0,
+    stdout: /there is none yet\nwaits +its name/,
+  })
+
+  const revoke = (phase: 'due' | 'given-up'): Change => ({
+    kind: 'certificate.revoke',
+    id: entry.operation,
+    name,
+    certificate: made.chain,
+    key: entry.value.key,
+    directory,
+    reason: 1,
+    phase,
+    ...(phase === 'due' ? {} : { detail: 'alreadyGone' }),
+  })
+  await cluster.write(one, [revoke('due')])
+  t.match(await cluster.maki('cert', 'list'), {
+    stdout: /revokes example\.com: 1 old certificate is to be revoked yet/,
+  })
+  await cluster.write(one, [revoke('given-up')])
+  t.match(await cluster.maki('cert', 'show', name), { stdout: /authority did not take a revocation: alreadyGone/ })
 })
 
 t.test('names of epochs that are no keys', async (t) => {
