@@ -29,7 +29,7 @@ import { RenewalWatch } from './renewal-watch.ts'
 import { type Obstacle, reportPlan } from './report.ts'
 import { reportExposed, runOrder } from './run-order.ts'
 import type { CertificateSettings } from './settings.ts'
-import { heardByAll } from './sight.ts'
+import { shownByAll } from './sight.ts'
 
 export interface CertificateKeeperOptions {
   readonly settings: CertificateSettings
@@ -236,7 +236,7 @@ export class CertificateKeeper implements AsyncDisposable {
       view: () => this.#view(),
       epoch,
       commit: (changes) => this.#commit(changes),
-      shown: (id, signal) => heardByAll(id, { replica, gossip, self: signer.key, runtime, log }, signal),
+      shown: (operation, signal) => shownByAll(operation, { replica, gossip, self: signer.key, runtime, log }, signal),
       chainOf: (name) => ring.all.find((one) => one.name === name)?.chain,
       profile: settings.profile,
       runtime,

@@ -33,7 +33,7 @@ export interface OrderContext {
   /** Durable when it resolves. */
   readonly commit: (changes: readonly Change[]) => Promise<Operation>
   /** Resolves when all nodes show what the operation says. */
-  readonly shown: (operation: OperationId, signal: AbortSignal) => Promise<void>
+  readonly shown: (operation: Operation, signal: AbortSignal) => Promise<void>
   /** Of the certificate that this name has now, in PEM. */
   readonly chainOf: (name: CertificateName) => string | undefined
   readonly profile: string | undefined
@@ -69,8 +69,7 @@ export async function runOrder(duty: OrderDuty, context: OrderContext, signal: A
     if (order.challenges.length > 0) {
       const changes = listChallenges(order, context.runtime.now() + SHOWN_MS)
       shown = changes.map(({ host }) => host)
-      const { id } = await commit(changes)
-      await context.shown(id, signal)
+      await context.shown(await commit(changes), signal)
       await order.validate(signal)
     }
     const issued = await order.finish(signal)
