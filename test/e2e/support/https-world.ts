@@ -1,8 +1,6 @@
 import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import type { Bundle } from '../../../cli/bundle/index.ts'
 import type { Hostname } from '../../../core/index.ts'
-import { Child } from '../../support/child.ts'
 import { Pebble } from '../../support/pebble.ts'
 import { BareHosts, type Operator } from './bare-hosts.ts'
 import type { BootedHost } from './booted-hosts.ts'
@@ -29,8 +27,6 @@ export const FOREIGN_ZONE = `elsewhere.${TOP_LEVEL}`
 /** An authority of the test, and what its management says at a path. */
 export interface WorldAuthority {
   readonly pebble: Pebble
-  /** The file of what its own TLS certificate is signed by. */
-  readonly ca: string
   manage(path: string): Promise<string>
   /** From now on it refuses connections. */
   shut(): Promise<void>
@@ -124,6 +120,12 @@ export class HttpsWorld implements AsyncDisposable {
     await this.delegate([delegateTo(ZONE, this.servers)])
   }
 
+  /** The same for every host that was pointed anywhere. */
+  async pointAll(servers: readonly BootedHost[]): Promise<void> {
+    this.#foreign = new Map([...this.#foreign.keys()].map((host) => [host, servers]))
+    await this.delegate([delegateTo(ZONE, this.servers)])
+  }
+
   /** Starts a certificate authority that resolves as the servers do. */
   async addAuthority(number: 0 | 1): Promise<WorldAuthority> {
     const port = 14_000 + number
@@ -145,13 +147,7 @@ export class HttpsWorld implements AsyncDisposable {
     const rule = `table inet authority_${number} { chain input { type filter hook input priority 0; tcp dport ${port} reject with tcp reset; }; }`
     const shut = async () => void (await this.internet.run('nft', rule))
     const open = async () => void (await this.internet.run('nft', 'delete', 'table', 'inet', `authority_${number}`))
-    return { pebble, ca, manage, shut, open }
-  }
-
-  /** Starts a program of this folder that is somebody's on the internet. */
-  internetProgram(file: string, args: readonly string[]): Child {
-    const [command, ...words] = [...this.internet.wrapper, process.execPath, join(import.meta.dirname, file), ...args]
-    return new Child(command as string, words, { env: this.scene.env })
+    return { pebble, manage, shut, open }
   }
 
   /** What the parent says, in place of what it said before. */
