@@ -50,5 +50,9 @@ async function look(client: ClusterClient): Promise<ReplacementRest | undefined>
   const status = await reached?.control.status({ signal: client.signal }).catch(() => undefined)
   client.signal.throwIfAborted()
   if (status?.certificates === undefined) return undefined
-  return listRest(client.local.replica, status)
+  const rest = listRest(client.local.replica, status)
+  // Nodes begin keys to seal to when somebody wants one; tickets come of them.
+  if (rest.tickets) await reached?.control.sealEpoch(client.signal).catch(() => undefined)
+  client.signal.throwIfAborted()
+  return rest
 }

@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { Interrupted } from '../../../cli/program/host.ts'
-import { findNode, type MemberKey } from '../../../core/index.ts'
+import { type CertificateName, findNode, type MemberKey } from '../../../core/index.ts'
 import { CertificateMaker } from '../../support/certificate-maker.ts'
 import * as pem from '../../support/certificates.ts'
 import { eventually } from '../../support/eventually.ts'
@@ -73,6 +73,15 @@ t.test('it ends when the last thing is replaced; other commands can be typed mea
     removal.replace.find(({ what }) => what.includes('certificate example.com')),
     { isDone: true, todo: /replaced/ },
   )
+})
+
+t.test('without a certificate the keys of tickets are changed all the same', async (t) => {
+  const cluster = await startCluster(t)
+  for (const node of cluster.nodes) node.certificates = { uncovered: [], waiting: [] }
+  const [one] = cluster.nodes
+  const name = 'example.com' as CertificateName
+  if (one !== undefined) await cluster.write(one, [{ kind: 'certificate.remove', name }])
+  t.match(await cluster.json(...REMOVE), { rest: { certificates: [], tickets: false, late: [] } })
 })
 
 t.test('an interruption says that the nodes go on', async (t) => {
