@@ -30,6 +30,7 @@ import { buildExplainReport, type ExplainReport } from '../explain-report.ts'
 import { describeStandings } from '../operations/standings.ts'
 import type { SeekerCounts } from './asset-seeker.ts'
 import type { BlobCare } from './blob-care.ts'
+import type { OrderCounts } from './certificate-metrics.ts'
 import type { ComponentCounts } from './components/index.ts'
 import type { Edge } from './edge-messages.ts'
 import { reportMesh } from './mesh-report.ts'
@@ -64,7 +65,7 @@ export interface BackendPorts {
   readonly components: { readonly counts: ComponentCounts | undefined }
   readonly mesh?: Pick<NodeMesh, 'status' | 'refused'>
   /** Undefined where this node gets no certificates. */
-  readonly duties?: { readonly report: CertificatesReport } | undefined
+  readonly duties?: { readonly report: CertificatesReport; readonly counts: OrderCounts } | undefined
   /** Undefined where none is kept. */
   readonly logs?: ControlLogs | undefined
   readonly self: MemberKey
@@ -159,7 +160,8 @@ export class NodeBackend implements ControlBackend {
   async metrics(): Promise<string> {
     const { shared, edge, gossip, presence, fetcher, care, activation, aliases, places, variants, seeker, self } =
       this.#ports
-    const { components, mesh } = this.#ports
+    const { components, mesh, duties } = this.#ports
+    const ends = this.seals.certificates.all.map(({ notAfterMs }) => notAfterMs)
     const tunnels = mesh?.status()
     return formatMetrics({
       operations: shared.replica.count,
@@ -178,6 +180,7 @@ export class NodeBackend implements ControlBackend {
       placesBuiltAt: places?.database?.builtAt,
       mesh: tunnels === undefined ? undefined : { status: tunnels, refused: mesh?.refused ?? 0 },
       seals: { ...this.seals.keeper.counts, ...this.seals.certificates.counts },
+      certificates: { orders: duties?.counts, firstEndMs: ends.length === 0 ? undefined : Math.min(...ends) },
     })
   }
 

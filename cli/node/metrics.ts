@@ -1,6 +1,7 @@
 import type { AliasCounts } from '../../dns/index.ts'
 import { writeAssetMetrics } from './asset-metrics.ts'
 import type { SeekerCounts } from './asset-seeker.ts'
+import { type CertificateCounts, writeCertificateMetrics } from './certificate-metrics.ts'
 import { writeComponentMetrics } from './component-metrics.ts'
 import type { ComponentCounts } from './components/index.ts'
 import type { EdgeCounters } from './edge-messages.ts'
@@ -34,6 +35,7 @@ export interface NodeCounts extends EdgeCounters {
   readonly placesBuiltAt: number | undefined
   /** Undefined without a mesh. */
   readonly mesh?: MeshCounts | undefined
+  readonly certificates?: CertificateCounts | undefined
   /** Of seals and the certificates that they hold. */
   readonly seals: {
     readonly epochsHeld: number
@@ -138,6 +140,7 @@ export function formatMetrics(counts: NodeCounts): string {
     [{ state: 'open' }, seals.open],
     [{ state: 'unusable' }, seals.unusable],
   ])
+  if (counts.certificates !== undefined) writeCertificateMetrics(text, counts.certificates)
   const gossip = Object.entries(counts.gossip).filter(
     (entry): entry is [string, number] => typeof entry[1] === 'number',
   )

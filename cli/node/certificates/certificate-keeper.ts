@@ -1,5 +1,4 @@
 import {
-  announcedSchema,
   asMakiError,
   type Cancel,
   type CertificateDuty,
@@ -7,7 +6,6 @@ import {
   type CertificatePlan,
   type CertificateView,
   type Change,
-  canSeal,
   type Log,
   listExposed,
   listNodes,
@@ -26,7 +24,7 @@ import { Accounts } from './accounts.ts'
 import { HostFindings } from './host-findings.ts'
 import type { LookUpHost } from './look-up-host.ts'
 import { RenewalWatch } from './renewal-watch.ts'
-import { type Obstacle, reportPlan } from './report.ts'
+import { findObstacle, type Obstacle, reportPlan } from './report.ts'
 import { reportExposed, runOrder } from './run-order.ts'
 import type { CertificateSettings } from './settings.ts'
 import { shownByAll } from './sight.ts'
@@ -47,8 +45,6 @@ export interface CertificateKeeperOptions {
   readonly log: Log
 }
 
-/** Since when operations can say how an order goes. */
-const SCHEMA_OF_ORDERS = 5
 /** Neighbours are found first: who begins alone would order what others have. */
 const STARTING_MS = 5_000
 /** What changes at once is looked at together. */
@@ -63,6 +59,8 @@ const NOTHING: CertificatePlan = { wanted: [], uncovered: [], duties: [], waitin
 
 /** Orders, renews, replaces and revokes the cluster's certificates, as far as that is this node's to do: one thing after the other. */
 export class CertificateKeeper implements AsyncDisposable {
+  /** Orders of this node that ended, since its start. */
+  readonly counts = { issued: 0, failed: 0 }
   readonly #options: CertificateKeeperOptions
   readonly #accounts: Accounts
   readonly #findings: HostFindings
@@ -185,7 +183,7 @@ export class CertificateKeeper implements AsyncDisposable {
         const { name } = duty.wanted
         this.#running.add(name)
         try {
-          await runOrder(duty, this.#context(), signal)
+          this.counts[(await runOrder(duty, this.#context(), signal)) ? 'issued' : 'failed']++
         } finally {
           this.#running.delete(name)
         }
@@ -273,20 +271,6 @@ export class CertificateKeeper implements AsyncDisposable {
     )
     if (this.#nodes !== '' && nodes !== this.#nodes) this.#findings.recheck()
     this.#nodes = nodes
-  }
-}
-
-/** Nobody may write what some node cannot read, or seal what some node cannot open. */
-function findObstacle({ state, damaged }: Replica): Obstacle | undefined {
-  if (announcedSchema(state) < SCHEMA_OF_ORDERS || !canSeal(state)) {
-    const reason =
-      'A node runs a version that knows nothing of orders. maki status shows the versions; upgrade the oldest.'
-    return { code: 'version', reason }
-  }
-  if (damaged === undefined) return undefined
-  return {
-    code: 'damaged',
-    reason: 'The store of this node lost operations; it compares itself with another node first.',
   }
 }
 

@@ -1,5 +1,9 @@
-import type { CertificateName, CertificatePlan } from '../../../core/index.ts'
+import { announcedSchema, type CertificateName, type CertificatePlan, canSeal } from '../../../core/index.ts'
 import type { CertificatesReport } from '../../../edge/index.ts'
+import type { Replica } from '../../../replication/index.ts'
+
+/** Since when operations can say how an order goes. */
+const SCHEMA_OF_ORDERS = 5
 
 /** Why nobody may order now, whatever there is to order. */
 export interface Obstacle {
@@ -26,4 +30,18 @@ export function reportPlan(
     next: nextMs === undefined ? null : new Date(nextMs).toISOString(),
   }))
   return { uncovered, waiting: [...due, ...later].sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0)) }
+}
+
+/** Nobody may write what some node cannot read, or seal what some node cannot open. */
+export function findObstacle({ state, damaged }: Pick<Replica, 'state' | 'damaged'>): Obstacle | undefined {
+  if (announcedSchema(state) < SCHEMA_OF_ORDERS || !canSeal(state)) {
+    const reason =
+      'A node runs a version that knows nothing of orders. maki status shows the versions; upgrade the oldest.'
+    return { code: 'version', reason }
+  }
+  if (damaged === undefined) return undefined
+  return {
+    code: 'damaged',
+    reason: 'The store of this node lost operations; it compares itself with another node first.',
+  }
 }

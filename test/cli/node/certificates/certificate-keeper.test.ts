@@ -143,6 +143,7 @@ t.test('a domain that leads here has a certificate, by an account that is kept',
   await node.pass(DAY_MS)
   t.equal(authority.orders.length, 1, 'nothing more is ordered in a day')
   t.strictSame(node.keeper.report, { uncovered: [], waiting: [] })
+  t.strictSame(node.keeper.counts, { issued: 1, failed: 0 })
 })
 
 t.test('certificates that live six days are renewed before they are over, each with a new key', async (t) => {
