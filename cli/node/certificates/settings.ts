@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { MakiError } from '../../../core/index.ts'
 import type { AccountBinding } from '../../../edge/index.ts'
@@ -41,6 +41,11 @@ async function readBinding(keyId: string, dataDirectory: string): Promise<Accoun
   if (!/^[A-Za-z0-9_-]{8,1000}$/.test(hmacKey)) {
     throw new MakiError('MAKI_CONFIG', `${file} does not hold a key in base64url`, {
       hint: 'Write the HMAC key that the authority gave you there, and nothing else.',
+    })
+  }
+  if (((await stat(file)).mode & 0o077) !== 0) {
+    throw new MakiError('MAKI_CONFIG', `${file} can be read by others than its owner`, {
+      hint: `Let nobody else read it: chmod 600 ${file}`,
     })
   }
   return { keyId, hmacKey }
