@@ -281,8 +281,11 @@ function listAlias({ target, ipv4, ipv6, failing, refused }: AliasStatus): Healt
   return findings
 }
 
-function listCertificate({ name, notBefore, notAfter, daysLeft, sealed }: CertificateRow): HealthFinding[] {
-  const renew = 'maki cert import brings a new one.'
+function listCertificate({ name, notBefore, notAfter, daysLeft, sealed, directory }: CertificateRow): HealthFinding[] {
+  const renew =
+    directory === null
+      ? 'maki cert import brings a new one.'
+      : `The nodes order another; what waits: maki cert show ${name}`
   if (sealed === 'exposed')
     return [wrong(null, `the key of the certificate ${name} may be known to a machine that was removed`, renew)]
   if (daysLeft < 0) return [wrong(null, `the certificate ${name} has expired`, renew)]

@@ -42,6 +42,7 @@ const certificateOf = (lifeDays: number, daysLeft: number, parts: Partial<Certif
     notAfter: new Date(NOW_MS + daysLeft * DAY_MS).toISOString(),
     daysLeft,
     sealed: 'ok',
+    directory: null,
     ...parts,
   }) as CertificateRow
 
@@ -62,21 +63,22 @@ const aliasOf = (parts: Partial<AliasStatus>): AliasStatus => ({
   ...parts,
 })
 
+const inputOf = (parts: Partial<FindingsInput>): FindingsInput => ({
+  nodes: [nodeOf()],
+  certificates: [],
+  conflicts: [],
+  aliases: [],
+  placeFaults: [],
+  answeredBy: 'berlin',
+  isCut: false,
+  isReached: true,
+  brought: [],
+  unheard: [],
+  ...parts,
+})
+
 function find(parts: Partial<FindingsInput>): string[] {
-  const whole = {
-    nodes: [nodeOf()],
-    certificates: [],
-    conflicts: [],
-    aliases: [],
-    placeFaults: [],
-    answeredBy: 'berlin',
-    isCut: false,
-    isReached: true,
-    brought: [],
-    unheard: [],
-    ...parts,
-  }
-  const findings = listHealthFindings(whole)
+  const findings = listHealthFindings(inputOf(parts))
   for (const { hint, message } of findings) if (hint === '' || message === '') throw new Error('nothing is said')
   return findings.map(({ level, node, message }) => `${level} ${node ?? '-'} ${message}`)
 }
@@ -86,6 +88,13 @@ t.test('a cluster that is well gives no finding', async (t) => {
   t.strictSame(find({ nodes: [nodeOf({}, { host: null })] }), [])
   t.strictSame(find({ nodes: [nodeOf({}, { trouble: troubleOf({}) }), nodeOf({}, { trouble: null })] }), [])
   t.strictSame(find({ certificates: [certificateOf(90, 31), certificateOf(365, 30), certificateOf(6, 2)] }), [])
+})
+
+t.test('what the nodes order by themselves is not to be imported', async (t) => {
+  const hintOf = (directory: string | null) =>
+    listHealthFindings(inputOf({ certificates: [certificateOf(6, 1, { directory })] }))[0]?.hint
+  t.match(hintOf(null), 'maki cert import')
+  t.match(hintOf('https://acme.example/'), 'maki cert show example.com')
 })
 
 t.test('each fault is named', async (t) => {
