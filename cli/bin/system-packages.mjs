@@ -24,6 +24,7 @@ const PACKAGES = [
   { name: 'fonts-dejavu-core', file: '/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf', reason: 'which wants a font' },
   { name: 'openssl', command: 'openssl', reason: 'handshakes and certificates are looked at from outside' },
   { name: 'pebble', command: 'pebble', reason: 'a certificate authority is asked for certificates' },
+  { name: 'testssl.sh', command: 'testssl', reason: 'and searched for weaknesses' },
   { name: 'nghttp2-client', command: 'h2load', reason: 'so is HTTP/2' },
   { name: 'openssh-client', command: 'ssh-keygen', reason: 'hosts have keys' },
   { name: 'openssh-server', command: 'sshd', reason: 'and are reached by SSH' },
