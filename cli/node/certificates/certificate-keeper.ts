@@ -73,7 +73,10 @@ export class CertificateKeeper implements AsyncDisposable {
   #plan = NOTHING
   #obstacle: Obstacle | undefined
   #nodes = ''
+  #up = ''
   #cancel: Cancel
+  /** When it looks next, by the clock that does not jump; at once, as it were, until it has begun. */
+  #lookMs = Number.NEGATIVE_INFINITY
   #busy: Promise<void> | undefined
 
   constructor(options: CertificateKeeperOptions) {
@@ -95,7 +98,7 @@ export class CertificateKeeper implements AsyncDisposable {
       this.#unsubscribe.push(
         replica.events.on('change', changed),
         ring.events.on('change', changed),
-        gossip.events.on('awareness', changed),
+        gossip.events.on('awareness', () => this.#isOtherUp() && changed()),
       )
       this.#look()
     })
@@ -117,14 +120,26 @@ export class CertificateKeeper implements AsyncDisposable {
     await this.#busy
   }
 
+  /** No later than was planned: what changes all the time does not put it off for ever. */
   #lookSoon(delayMs: number): void {
-    if (this.#end.signal.aborted) return
+    const atMs = this.#options.runtime.monotonic() + delayMs
+    if (this.#end.signal.aborted || this.#lookMs <= atMs) return
     this.#cancel()
+    this.#lookMs = atMs
     this.#cancel = this.#options.runtime.after(delayMs, () => this.#look())
+  }
+
+  /** Nodes say something all the time; whether they are up is what orders depend on. */
+  #isOtherUp(): boolean {
+    const entries = this.#options.gossip.awareness.entries().filter(({ up }) => up)
+    const before = this.#up
+    this.#up = entries.map(({ key }) => key).join()
+    return this.#up !== before
   }
 
   #look(): void {
     const { replica, runtime, checkMs } = this.#options
+    this.#lookMs = Number.POSITIVE_INFINITY
     if (this.#end.signal.aborted || this.#busy !== undefined) return
     this.#watchNodes()
     const view = this.#view()

@@ -77,6 +77,9 @@ async function findWhere(
   const strange = addresses.filter((address) => !own.has(canonical(address)))
   if (addresses.length > 0 && strange.length === 0)
     return { pointing: 'ours', found: 'its addresses are those of the nodes' }
+  // Such as that of a node that was removed, in a zone that its owner has not changed yet: what a host has it keeps meanwhile.
+  if (strange.length < addresses.length)
+    return { pointing: 'unknown', found: `some of its addresses are not those of nodes (${nameSome(strange)})` }
   if (above?.standing === 'others') return { pointing: 'elsewhere', found: above.found }
   if (addresses.length === 0) return { pointing: 'elsewhere', found: 'it has no address' }
   return { pointing: 'elsewhere', found: `its addresses are ${nameSome(strange)}` }
