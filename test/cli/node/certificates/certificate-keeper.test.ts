@@ -13,6 +13,7 @@ import {
   listOrders,
   listRevocations,
   type NodeName,
+  type OwnerName,
   silentLog,
 } from '../../../../core/index.ts'
 import { createMemoryStore, type GossipService, Replica } from '../../../../replication/index.ts'
@@ -144,6 +145,20 @@ t.test('a domain that leads here has a certificate, by an account that is kept',
   t.equal(authority.orders.length, 1, 'nothing more is ordered in a day')
   t.strictSame(node.keeper.report, { uncovered: [], waiting: [] })
   t.strictSame(node.keeper.counts, { issued: 1, failed: 0 })
+})
+
+t.test('what changes all the time puts nothing off', async (t) => {
+  await using authority = await FakeAuthority.open()
+  await using node = await live([authority.directory])
+  const begun = () => node.count('certificates.order-begun') > 0
+  for (let i = 0; i < 100 && !begun(); i++) {
+    const [values, ttl] = [[`192.0.2.${i + 1}`], 300]
+    await node.replica.commit(cluster.operator, [
+      { kind: 'record.set', domain: APEX, name: 'busy' as OwnerName, type: 'A', ttl, values },
+    ])
+    await node.pass(100)
+  }
+  t.ok(begun())
 })
 
 t.test('certificates that live six days are renewed before they are over, each with a new key', async (t) => {
