@@ -14,6 +14,8 @@ const run = promisify(execFile)
 const maker = new CertificateMaker()
 t.teardown(() => maker[Symbol.dispose]())
 const YEAR_MS = 365 * 86_400_000
+/** Of curl. */
+const STREAM_ERROR = 92
 const asHost = (name: string, made: MadeCertificate): HostCertificate => ({
   ...made,
   name,
@@ -65,6 +67,16 @@ t.test('curl: HTTP/2 and HTTP/1.1, files, ranges, heads, and the way here from H
     const base = ['-sS', '--cacert', maker.caFile, ...resolve]
     return (await run('curl', [...base, ...args], { encoding: 'buffer', maxBuffer: 2 * BIG_BYTES })).stdout
   }
+  // curl before 8.0 forgets an answer that is over before it has sent its content (RFC 9113 section 8.1 says not to).
+  const post = async (...args: string[]) => {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await curl(...args)
+      } catch (error) {
+        if ((error as { code?: unknown }).code !== STREAM_ERROR || tries === 10) throw error
+      }
+    }
+  }
   const site = `https://example.com:${port}`
   for (const version of ['--http2', '--http1.1']) {
     t.equal((await curl(version, `${site}/`)).toString(), FILES['index.html'], version)
@@ -76,7 +88,7 @@ t.test('curl: HTTP/2 and HTTP/1.1, files, ranges, heads, and the way here from H
     t.match((await curl(version, '-i', '-X', 'DELETE', `${site}/`)).toString(), /^HTTP\/[12.]+ 405/)
     t.match((await curl(version, '-i', '-H', 'Host: www.example.com', `${site}/`)).toString(), /^HTTP\/[12.]+ 404/)
     t.match((await curl(version, '-i', '-H', 'Host: other.com', `${site}/`)).toString(), /^HTTP\/[12.]+ 421/)
-    t.match((await curl(version, '-i', '--data-binary', '@/etc/passwd', `${site}/`)).toString(), /^HTTP\/[12.]+ 405/)
+    t.match((await post(version, '-i', '--data-binary', '@/etc/passwd', `${site}/`)).toString(), /^HTTP\/[12.]+ 405/)
   }
   const both = await curl(
     '-w',
