@@ -26,7 +26,7 @@ export default class Dev extends MakiCommand<never> {
     'maki dev --tls',
   ]
   static override args = {
-    dir: Args.string({ description: 'The folder of makiatto.toml; this one when left out.' }),
+    dir: Args.string({ ignoreStdin: true, description: 'The folder of makiatto.toml; this one when left out.' }),
   }
   static override flags = {
     nodes: Flags.integer({ default: 3, summary: `How many nodes: 1 to ${MAX_NODES}.` }),

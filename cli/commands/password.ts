@@ -23,7 +23,9 @@ export default class Password extends MakiCommand<PasswordResult> {
     'pwgen -s 20 1 | tee /dev/stderr | maki password ann',
     'maki password ann --json',
   ]
-  static override args = { user: Args.string({ required: true, description: 'the name that visitors type' }) }
+  static override args = {
+    user: Args.string({ required: true, ignoreStdin: true, description: 'the name that visitors type' }),
+  }
 
   override async run(): Promise<PasswordResult> {
     const { user } = (await this.parse(Password)).args

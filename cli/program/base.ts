@@ -1,4 +1,4 @@
-import { Command, Flags } from '@oclif/core'
+import { Command, Flags, type Interfaces } from '@oclif/core'
 import { type Log, type Operation, type OperationId, shortId, silentLog } from '../../core/index.ts'
 import { ClusterClient, type ExchangeReport } from '../client/cluster-client.ts'
 import { type Connect, createConnect } from '../client/connect.ts'
@@ -13,6 +13,7 @@ import { count, plainText } from '../output/text.ts'
 import { formatAgo } from '../output/when.ts'
 import { KeyRing } from '../ssh/index.ts'
 import { createJsonLog } from '../system.ts'
+import { checkLine, checkSwitches } from './check-line.ts'
 import { confirm } from './confirm.ts'
 import type { Host } from './host.ts'
 
@@ -177,6 +178,19 @@ export abstract class MakiCommand<Result = unknown> extends Command {
       this.note(`${whyNotAsked(client)}${countWaiting(report.waiting.length)} here for the next exchange (maki push).`)
     }
     return report
+  }
+
+  /** As the framework takes a line apart; what it lets pass and no line can mean is refused (`checkLine`). */
+  protected override async parse<
+    F extends Interfaces.OutputFlags<Interfaces.FlagInput>,
+    B extends Interfaces.OutputFlags<Interfaces.FlagInput>,
+    A extends Interfaces.OutputArgs<Interfaces.ArgInput>,
+  >(options?: Interfaces.Input<F, B, A>, argv?: string[]): Promise<Interfaces.ParserOutput<F, B, A>> {
+    const flags = { ...this.ctor.baseFlags, ...this.ctor.flags }
+    checkSwitches(argv ?? this.argv, flags)
+    const parsed = await super.parse(options, argv)
+    checkLine(parsed, { words: this.ctor.id.replaceAll(':', ' '), flags })
+    return parsed
   }
 
   protected get eventLog(): Log {
