@@ -147,14 +147,13 @@ class OpenOrder implements AcmeOrder {
   async validate(signal: AbortSignal): Promise<void> {
     const session = await this.#context.openSession(signal)
     for (const { url } of this.challenges) await session.post(url, {}, 'to look')
-    for (const { at } of this.challenges) {
-      await session.poll(at, 'looking', VALIDATE_MS, (data) => {
-        const answer = parse(authorizationSchema, data, 'what it found')
-        if (answer.status === 'pending') return undefined
-        if (answer.status !== 'valid') throw authorizationFailed(answer)
-        return true
-      })
-    }
+    const places = this.challenges.map(({ at }) => at)
+    await session.pollAll(places, 'looking', VALIDATE_MS, (data) => {
+      const answer = parse(authorizationSchema, data, 'what it found')
+      if (answer.status === 'pending') return undefined
+      if (answer.status !== 'valid') throw authorizationFailed(answer)
+      return true
+    })
   }
 
   async finish(signal: AbortSignal): Promise<IssuedCertificate> {
@@ -165,8 +164,12 @@ class OpenOrder implements AcmeOrder {
       if (answer.status === 'invalid') throw orderFailed(answer)
       return answer.status === 'pending' || answer.status === 'processing' ? undefined : answer
     })
-    // Whoever asked for it before has its key.
-    if (ready.status === 'valid') throw nonsense('the order ended before it was asked to end it')
+    // Authorities give the same order to all who ask for the same names with one account; whoever ended it has its key.
+    if (ready.status === 'valid') {
+      throw new AuthorityError('conflict', 'another node ended the same order', {
+        hint: 'It is tried again by itself, if the certificate of the other node does not come.',
+      })
+    }
     const key = await makeKey()
     await session.post(ready.finalize, { csr: await makeRequest(key, names) }, 'to certify').catch((error: unknown) => {
       // The answer may have been lost after it was done.

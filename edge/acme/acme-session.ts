@@ -39,8 +39,10 @@ export interface SessionOptions {
 const MAX_NONCES = 10
 /** What passes: no connection, an authority that restarts. */
 const PATIENCE_MS = [1000, 4000]
-/** What is waited for in the middle of an order; more is left to who plans orders. */
+/** What is waited for before a request is tried again; more is left to who plans orders. */
 const MAX_PAUSE_MS = 10_000
+/** Between two looks at what an authority is at. */
+const MAX_POLL_MS = 60_000
 const POLL_MS = [500, 1000, 2000, 3000, 5000]
 
 /** Signed requests of one account to one authority, in turn. */
@@ -101,18 +103,31 @@ export class AcmeSession {
   }
 
   /** Looks again until something is found, for at most so long. */
-  async poll<T>(
-    url: string,
+  async poll<T>(url: string, doing: string, forMs: number, look: (data: unknown) => T | undefined): Promise<T> {
+    const [found] = await this.pollAll([url], doing, forMs, look)
+    return found as T
+  }
+
+  /** Looks at all of them, again and again, until each has something to be found; all together for at most so long. */
+  async pollAll<T>(
+    urls: readonly string[],
     doing: string,
     forMs: number,
-    look: (data: unknown, response: AcmeResponse) => T | undefined,
-  ): Promise<T> {
+    look: (data: unknown) => T | undefined,
+  ): Promise<readonly T[]> {
     const { runtime } = this.#options
     const endMs = runtime.monotonic() + forMs
+    const found = new Map<string, T>()
     for (let looks = 0; ; looks++) {
-      const response = await this.post(url, null, doing)
-      const found = look(response.data, response)
-      if (found !== undefined) return found
+      let askedMs = 0
+      for (const url of urls) {
+        if (found.has(url)) continue
+        const response = await this.post(url, null, doing)
+        const one = look(response.data)
+        if (one !== undefined) found.set(url, one)
+        askedMs = Math.max(askedMs, readRetryAfter(response, runtime.now()) ?? 0)
+      }
+      if (urls.every((url) => found.has(url))) return urls.map((url) => found.get(url) as T)
       const leftMs = endMs - runtime.monotonic()
       if (leftMs <= 0) {
         throw new AuthorityError(
@@ -123,9 +138,8 @@ export class AcmeSession {
           },
         )
       }
-      const asked = readRetryAfter(response, runtime.now())
       const own = POLL_MS[Math.min(looks, POLL_MS.length - 1)] as number
-      await this.pause(Math.min(leftMs, Math.max(own, Math.min(asked ?? 0, MAX_PAUSE_MS))))
+      await this.pause(Math.min(leftMs, Math.max(own, Math.min(askedMs, MAX_POLL_MS))))
     }
   }
 

@@ -22,6 +22,9 @@ export interface AuthorityOptions {
 
 const DIRECTORY_MS = 3_600_000
 
+/** How an authority says that an account is none, or none any more. */
+const ENDED: ReadonlySet<string> = new Set(['unauthorized', 'accountDoesNotExist'])
+
 const directorySchema = v.looseObject({
   newNonce: v.string(),
   newAccount: v.string(),
@@ -108,12 +111,8 @@ class AcmeAuthority implements Authority {
     return readRenewalInfo(response, this.#options.runtime.now())
   }
 
-  async revoke(
-    account: AcmeAccount,
-    { pem, key, reason }: Parameters<Authority['revoke']>[1],
-    signal: AbortSignal,
-  ): Promise<void> {
-    const session = await this.#open(key === undefined ? { key: account.key, account: account.url } : { key }, signal)
+  async revoke({ pem, reason, by }: Parameters<Authority['revoke']>[0], signal: AbortSignal): Promise<void> {
+    const session = await this.#open('url' in by ? { key: by.key, account: by.url } : by, signal)
     const certificate = new X509Certificate(pem).raw.toString('base64url')
     try {
       await session.post(session.resource('revokeCert'), { certificate, reason }, 'to revoke')
@@ -125,6 +124,18 @@ class AcmeAuthority implements Authority {
   async deactivate(account: AcmeAccount, signal: AbortSignal): Promise<void> {
     const session = await this.#open({ key: account.key, account: account.url }, signal)
     await session.post(account.url, { status: 'deactivated' }, 'to end the account')
+  }
+
+  async hasEnded(account: AcmeAccount, signal: AbortSignal): Promise<boolean> {
+    const session = await this.#open({ key: account.key, account: account.url }, signal)
+    try {
+      const { data } = await session.post(account.url, null, 'to say whether the account is valid')
+      const said = v.safeParse(v.object({ status: v.picklist(['deactivated', 'revoked']) }), data)
+      return said.success
+    } catch (error) {
+      if (error instanceof AuthorityError && ENDED.has(error.type)) return true
+      throw error
+    }
   }
 
   async #open(

@@ -80,7 +80,7 @@ export interface RenewalInfo {
 
 /**
  * One authority. Each call makes a bounded number of requests and waits a bounded time; a nonce that is refused is tried again.
- * Throws `AuthorityError`; MAKI_TIMEOUT when the signal ends it.
+ * Rejects with `AuthorityError`, or with the signal's reason where that ends it.
  */
 export interface Authority {
   readonly directory: string
@@ -93,12 +93,13 @@ export interface Authority {
   order(account: AcmeAccount, request: OrderRequest, signal: AbortSignal): Promise<AcmeOrder>
   /** Undefined where the authority offers none. */
   renewalInfo(chain: string, signal: AbortSignal): Promise<RenewalInfo | undefined>
-  /** Signed by the certificate's own key where it is given, else by the account. One that is revoked already is fine. */
+  /** Signed by the account that it was ordered with, or by its own key in PEM. One that is revoked already is fine. */
   revoke(
-    account: AcmeAccount,
-    certificate: { readonly pem: string; readonly key?: string; readonly reason: number },
+    certificate: { readonly pem: string; readonly reason: number; readonly by: AcmeAccount | { readonly key: string } },
     signal: AbortSignal,
   ): Promise<void>
+  /** Whether the authority says that it knows no such account, or lets nobody use it any more (RFC 8555 section 7.3.6). */
+  hasEnded(account: AcmeAccount, signal: AbortSignal): Promise<boolean>
   /** Nobody can use the account from then on. */
   deactivate(account: AcmeAccount, signal: AbortSignal): Promise<void>
 }

@@ -50,7 +50,8 @@ const kindOf = (type: string | undefined): string | undefined =>
 function kindOfStatus(status: number | undefined): string {
   if (status === 429) return 'rateLimited'
   if (status === undefined || status >= 500) return 'serverInternal'
-  return 'malformed'
+  // No authority says so little: a proxy before it, or a page that stands in its place.
+  return 'nonsense'
 }
 
 /** Strangers' words on one line, without what a terminal would obey. */

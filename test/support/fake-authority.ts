@@ -55,6 +55,8 @@ export class FakeAuthority implements AsyncDisposable {
   readonly #signer: { readonly keys: webcrypto.CryptoKeyPair; readonly certificate: x509.X509Certificate }
   readonly #nonces = new Set<string>()
   readonly #accounts: webcrypto.JsonWebKey[] = []
+  #delayed: ReadonlySet<string> = new Set()
+  readonly #ended = new Set<webcrypto.JsonWebKey>()
   readonly #authorizations: Authorization[] = []
   readonly #instead = new Map<string, { readonly answer: Answer; times: number }>()
 
@@ -99,6 +101,11 @@ export class FakeAuthority implements AsyncDisposable {
   /** Says something else the next times that a resource is asked for: `newOrder`, `order`, `authz`, `finalize`, … */
   instead(resource: string, answer: Answer, times = Number.POSITIVE_INFINITY): void {
     this.#instead.set(resource, { answer, times })
+  }
+
+  /** Goes on saying that it looks at these. */
+  delay(hosts: readonly string[]): void {
+    this.#delayed = new Set(hosts)
   }
 
   well(resource: string): void {
@@ -157,7 +164,8 @@ export class FakeAuthority implements AsyncDisposable {
         this.#accounts.push(jwk)
         return say(response, 201, { status: 'valid' }, { location: at(`account/${this.#accounts.length - 1}`) })
       case 'account':
-        return say(response, 200, { status: 'deactivated' })
+        if (payload.status === 'deactivated') this.endAccount(id)
+        return say(response, 200, { status: payload.status ?? 'valid' })
       case 'newOrder':
         return this.#newOrder(payload, response)
       case 'authz':
@@ -178,6 +186,11 @@ export class FakeAuthority implements AsyncDisposable {
     }
   }
 
+  /** As its owner may do elsewhere. */
+  endAccount(index: number): void {
+    this.#ended.add(this.#accounts[index] as webcrypto.JsonWebKey)
+  }
+
   /** The error type where the signature, the nonce or the address is wrong (RFC 8555 section 6). */
   #read(
     body: string,
@@ -195,6 +208,7 @@ export class FakeAuthority implements AsyncDisposable {
     const account = head.kid === undefined ? undefined : this.#accounts[Number(head.kid.split('/').at(-1))]
     const jwk = head.jwk ?? account
     if (jwk === undefined) return 'accountDoesNotExist'
+    if (account !== undefined && this.#ended.has(account)) return 'unauthorized'
     if (!this.#nonces.delete(head.nonce)) return 'badNonce'
     if (head.url !== new URL(request.url ?? '', this.#base).href || head.alg !== 'ES256') return 'unauthorized'
     const key = { key: createPublicKey({ key: jwk, format: 'jwk' }), dsaEncoding: 'ieee-p1363' } as const
@@ -244,7 +258,8 @@ export class FakeAuthority implements AsyncDisposable {
   }
 
   #authorization(id: number): object {
-    const { host, wildcard, status, token } = this.#authorizations[id] as Authorization
+    const { host, wildcard, status: ended, token } = this.#authorizations[id] as Authorization
+    const status = this.#delayed.has(host) ? 'pending' : ended
     const types = wildcard ? ['dns-01'] : ['http-01', 'dns-01', 'future-01']
     const error = { type: 'urn:ietf:params:acme:error:unauthorized', detail: 'it is not shown' }
     const challenges = types.map((type) => ({

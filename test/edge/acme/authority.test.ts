@@ -143,13 +143,16 @@ t.test('what is not shown is refused, with the reason in words', async (t) => {
 t.test('an account that has ended, and one that nobody knows', async (t) => {
   const other = await authority.register({}, signal)
   t.not(other.url, account.url)
+  t.equal(await authority.hasEnded(other, signal), false)
   await authority.deactivate(other, signal)
+  t.equal(await authority.hasEnded(other, signal), true)
   const request = { names: [name('x.test')], ways: waysOf({ 'x.test': 'http-01' }) }
   await refused(t, authority.order(other, request, signal), { type: 'unauthorized' }, 'deactivated')
   const stranger = { ...account, key: other.key }
   await refused(t, authority.order(stranger, request, signal), { code: 'MAKI_AUTHORITY' }, 'another key')
   const nobody = { ...account, url: `${account.url}0` }
   await refused(t, authority.order(nobody, request, signal), { type: 'accountDoesNotExist' }, 'another account')
+  t.equal(await authority.hasEnded(nobody, signal), true)
 })
 
 t.test('revokes by the account and by the key, and again', async (t) => {
@@ -158,16 +161,16 @@ t.test('revokes by the account and by the key, and again', async (t) => {
   for (const how of ['account', 'key'] as const) {
     const { issued } = await issue(authority, account, ['old.test'], ways)
     const pem = issued.chain
-    const by = how === 'key' ? { pem, key: issued.key, reason: 1 } : { pem, reason: 1 }
-    await authority.revoke(account, by, signal)
+    const certificate = { pem, reason: 1, by: how === 'key' ? { key: issued.key } : account }
+    await authority.revoke(certificate, signal)
     t.match(await pebble.manage(`/cert-status-by-serial/${serial(pem)}`), /"Status":\s*"Revoked"/, how)
-    await t.resolves(authority.revoke(account, by, signal), 'one that is revoked already is fine')
+    await t.resolves(authority.revoke(certificate, signal), 'one that is revoked already is fine')
   }
   const { issued } = await issue(authority, account, ['old.test'], ways)
   const other = await authority.register({}, signal)
   await refused(
     t,
-    authority.revoke(other, { pem: issued.chain, reason: 1 }, signal),
+    authority.revoke({ pem: issued.chain, reason: 1, by: other }, signal),
     { type: 'unauthorized' },
     'of another',
   )

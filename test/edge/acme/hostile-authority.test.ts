@@ -73,6 +73,24 @@ t.test('one that is well: short lives, profiles, when to renew, what comes in pl
   t.match(await errorOf(issue({ ...REQUEST, profile: 'no-such' })), { type: 'invalidProfile' })
 })
 
+t.test(
+  'one that looks at names at its leisure: the first that fails ends it, and all have one time together',
+  async (t) => {
+    const { fake, authority, account } = await open(t)
+    const names = ['a.test', 'b.test', 'c.test'] as readonly string[] as readonly CertificateName[]
+    const request = { names, ways: new Map(names.map((name) => [name as string as Hostname, 'http-01' as const])) }
+    fake.options = { look: async ({ host }) => host !== 'c.test' }
+    fake.delay(['a.test', 'b.test'])
+    const failing = await authority.order(account, request, signal)
+    t.match(await errorOf(failing.validate(signal)), { type: 'unauthorized', identifier: 'c.test' })
+    fake.delay(names)
+    const slow = await authority.order(account, request, signal)
+    const atMs = patient.monotonic()
+    t.match(await errorOf(slow.validate(signal)), { type: 'unreachable', message: /5 min/ })
+    t.ok(patient.monotonic() - atMs < 2 * 5 * 60_000, 'five minutes in all, and not for each')
+  },
+)
+
 t.test('what a certificate is called: RFC 9773 section 4.1', async (t) => {
   const { issue } = await open(t)
   const { chain: ours } = await issue()
@@ -100,7 +118,11 @@ t.test('problems: their kind, their words, and how long to wait', async (t) => {
       { status: 502, body: '<html>Bad gateway' },
       { type: 'serverInternal', message: /status 502/ },
     ],
-    [{ status: 404, body: '' }, { type: 'malformed' }],
+    [{ status: 404, body: '' }, { type: 'nonsense' }],
+    [
+      { status: 403, body: '<html>Forbidden by a proxy' },
+      { type: 'nonsense', message: /status 403/ },
+    ],
     [
       problem(
         'compound',
@@ -116,10 +138,10 @@ t.test('problems: their kind, their words, and how long to wait', async (t) => {
       problem('rejectedIdentifier', 400, {}, { detail: 'a\u001b[31mred\u0007\n\u202eword' }),
       { type: 'rejectedIdentifier', message: /a \[31mred word$/ },
     ],
-    [problem('__proto__', 400), { type: 'malformed' }],
+    [problem('__proto__', 400), { type: 'nonsense' }],
     [
       { status: 400, headers: { 'content-type': 'application/problem+json' }, body: { type: 7, detail: [] } },
-      { type: 'malformed' },
+      { type: 'nonsense' },
     ],
   ]
   for (const [answer, expected] of cases) {
