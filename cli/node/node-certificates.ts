@@ -1,4 +1,4 @@
-import type { Log, Runtime } from '../../core/index.ts'
+import { type Log, listSafeEpochs, type Runtime } from '../../core/index.ts'
 import { CertificateRing, GrantedSeals, type Replica, TICKET_KEYS_BYTES } from '../../replication/index.ts'
 import type { Edge } from './edge-messages.ts'
 
@@ -32,10 +32,16 @@ export class NodeCertificates implements Disposable {
     const { replica, log, seed, self } = options
     this.#options = options
     this.seals = new GrantedSeals({ cluster: replica.cluster, self, seed })
-    this.ring = new CertificateRing({ opener: this.seals, runtime: options.runtime, log, frontier: replica.frontier })
+    this.ring = new CertificateRing({
+      opener: this.seals,
+      runtime: options.runtime,
+      log,
+      frontier: replica.frontier,
+      safe: () => listSafeEpochs(replica),
+    })
     this.#unsubscribe = [
       replica.events.on('change', () => this.#refresh()),
-      this.ring.events.on('change', () => options.edge.setCertificates(this.ring.all)),
+      this.ring.events.on('change', () => options.edge.setCertificates(this.ring.served)),
     ]
     options.edge.setTicketKeys(options.runtime.randomBytes(TICKET_KEYS_BYTES))
     this.#lookAgain()

@@ -11,6 +11,7 @@ import {
   listSafeEpochs,
   type OperationId,
   type Runtime,
+  type SealEpochKey,
   type SealView,
   type Side,
   type State,
@@ -38,6 +39,8 @@ export interface CertificateRingOptions {
   readonly log: Log
   /** What stands side by side at a key, greatest first; without it the value of a key is all there is. */
   readonly frontier?: (key: Key) => readonly Side[]
+  /** Epochs that nobody outside the cluster can open; all are where nothing is said. */
+  readonly safe?: () => ReadonlySet<SealEpochKey>
 }
 
 /** Two halves of a partition make two; whoever makes more of them gets no more of our time. */
@@ -62,6 +65,8 @@ export class CertificateRing implements CertificateSource {
   readonly #options: CertificateRingOptions
   readonly #slots = new Map<CertificateName, Slot>()
   #byName = new Map<string, OpenCertificate[]>()
+  #safe: ReadonlySet<SealEpochKey> | undefined
+  #served: readonly OpenCertificate[] = []
 
   constructor(options: CertificateRingOptions) {
     this.#options = options
@@ -74,12 +79,20 @@ export class CertificateRing implements CertificateSource {
     return { open: slots.filter(({ open }) => open !== undefined).length, unusable: slots.filter(isUnusable).length }
   }
 
-  /** All that are served, one a name. */
+  /**
+   * What TLS is to have: all, but one whose key others may know only for names that have no other. One that was imported is its
+   * owner's, and stays in the state; it is not preferred because it lasts longer.
+   */
+  get served(): readonly OpenCertificate[] {
+    return this.#served
+  }
+
+  /** All that could be served, one a name. */
   get all(): readonly OpenCertificate[] {
     return [...this.#slots.values()].flatMap(({ open }) => open ?? [])
   }
 
-  /** All that are served, as the plan of certificates asks for them; whose keys are exposed is judged by the view. */
+  /** All that could be served, as the plan of certificates asks for them; whose keys are exposed is judged by the view. */
   held(view: SealView): ReadonlyMap<CertificateName, HeldCertificate> {
     const safe = listSafeEpochs(view)
     return new Map(
@@ -122,6 +135,11 @@ export class CertificateRing implements CertificateSource {
       this.#slots.set(name, slot)
       if (slot.open !== before?.open || before === undefined) changed.add(name)
     }
+    const safe = this.#options.safe?.()
+    if (safe !== undefined && !isSame(safe, this.#safe)) {
+      this.#safe = safe
+      for (const name of this.#slots.keys()) changed.add(name)
+    }
     if (changed.size === 0) return
     this.#index()
     this.events.emit('change', { names: [...changed] })
@@ -159,14 +177,24 @@ export class CertificateRing implements CertificateSource {
     }
   }
 
+  #isSafe({ epoch }: OpenCertificate): boolean {
+    return this.#safe?.has(epoch) ?? true
+  }
+
   #isValid({ notBeforeMs, notAfterMs }: OpenCertificate): boolean {
     const nowMs = this.#options.runtime.now()
     return notBeforeMs <= nowMs && nowMs <= notAfterMs
   }
 
   #index(): void {
+    const { all } = this
+    const better = new Set(all.filter((one) => this.#isSafe(one) && this.#isValid(one)).flatMap(({ names }) => names))
+    this.#served = all.flatMap((one) => {
+      const names = this.#isSafe(one) ? one.names : one.names.filter((name) => !better.has(name))
+      return names.length === one.names.length ? one : names.length === 0 ? [] : { ...one, names }
+    })
     const byName = new Map<string, OpenCertificate[]>()
-    for (const open of this.all) {
+    for (const open of this.#served) {
       for (const name of open.names) {
         const list = byName.get(name)
         if (list === undefined) byName.set(name, [open])
@@ -177,3 +205,6 @@ export class CertificateRing implements CertificateSource {
     this.#byName = byName
   }
 }
+
+const isSame = <T>(one: ReadonlySet<T>, other: ReadonlySet<T> | undefined): boolean =>
+  other !== undefined && one.size === other.size && one.isSubsetOf(other)

@@ -125,3 +125,39 @@ t.test('one that is not valid yet, or any more, gives way to one that is', async
   ring.refresh(replica.state)
   t.ok(ring.find('www.example.com') !== undefined, 'with none that is valid one is served all the same')
 })
+
+t.test('one whose key others may know gives way where there is another, however long it lasts', async (t) => {
+  await using world = new World(3)
+  using maker = new CertificateMaker()
+  const { replica } = world.add(1)
+  const SAFE = encodeBase32(new Uint8Array(32).fill(8)) as unknown as SealEpochKey
+  const www = 'www.example.com' as CertificateName
+  const [fresh, wide, last] = [maker.make([name]), maker.make([name, www]), maker.make([www])]
+  let safe: ReadonlySet<SealEpochKey> = new Set([EPOCH, SAFE])
+  const nowMs = new X509Certificate(last.chain).validFromDate.getTime() + 3_600_000
+  const ring = new CertificateRing({ opener, runtime: { now: () => nowMs }, log: silentLog, safe: () => safe })
+  const put = (made: MadeCertificate, at: CertificateName, epoch: SealEpochKey) => {
+    const change = say(made) as Extract<Change, { kind: 'certificate.set' }>
+    replica.write(world.cluster.operator, [{ ...change, name: at, key: { ...change.key, epoch } }])
+    ring.refresh(replica.state)
+  }
+  const served = () => Object.fromEntries(ring.served.map(({ key, names }) => [key, names]))
+  put(wide, www, EPOCH)
+  put(fresh, name, SAFE)
+  t.same(served(), { [wide.key]: [name, www], [fresh.key]: [name] })
+  let changes = 0
+  ring.events.on('change', () => changes++)
+  safe = new Set([SAFE])
+  ring.refresh(replica.state)
+  t.equal(changes, 1, 'whoever serves is told')
+  t.same(served(), { [wide.key]: [www], [fresh.key]: [name] }, 'its other name has nothing else')
+  t.equal(ring.find(name)?.key, fresh.key)
+  t.equal(ring.find(www)?.key, wide.key)
+  t.equal(ring.all.length, 2)
+  ring.refresh(replica.state)
+  t.equal(changes, 1)
+  put(last, '*.www.example.com' as CertificateName, SAFE)
+  t.equal(ring.find(www)?.key, wide.key, 'one that is said to be for a name that it does not have is none')
+  put(last, www, SAFE)
+  t.same(served(), { [last.key]: [www], [fresh.key]: [name] })
+})
