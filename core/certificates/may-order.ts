@@ -105,6 +105,6 @@ function mostIssues({ because, lifeMs }: OrderWish): number {
   const spacingMs = lifeMs === undefined ? WEEK_MS : lifeMs * (1 - renewalShare(lifeMs)) * 0.9
   const byLife = Math.min(MOST_ISSUES_A_WEEK, Math.ceil(WEEK_MS / Math.max(1, spacingMs)))
   // A hostile one wishes it always; its own dates must find something left.
-  if (because === 'authority') return Math.max(1, byLife - 1)
+  if (because === 'authority') return Math.max(2, byLife - 1)
   return Math.max(ISSUES_A_WEEK[kind], byLife + (kind === 'emergency' ? 2 : 0))
 }

@@ -42,6 +42,8 @@ interface Remembered {
 const MAX_STARTED = 200
 const MAX_TROUBLES = 20
 const MAX_REFUSED = 100
+/** What others said may be any number that an operation can hold. */
+const MAX_FAILURES = 1_000_000
 const MAX_TEXT = 1000
 const MAX_TYPE = 100
 
@@ -58,7 +60,7 @@ export function beginOrder(view: CertificateView, wanted: WantedCertificate, dir
     phase: 'open',
     ...carry(view, own, history),
     startedMs: [...recent(view, own), Math.floor(view.nowMs)].slice(-MAX_STARTED),
-    failures: (own?.failures ?? 0) + (isCutOff ? 1 : 0),
+    failures: isCutOff ? oneMore(own.failures) : (own?.failures ?? 0),
   }
 }
 
@@ -95,7 +97,7 @@ export function failOrder(
     ...kept,
     startedMs,
     issued: isIssued ? [...kept.issued, issuedOf(own, startedMs, nowMs)].slice(-MAX_STARTED) : kept.issued,
-    failures: own.failures + 1,
+    failures: oneMore(own.failures),
     retryMs,
     problem: { type, detail, ...(aboutName === undefined ? {} : { name: aboutName }) },
     troubles: [
@@ -105,7 +107,7 @@ export function failOrder(
     ].slice(0, MAX_TROUBLES),
     refused: [
       ...refusals.map((one) => {
-        const count = (history.refused.get(one)?.failures ?? 0) + 1
+        const count = oneMore(history.refused.get(one)?.failures)
         return { name: one, failures: count, retryMs: nowMs + refusalMs(count), detail }
       }),
       ...kept.refused.filter((one) => !refusals.includes(one.name)),
@@ -182,8 +184,10 @@ const issuedOf = ({ directory, names }: OrderView, startedMs: readonly number[],
 
 const ownFailures = ({ troubles, directory }: OrderView, isProgress: boolean): number => {
   const before = troubles?.find((one) => one.directory === directory)?.failures ?? 0
-  return isProgress ? 1 : before + 1
+  return isProgress ? 1 : oneMore(before)
 }
+
+const oneMore = (failures = 0): number => Math.min(failures + 1, MAX_FAILURES)
 
 /** What is still true of what this node said before. */
 function carry(view: CertificateView, own: OrderView | undefined, history: OrderHistory): Remembered {

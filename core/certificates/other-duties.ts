@@ -72,10 +72,10 @@ export function planRevocations(view: CertificateView): readonly CertificateDuty
 }
 
 /** Accounts whose key others may know. */
-export function planAccounts(view: CertificateView): readonly CertificateDuty[] {
-  return [...view.exposedAccounts].sort().flatMap((directory): CertificateDuty[] => {
+export function planAccounts(view: CertificateView): readonly Extract<CertificateDuty, { kind: 'roll-account' }>[] {
+  return [...view.exposedAccounts].sort().flatMap((directory) => {
     const id = `account/${directory}`
     const rank = rankOf(view, id)
-    return rank === undefined ? [] : [{ kind: 'roll-account', id, rank, directory }]
+    return rank === undefined ? [] : [{ kind: 'roll-account' as const, id, rank, directory }]
   })
 }

@@ -72,12 +72,22 @@ export function planCertificates(view: CertificateView): CertificatePlan {
   const challenges = planChallenges(view)
   const orders = outcomes.flatMap(({ duty }) => duty ?? [])
   const drops = planDrops(view, judged, shelf, wanted)
+  const rolls = planAccounts(view)
+  const isConfigured = ({ directory }: { readonly directory: string }) => view.directories.includes(directory)
   const nextMs = [...challenges.nextMs, ...drops.nextMs, ...outcomes.flatMap((outcome) => outcome.nextMs ?? [])]
   const all = [...uncovered, ...outcomes.flatMap((outcome) => outcome.uncovered ?? [])]
   return {
     wanted,
     uncovered: all.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0)),
-    duties: [...challenges.duties, ...planAccounts(view), ...orders, ...drops.duties, ...planRevocations(view)],
+    // A node that was stolen may have written any number of challenges, and of accounts where nobody answers.
+    duties: [
+      ...rolls.filter(isConfigured),
+      ...orders,
+      ...drops.duties,
+      ...planRevocations(view),
+      ...challenges.duties,
+      ...rolls.filter((duty) => !isConfigured(duty)),
+    ],
     waiting: outcomes.flatMap(({ waiting }) => waiting ?? []),
     nextMs: earliest(nextMs),
   }

@@ -1,12 +1,17 @@
+import { createPrivateKey } from 'node:crypto'
 import * as v from 'valibot'
 import {
+  type AccountValue,
   asMakiError,
   type Change,
+  type ChangeOf,
+  type Entry,
+  type Hostname,
   keys,
   type Log,
+  MakiError,
   type Runtime,
   type SealEpochKey,
-  type Sealed,
   sealPurpose,
 } from '../../../core/index.ts'
 import { type AcmeAccount, type Authority, AuthorityError, openAuthority } from '../../../edge/index.ts'
@@ -25,15 +30,34 @@ export interface AccountsOptions {
   readonly log: Log
 }
 
-const accountSchema = v.object({ url: v.pipe(v.string(), v.url()), key: v.string() })
+/** Any node may have written it: one that nobody can sign with is none. Null: there was one. */
+const accountSchema = v.nullable(
+  v.object({ url: v.pipe(v.string(), v.url()), key: v.pipe(v.string(), v.check(isAccountKey)) }),
+)
+
+function isAccountKey(pem: string): boolean {
+  try {
+    return createPrivateKey(pem).asymmetricKeyDetails?.namedCurve === 'prime256v1'
+  } catch {
+    return false
+  }
+}
 
 /** How an authority says that an account is none, or none any more (RFC 8555 section 7.3.6). */
 const ENDED: ReadonlySet<string> = new Set(['unauthorized', 'accountDoesNotExist', 'malformed'])
+/** An authority that cannot be asked now may be asked later. */
+const PASSING: ReadonlySet<string> = new Set(['unreachable', 'serverInternal', 'rateLimited'])
+/** How often a node tries to end an account that an authority says nothing sensible of. */
+const MOST_TRIES = 5
+/** How long one that this node was not given the key of is left to the others. */
+const UNOPENED_MS = 3_600_000
 
 /** The cluster's accounts at authorities: sealed in the state, one a directory, used by every node. */
 export class Accounts {
   readonly #options: AccountsOptions
   readonly #authorities = new Map<string, Authority>()
+  /** To end accounts, in vain. */
+  readonly #tries = new Map<string, number>()
 
   constructor(options: AccountsOptions) {
     this.#options = options
@@ -49,19 +73,36 @@ export class Accounts {
     return opened
   }
 
-  /** That of the state, where this node can open it; else a new one, durable before it is used. */
+  /**
+   * That of the state, where this node can open it; else a new one, durable before it is used. Throws MAKI_NOT_FOUND where this node
+   * was not given yet what opens it.
+   */
   async require(directory: string, signal: AbortSignal): Promise<AcmeAccount> {
-    return this.find(directory) ?? (await this.begin(directory, signal))
+    const found = this.find(directory)
+    if (found !== undefined) return found
+    const { seals, runtime } = this.#options
+    const entry = this.#entry(directory)
+    if (entry !== undefined && !seals.holds(entry.value.account.epoch)) {
+      if (runtime.now() < entry.stamp.wallMs + UNOPENED_MS)
+        throw new MakiError('MAKI_NOT_FOUND', `this node was not given yet what opens the account at ${directory}`, {
+          hint: 'Another node orders, or this one does in an hour, with an account of its own.',
+        })
+    }
+    return await this.begin(directory, signal)
+  }
+
+  #entry(directory: string): Entry<AccountValue> | undefined {
+    return this.#options.replica.state.get(keys.account(directory)) as Entry<AccountValue> | undefined
   }
 
   /** Undefined where there is none, or none that can be opened here. */
   find(directory: string): AcmeAccount | undefined {
-    const { replica, log } = this.#options
-    const value = replica.state.get(keys.account(directory))?.value as { account?: Sealed } | undefined
-    if (value?.account === undefined) return undefined
+    const { log, seals } = this.#options
+    const entry = this.#entry(directory)
+    if (entry === undefined) return undefined
     try {
-      const opened = this.#options.seals.open(sealPurpose.account(directory), value.account)
-      return v.parse(accountSchema, JSON.parse(new TextDecoder().decode(opened)))
+      const opened = seals.open(sealPurpose.account(directory), entry.value.account)
+      return v.parse(accountSchema, JSON.parse(new TextDecoder().decode(opened))) ?? undefined
     } catch (error) {
       log.warn('certificates.account-unreadable', { directory, error: asMakiError(error).code })
       return undefined
@@ -69,23 +110,54 @@ export class Accounts {
   }
 
   /**
-   * Ends the account whose key others may know, then takes another in its place. In this order: nothing else remembers the key. Cut off
-   * in between, the next to do it finds that it is ended.
+   * Ends the account whose key others may know, then takes another in its place, where the authority is one of ours. In this order:
+   * nothing else remembers the key. Cut off in between, the next to do it finds that it is ended.
    */
   async roll(directory: string, signal: AbortSignal): Promise<void> {
+    const { settings, log, commit } = this.#options
     const before = this.find(directory)
+    if (before !== undefined) await this.#deactivate(directory, before, signal)
+    if (settings.directories.includes(directory)) await this.begin(directory, signal)
+    else await commit([await this.#seal(directory, null)])
+    this.#tries.delete(directory)
+    log.info('certificates.account-rolled', { directory })
+  }
+
+  /** A node that was stolen may have written what no authority knows, or who never answers: that ends after some tries. */
+  async #deactivate(directory: string, account: AcmeAccount, signal: AbortSignal): Promise<void> {
+    const { settings, log } = this.#options
+    const isOurs = settings.directories.includes(directory)
     try {
-      if (before !== undefined) await this.authority(directory).deactivate(before, signal)
+      await this.authority(directory).deactivate(account, signal)
     } catch (error) {
-      if (!(error instanceof AuthorityError && ENDED.has(error.type))) throw error
+      signal.throwIfAborted()
+      const type = error instanceof AuthorityError ? error.type : 'unknown'
+      if (ENDED.has(type)) return
+      const isStrange = URL.parse(account.url)?.host !== URL.parse(directory)?.host
+      const tries = (this.#tries.get(directory) ?? 0) + 1
+      this.#tries.set(directory, tries)
+      const mayPass = isOurs && !isStrange && PASSING.has(type)
+      if (mayPass || tries < MOST_TRIES) throw error
+      log.warn('certificates.account-not-ended', { directory, error: asMakiError(error) })
     }
-    await this.begin(directory, signal)
-    this.#options.log.info('certificates.account-rolled', { directory })
+  }
+
+  async #seal(
+    directory: string,
+    account: AcmeAccount | null,
+    authorities: readonly Hostname[] = [],
+  ): Promise<ChangeOf<'certificate.account'>> {
+    const { replica, epoch, runtime } = this.#options
+    const place = { cluster: replica.cluster, purpose: sealPurpose.account(directory) }
+    const text = account === null ? 'null' : JSON.stringify({ url: account.url, key: account.key })
+    const sealed = sealValue(await epoch(), new TextEncoder().encode(text), place, runtime)
+    const said = authorities.length === 0 ? {} : { authorities: [...authorities] }
+    return { kind: 'certificate.account', directory, account: sealed, ...said }
   }
 
   /** Takes the place of the one that the state has. */
   async begin(directory: string, signal: AbortSignal): Promise<AcmeAccount> {
-    const { settings, replica, runtime, commit, epoch } = this.#options
+    const { settings, commit } = this.#options
     const authority = this.authority(directory)
     const { authorities, needsBinding } = await authority.describe(signal)
     // Somebody else's credentials are nothing for another authority.
@@ -95,17 +167,7 @@ export class Accounts {
       { email: settings.email, ...(binding === undefined ? {} : { binding }) },
       signal,
     )
-    const place = { cluster: replica.cluster, purpose: sealPurpose.account(directory) }
-    const text = new TextEncoder().encode(JSON.stringify({ url: account.url, key: account.key }))
-    const sealed = sealValue(await epoch(), text, place, runtime)
-    await commit([
-      {
-        kind: 'certificate.account',
-        directory,
-        account: sealed,
-        ...(authorities.length === 0 ? {} : { authorities: [...authorities] }),
-      },
-    ])
+    await commit([await this.#seal(directory, account, authorities)])
     return account
   }
 }

@@ -9,23 +9,22 @@ import {
   type Log,
   listExposed,
   listNodes,
-  listRevocations,
   type MemberKey,
   planCertificates,
   RANK_PATIENCE_MS,
   type Runtime,
   type SealEpochKey,
   type Signer,
-  sealPurpose,
 } from '../../../core/index.ts'
-import { AuthorityError, type CertificatesReport } from '../../../edge/index.ts'
+import type { CertificatesReport } from '../../../edge/index.ts'
 import type { CertificateRing, GossipService, Replica, SealOpener } from '../../../replication/index.ts'
 import { Accounts } from './accounts.ts'
 import { HostFindings } from './host-findings.ts'
 import type { LookUpHost } from './look-up-host.ts'
 import { RenewalWatch } from './renewal-watch.ts'
 import { findObstacle, type Obstacle, reportPlan } from './report.ts'
-import { reportExposed, runOrder } from './run-order.ts'
+import { reportExposed, revokeCertificate } from './revoke-certificate.ts'
+import { runOrder } from './run-order.ts'
 import type { CertificateSettings } from './settings.ts'
 import { shownByAll } from './sight.ts'
 
@@ -52,6 +51,8 @@ const GATHER_MS = 250
 /** After something could not be done or written down; twice as long each time. */
 const PAUSE_MS = 30_000
 const MAX_PAUSE_MS = 3_600_000
+/** Challenges that are ended together. */
+const MOST_ENDS = 100
 /** A timer of the system reaches 24 days. */
 const LONGEST_MS = 24 * 3_600_000
 
@@ -179,8 +180,10 @@ export class CertificateKeeper implements AsyncDisposable {
 
   async #do(duty: CertificateDuty): Promise<void> {
     const { log, runtime } = this.#options
+    log.debug('certificates.duty-begun', { duty: duty.id })
     try {
       await this.#carryOut(duty)
+      log.debug('certificates.duty-ended', { duty: duty.id })
     } catch (error) {
       if (this.#end.signal.aborted) return
       log.warn('certificates.duty-failed', { duty: duty.id, error: asMakiError(error) })
@@ -205,15 +208,15 @@ export class CertificateKeeper implements AsyncDisposable {
         return
       }
       case 'end-challenge':
-        await this.#commit([{ kind: 'challenge.remove', host: duty.host, author: duty.author }])
+        await this.#commit(this.#listEnds(duty))
         return
       case 'roll-account':
         return await this.#accounts.roll(duty.directory, signal)
       case 'revoke':
-        return await this.#revoke(duty.certificate)
+        return await revokeCertificate(duty.certificate, this.#context(), signal)
       case 'drop': {
-        const { name, certificate, revoke } = duty
-        const reported = revoke ? reportExposed(name, certificate, this.#context()) : []
+        const { name, revoke } = duty
+        const reported = revoke ? await reportExposed(name, this.#options) : []
         await this.#commit([...reported, { kind: 'certificate.remove', name }])
         return
       }
@@ -222,35 +225,27 @@ export class CertificateKeeper implements AsyncDisposable {
     }
   }
 
-  async #revoke(id: string): Promise<void> {
-    const { replica, seals, log } = this.#options
-    const value = listRevocations(replica.state).find((entry) => entry.value.id === id)?.value
-    if (value === undefined) return
-    const { name, directory, certificate: pem, reason } = value
-    try {
-      const key = new TextDecoder().decode(seals.open(sealPurpose.certificate(name), value.key))
-      const account = await this.#accounts.require(directory, this.#end.signal)
-      await this.#accounts.authority(directory).revoke(account, { pem, key, reason }, this.#end.signal)
-      await this.#commit([{ ...value, kind: 'certificate.revoke', phase: 'done' }])
-      log.info('certificates.revoked', { name, directory })
-    } catch (error) {
-      if (!(error instanceof AuthorityError) || !FINAL_REFUSALS.has(error.type)) throw error
-      const detail = error.message.slice(0, 1000)
-      await this.#commit([{ ...value, kind: 'certificate.revoke', phase: 'given-up', detail }])
-      log.warn('certificates.not-revoked', { name, directory, error })
-    }
+  /** Whoever was a node may have left any number of them: many at once, that fit into one operation. */
+  #listEnds({ rank: most }: CertificateDuty): readonly Change[] {
+    const ends = this.#plan.duties.filter((duty) => duty.kind === 'end-challenge' && duty.rank <= most)
+    return ends
+      .slice(0, MOST_ENDS)
+      .flatMap((duty) =>
+        duty.kind === 'end-challenge' ? [{ kind: 'challenge.remove', host: duty.host, author: duty.author }] : [],
+      )
   }
 
-  #context(): Parameters<typeof runOrder>[1] {
-    const { replica, gossip, signer, epoch, ring, runtime, log, settings } = this.#options
+  #context(): Parameters<typeof runOrder>[1] & Parameters<typeof revokeCertificate>[1] {
+    const { replica, gossip, signer, seals, epoch, ring, runtime, log, settings } = this.#options
     return {
       replica,
+      seals,
       accounts: this.#accounts,
       view: () => this.#view(),
       epoch,
       commit: (changes) => this.#commit(changes),
       shown: (operation, signal) => shownByAll(operation, { replica, gossip, self: signer.key, runtime, log }, signal),
-      chainOf: (name) => ring.all.find((one) => one.name === name)?.chain,
+      heldOf: (name) => ring.all.find((one) => one.name === name),
       profile: settings.profile,
       runtime,
       log,
@@ -288,11 +283,3 @@ export class CertificateKeeper implements AsyncDisposable {
     this.#nodes = nodes
   }
 }
-
-/** That an authority will not revoke, however often it is asked. */
-const FINAL_REFUSALS: ReadonlySet<string> = new Set([
-  'unauthorized',
-  'malformed',
-  'badRevocationReason',
-  'badPublicKey',
-])

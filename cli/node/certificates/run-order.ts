@@ -3,25 +3,24 @@ import {
   beginOrder,
   type CertificateDuty,
   type CertificateName,
-  type CertificateValue,
   type CertificateView,
   type Change,
   type ChangeOf,
   failOrder,
   finishOrder,
   type Hostname,
-  keys,
   type Log,
   type Operation,
-  type OperationId,
+  ORDER_BOUND_MS,
   type OrderProblem,
   type Runtime,
   type SealEpochKey,
   sealPurpose,
 } from '../../../core/index.ts'
 import { type AcmeOrder, AuthorityError, type IssuedCertificate } from '../../../edge/index.ts'
-import { type Replica, sealValue } from '../../../replication/index.ts'
+import { type OpenCertificate, type Replica, sealValue } from '../../../replication/index.ts'
 import type { Accounts } from './accounts.ts'
+import { reportExposed } from './revoke-certificate.ts'
 import { pause } from './sight.ts'
 
 export interface OrderContext {
@@ -34,8 +33,8 @@ export interface OrderContext {
   readonly commit: (changes: readonly Change[]) => Promise<Operation>
   /** Resolves when all nodes show what the operation says. */
   readonly shown: (operation: Operation, signal: AbortSignal) => Promise<void>
-  /** Of the certificate that this name has now, in PEM. */
-  readonly chainOf: (name: CertificateName) => string | undefined
+  /** The certificate that this name has now. */
+  readonly heldOf: (name: CertificateName) => Pick<OpenCertificate, 'chain' | 'directory'> | undefined
   readonly profile: string | undefined
   readonly runtime: Runtime
   readonly log: Log
@@ -49,6 +48,9 @@ const STOPPED: OrderProblem = { type: 'cut-off', detail: 'The node stopped while
 const ROLL_MS = 15_000
 const ROLL_LOOK_MS = 200
 
+/** All of an order: somewhat less than until others take it for cut off. */
+const WHOLE_MS = ORDER_BOUND_MS - 5 * 60_000
+
 /** How long authorities are shown what they asked for, if nobody ends it. */
 const SHOWN_MS = 3_600_000
 
@@ -57,17 +59,20 @@ const SHOWN_MS = 3_600_000
  * end of what was shown are one operation. True when there is a new certificate; what went wrong is written down, not thrown. Rejects
  * where the signal ends it, which is written down too, or nothing can be written.
  */
-export async function runOrder(duty: OrderDuty, context: OrderContext, signal: AbortSignal): Promise<boolean> {
-  const { view, commit, log } = context
+export async function runOrder(duty: OrderDuty, context: OrderContext, ended: AbortSignal): Promise<boolean> {
+  const { view, commit, log, runtime } = context
   const { wanted, directory, because } = duty
   const { name, names } = wanted
   await commit([beginOrder(view(), wanted, directory)])
   log.info('certificates.order-begun', { name, names, directory, because })
   let shown: readonly Hostname[] = []
+  const late = new AbortController()
+  const cancel = runtime.after(WHOLE_MS, () => late.abort(isLate(directory)))
+  const signal = AbortSignal.any([ended, late.signal])
   try {
     const order = await placeOrder(duty, context, signal)
     if (order.challenges.length > 0) {
-      const changes = listChallenges(order, context.runtime.now() + SHOWN_MS)
+      const changes = listChallenges(order, runtime.now() + SHOWN_MS)
       shown = changes.map(({ host }) => host)
       await context.shown(await commit(changes), signal)
       await order.validate(signal)
@@ -77,36 +82,46 @@ export async function runOrder(duty: OrderDuty, context: OrderContext, signal: A
     log.info('certificates.issued', { name, names: issued.names, directory, notAfterMs: issued.notAfterMs })
     return true
   } catch (error) {
-    const problem = signal.aborted ? STOPPED : describeProblem(error)
+    const problem = ended.aborted ? STOPPED : describeProblem(error)
     log.warn('certificates.order-failed', { name, directory, ...problem })
     const failed = failOrder(view(), name, problem)
     await commit([...(failed === undefined ? [] : [failed]), ...endShown(shown, view())])
-    if (signal.aborted) throw error
+    if (ended.aborted) throw error
     return false
+  } finally {
+    cancel()
   }
 }
 
-/** An account that the authority does not know any more is replaced, once. */
+const isLate = (directory: string): AuthorityError =>
+  new AuthorityError('unreachable', `the order from ${directory} took more than ${WHOLE_MS / 60_000} minutes`)
+
+/** An account that the authority does not know any more, or that somebody ended, is replaced, once. */
 async function placeOrder(
   { wanted, directory }: OrderDuty,
   context: OrderContext,
   signal: AbortSignal,
 ): Promise<AcmeOrder> {
-  const { accounts, profile, chainOf } = context
+  const { accounts, profile, heldOf } = context
   await waitForRoll(directory, context, signal)
   const authority = accounts.authority(directory)
   const { profiles } = await authority.describe(signal)
-  const replaces = chainOf(wanted.name)
+  const held = heldOf(wanted.name)
   const request = {
     names: wanted.names,
     ways: wanted.ways,
     ...(profile !== undefined && profiles.includes(profile) ? { profile } : {}),
-    ...(replaces === undefined ? {} : { replaces }),
+    // Another authority's is nothing to this one.
+    ...(held?.directory === directory ? { replaces: held.chain } : {}),
   }
+  const account = await accounts.require(directory, signal)
   try {
-    return await authority.order(await accounts.require(directory, signal), request, signal)
+    return await authority.order(account, request, signal)
   } catch (error) {
-    if (!(error instanceof AuthorityError && error.type === 'accountDoesNotExist')) throw error
+    const type = error instanceof AuthorityError ? error.type : undefined
+    const isGone =
+      type === 'accountDoesNotExist' || (type === 'unauthorized' && (await authority.hasEnded(account, signal)))
+    if (!isGone) throw error
     return await authority.order(await accounts.begin(directory, signal), request, signal)
   }
 }
@@ -142,11 +157,9 @@ async function listResults(
   const { replica, runtime } = context
   const place = { cluster: replica.cluster, purpose: sealPurpose.certificate(name) }
   const key = sealValue(await context.epoch(), new TextEncoder().encode(issued.key), place, runtime)
-  const view = context.view()
-  const done = finishOrder(view, name)
-  const held = view.held.get(name)
+  const done = finishOrder(context.view(), name)
   return [
-    ...(because === 'exposed' && held?.exposed === true ? reportExposed(name, held.id, context) : []),
+    ...(because === 'exposed' ? await reportExposed(name, context) : []),
     {
       kind: 'certificate.set',
       name,
@@ -159,23 +172,6 @@ async function listResults(
     },
     ...(done === undefined ? [] : [done]),
   ]
-}
-
-/** RFC 5280 section 5.3.1: somebody else may have the key. */
-const KEY_COMPROMISE = 1
-
-/** That a certificate whose key others may know is to be revoked: what is needed for it is kept until then. */
-export function reportExposed(
-  name: CertificateName,
-  id: OperationId,
-  { replica, chainOf }: Pick<OrderContext, 'replica' | 'chainOf'>,
-): readonly Change[] {
-  const value = replica.state.get(keys.certificate(name))?.value as CertificateValue | undefined
-  const [leaf] = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/.exec(chainOf(name) ?? '') ?? []
-  if (value?.directory === undefined || leaf === undefined) return []
-  const { directory, key } = value
-  const certificate = `${leaf}\n`
-  return [{ kind: 'certificate.revoke', id, name, certificate, key, directory, reason: KEY_COMPROMISE, phase: 'due' }]
 }
 
 function describeProblem(thrown: unknown): OrderProblem {

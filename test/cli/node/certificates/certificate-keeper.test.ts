@@ -1,3 +1,4 @@
+import { createPrivateKey } from 'node:crypto'
 import t, { type Test } from 'tap'
 import { CertificateKeeper } from '../../../../cli/node/certificates/certificate-keeper.ts'
 import { NodeCertificates } from '../../../../cli/node/node-certificates.ts'
@@ -14,9 +15,10 @@ import {
   listRevocations,
   type NodeName,
   type OwnerName,
+  sealPurpose,
   silentLog,
 } from '../../../../core/index.ts'
-import { createMemoryStore, type GossipService, Replica } from '../../../../replication/index.ts'
+import { createMemoryStore, type GossipService, Replica, sealValue } from '../../../../replication/index.ts'
 import { cluster } from '../../../replication/chain.ts'
 import { recordLog } from '../../../replication/fake-runtime.ts'
 import { ManualRuntime } from '../../../sim/manual-runtime.ts'
@@ -31,6 +33,7 @@ const seed = new Uint8Array(32).fill(77)
 const signer = createSigner(seed)
 const APEX = 'shop.example' as Hostname
 const DAY_MS = 24 * 3_600_000
+const P256 = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
 const hang: Answer = () => {}
 
 const turn = () => new Promise((resolve) => setImmediate(resolve))
@@ -90,7 +93,7 @@ async function live(directories: readonly string[], life: Life = {}) {
   })
   const count = (event: string) => log.events.filter(([word]) => word === event).length
   const isBusy = () =>
-    count('certificates.order-begun') > count('certificates.issued') + count('certificates.order-failed')
+    count('certificates.duty-begun') > count('certificates.duty-ended') + count('certificates.duty-failed')
   /** Lets time pass: with what goes over sockets slowly, else in steps. */
   const pass = async (ms: number, isDone = () => false) => {
     for (const endMs = runtime.monotonic() + ms; runtime.monotonic() < endMs && !isDone(); ) {
@@ -106,7 +109,9 @@ async function live(directories: readonly string[], life: Life = {}) {
     certificates[Symbol.dispose]()
     await replica[Symbol.asyncDispose]()
   }
-  return { runtime, replica, ring, keeper, log, pass, count, operations, [Symbol.asyncDispose]: end }
+  const sealed = async (purpose: string, text: string) =>
+    sealValue(await seals.epoch(), new TextEncoder().encode(text), { cluster: cluster.id, purpose }, runtime)
+  return { runtime, replica, ring, keeper, log, pass, count, operations, sealed, [Symbol.asyncDispose]: end }
 }
 
 const orderOf = ({ replica }: { replica: Replica }) =>
@@ -302,28 +307,55 @@ t.test('while a node runs a version without orders nothing is ordered, and the s
   t.match(node.keeper.report.waiting, [{ name: APEX, code: 'version', reason: /upgrade the oldest/ }])
 })
 
+/** A second machine, which is given all that nodes are given. */
+async function joinOther(node: Awaited<ReturnType<typeof live>>) {
+  const other = createSigner(new Uint8Array(32).fill(99))
+  const addresses = { ipv4: '192.0.2.2', ipv6: null }
+  const joined = { name: 'two' as NodeName, addresses, place: null, nameserver: false, drained: false, schema: 5 }
+  await node.replica.commit(cluster.operator, [{ kind: 'node.join', key: other.key, ...joined }])
+  await node.pass(60_000, () => node.ring.all.length > 0)
+  return other
+}
+
 t.test(
-  'a machine is removed that could open everything: another key, another account, the old certificate revoked',
+  'a machine is removed that could open everything: another key, another account, the old certificates revoked',
   async (t) => {
     await using authority = await FakeAuthority.open()
     await using node = await live([authority.directory])
-    const stolen = createSigner(new Uint8Array(32).fill(99))
-    const addresses = { ipv4: '192.0.2.2', ipv6: null }
-    const joined = { name: 'two' as NodeName, addresses, place: null, nameserver: false, drained: false, schema: 5 }
-    await node.replica.commit(cluster.operator, [{ kind: 'node.join', key: stolen.key, ...joined }])
-    await node.pass(60_000, () => node.ring.all.length > 0)
+    const stolen = await joinOther(node)
     const [before] = node.ring.all
+    // What another half of a partition ordered takes the place of it; its key is as open as that of the first.
+    const { privateKey, publicKey } = await crypto.subtle.generateKey(P256, true, ['sign', 'verify'])
+    const key = createPrivateKey({ key: await crypto.subtle.exportKey('jwk', privateKey), format: 'jwk' })
+    const pem = key.export({ type: 'pkcs8', format: 'pem' }).toString()
+    await node.replica.commit(stolen, [
+      {
+        kind: 'certificate.set',
+        name: APEX as never,
+        names: [APEX as never],
+        chain: await authority.issue(publicKey, [APEX]),
+        key: await node.sealed(sealPurpose.certificate(APEX), pem),
+        notBeforeMs: 1,
+        notAfterMs: 2,
+        directory: authority.directory,
+      },
+    ])
+    const [other] = node.ring.all
+    t.not(other?.id, before?.id)
     await node.replica.commit(cluster.operator, [{ kind: 'node.remove', key: stolen.key, how: 'revoke' }])
-    const isOver = () => listRevocations(node.replica.state).some(({ value }) => value.phase === 'done')
+    const isOver = () =>
+      listRevocations(node.replica.state).length === 2 &&
+      listRevocations(node.replica.state).every(({ value }) => value.phase === 'done')
     await node.pass(3_600_000, isOver)
     const [after] = node.ring.all
-    t.notSame(after?.key, before?.key)
+    t.notOk([before?.key, other?.key].includes(after?.key))
     t.notSame(after?.epoch, before?.epoch)
     t.match(
-      listRevocations(node.replica.state).map(({ value }) => value),
-      [{ id: before?.id, phase: 'done', reason: 1 }],
+      new Map(listRevocations(node.replica.state).map(({ value }) => [value.id, value])),
+      new Map([before, other].map((one) => [one?.id, { phase: 'done', reason: 1 }])),
+      'that which was replaced before, too',
     )
-    t.equal(authority.revoked.length, 1)
+    t.equal(authority.revoked.length, 2)
     t.ok(authority.asked.includes('POST account'), 'the account was ended')
     t.equal(authority.asked.filter((one) => one === 'POST newAccount').length, 2)
     t.strictSame(listExposed(node.replica), [], 'nothing is left that the stolen machine can open')
@@ -335,16 +367,88 @@ t.test(
   },
 )
 
+t.test('what a stolen machine planted keeps nobody from replacing what it could open', async (t) => {
+  await using authority = await FakeAuthority.open()
+  await using stranger = await FakeAuthority.open()
+  stranger.instead('directory', { body: 'hello' })
+  await using node = await live([authority.directory])
+  const stolen = await joinOther(node)
+  const { key } = JSON.parse(JSON.stringify(node.ring.all[0]))
+  const account = async (directory: string, url: string, pem: string) => ({
+    kind: 'certificate.account' as const,
+    directory,
+    account: await node.sealed(sealPurpose.account(directory), JSON.stringify({ url, key: pem })),
+    authorities: ['stranger.example' as Hostname],
+  })
+  const challenges = Array.from({ length: 150 }, (_, i) => ({
+    kind: 'challenge.set' as const,
+    host: `h${i}.shop.example` as Hostname,
+    http: [],
+    dns: ['x'.repeat(43)],
+    untilMs: node.runtime.now() + 300 * DAY_MS,
+  }))
+  await node.replica.commit(stolen, challenges)
+  await node.replica.commit(stolen, [
+    await account(authority.directory, `${authority.directory}/nowhere`, 'no key'),
+    ...(await Promise.all(
+      Array.from({ length: 5 }, (_, i) => account(`${stranger.directory}?${i}`, `${stranger.directory}/x`, key)),
+    )),
+    {
+      kind: 'certificate.revoke',
+      id: 'a'.repeat(52) as never,
+      name: APEX as never,
+      certificate: 'no certificate',
+      key: await node.sealed(sealPurpose.certificate(APEX), 'no key'),
+      directory: stranger.directory,
+      reason: 1,
+      phase: 'due',
+    },
+  ])
+  const [before] = node.ring.all
+  await node.replica.commit(cluster.operator, [{ kind: 'node.remove', key: stolen.key, how: 'revoke' }])
+  await node.pass(60_000, () => node.ring.all[0]?.key !== before?.key)
+  t.not(node.ring.all[0]?.key, before?.key, 'the certificate goes first')
+  await node.pass(DAY_MS / 4, () => listExposed(node.replica).length === 0)
+  t.strictSame(listExposed(node.replica), [])
+  await node.pass(60_000)
+  t.strictSame(listChallenges(node.replica.state), [])
+  const accounts = listAccounts(node.replica.state).map(({ value }) => value)
+  t.equal(accounts.length, 6)
+  t.strictSame(
+    accounts.flatMap(({ authorities }) => authorities ?? []),
+    ['fake.test'],
+    'zones say again what they should',
+  )
+  t.match(
+    listRevocations(node.replica.state)
+      .map(({ value }) => [value.phase, value.detail ?? ''])
+      .sort(),
+    [
+      ['done', ''],
+      ['given-up', /another certificate/],
+    ],
+  )
+  t.equal(stranger.asked.includes('POST newAccount'), false, 'nobody begins an account where nobody told them to')
+})
+
+t.test('an account that was ended elsewhere is replaced', async (t) => {
+  await using authority = await FakeAuthority.open()
+  await using node = await live([authority.directory])
+  await node.pass(60_000, () => node.ring.all.length > 0)
+  authority.endAccount(0)
+  await node.replica.commit(cluster.operator, [{ kind: 'certificate.remove', name: APEX as never }])
+  await node.pass(DAY_MS, () => node.ring.all.length > 0)
+  t.equal(node.ring.all.length, 1)
+  t.equal(authority.asked.filter((one) => one === 'POST newAccount').length, 2)
+  t.match(orderOf(node), { phase: 'done', failures: 0 })
+})
+
 t.test('an authority that will not revoke is not asked for ever', async (t) => {
   await using authority = await FakeAuthority.open()
   const body = { type: 'urn:ietf:params:acme:error:unauthorized', detail: 'not yours' }
   authority.instead('revokeCert', { status: 403, body })
   await using node = await live([authority.directory])
-  const stolen = createSigner(new Uint8Array(32).fill(99))
-  const addresses = { ipv4: '192.0.2.2', ipv6: null }
-  const joined = { name: 'two' as NodeName, addresses, place: null, nameserver: false, drained: false, schema: 5 }
-  await node.replica.commit(cluster.operator, [{ kind: 'node.join', key: stolen.key, ...joined }])
-  await node.pass(60_000, () => node.ring.all.length > 0)
+  const stolen = await joinOther(node)
   await node.replica.commit(cluster.operator, [{ kind: 'node.remove', key: stolen.key, how: 'revoke' }])
   await node.pass(DAY_MS)
   const [revocation] = listRevocations(node.replica.state).map(({ value }) => value)
