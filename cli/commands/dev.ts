@@ -12,6 +12,7 @@ import {
   type Publish,
   runDev,
 } from '../dev/index.ts'
+import { formatJson } from '../output/text.ts'
 import { MakiCommand } from '../program/base.ts'
 import { runSync, type SyncPlan } from '../project/index.ts'
 
@@ -99,7 +100,7 @@ export default class Dev extends MakiCommand<never> {
   #tell(event: DevEvent): void {
     const { stdout, env, cwd } = this.host
     if (this.isJson) {
-      stdout.write(`${JSON.stringify(event)}\n`)
+      stdout.write(`${formatJson(event)}\n`)
       return
     }
     const program = env.npm_lifecycle_event === undefined ? 'maki' : 'npx maki'

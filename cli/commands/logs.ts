@@ -6,7 +6,7 @@ import type { AccessFlags } from '../machine/machine-command.ts'
 import { readSilentLogs } from '../machine/silent-logs.ts'
 import { formatLogLine } from '../output/log-line.ts'
 import type { Style } from '../output/style.ts'
-import { plainLine } from '../output/text.ts'
+import { formatJson, plainLine } from '../output/text.ts'
 import { MakiCommand } from '../program/base.ts'
 
 /** A line as `--json` prints it: as the node wrote it, with the node's name. */
@@ -109,7 +109,7 @@ export default class Logs extends MakiCommand<readonly LoggedLine[]> {
   }
 
   #tell(logged: LoggedLine): void {
-    this.host.stdout.write(`${this.isJson ? JSON.stringify(logged) : formatLine(logged, this.style)}\n`)
+    this.host.stdout.write(`${this.isJson ? formatJson(logged) : formatLine(logged, this.style)}\n`)
   }
 }
 

@@ -3,7 +3,7 @@ import { asMakiError, MakiError } from '../../core/index.ts'
 import { findNearest } from '../config/index.ts'
 import { type Host, Interrupted } from '../program/host.ts'
 import { createStyle } from './style.ts'
-import { plainText } from './text.ts'
+import { formatJson, plainText } from './text.ts'
 
 export interface ReportOptions {
   readonly json: boolean
@@ -16,15 +16,16 @@ export interface ReportOptions {
 }
 
 /**
- * Tells what was refused, why, and what to type next; returns the exit code. With `json` that is one ErrorShape on stdout. Words
- * of strangers may stand in any of it: what is printed moves no cursor.
+ * Tells on stderr what was refused, why, and what to type next; returns the exit code. With `json` that is an ErrorShape on one
+ * line, with `debug` its `stack` too. Words of strangers may stand in any of it: what is printed moves no cursor.
  */
 export function reportError(thrown: unknown, host: Host, options: ReportOptions): number {
   const interruption = host.signal.aborted && host.signal.reason instanceof Interrupted ? host.signal.reason : undefined
   if (interruption !== undefined) return interruption.exitCode
   const error = toMakiError(thrown, options)
   if (options.json) {
-    host.stdout.write(`${JSON.stringify(error, undefined, 2)}\n`)
+    const shape = { ...error.toJSON(), ...(options.debug ? { stack: formatStack(error) } : {}) }
+    host.stderr.write(`${formatJson(shape)}\n`)
   } else {
     const style = createStyle(host.stderr, host.env)
     host.stderr.write(`${style.bad('Error:')} ${plainText(error.message)}\n`)
@@ -34,7 +35,7 @@ export function reportError(thrown: unknown, host: Host, options: ReportOptions)
       host.stderr.write('This is a fault of maki itself. With --debug it says where it happened.\n')
     }
   }
-  if (options.debug) host.stderr.write(`${plainText(formatStack(error))}\n`)
+  if (options.debug && !options.json) host.stderr.write(`${plainText(formatStack(error))}\n`)
   return error.exitCode
 }
 

@@ -3,12 +3,25 @@
  * recolour the screen, become visible escapes; newlines too.
  */
 export function plainLine(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what this looks for
-  return text.replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, (character) => {
-    const code = character.codePointAt(0) as number
-    return code < 0x100 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u${code.toString(16)}`
+  return text.replace(UNPRINTED, (character) => {
+    const code = character.charCodeAt(0)
+    return code < 0x100 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u${code.toString(16).padStart(4, '0')}`
   })
 }
+
+/**
+ * C0 and C1 controls, what changes the direction of text (UAX #9), ends of lines and paragraphs, annotations, and what takes no
+ * place at all and so makes two names look like one. Joiners stay: languages and emoji need them. Halves of pairs, which are no text.
+ */
+const UNPRINTED =
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what this looks for
+  /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g
+
+/** JSON, on one line without `indent`: what `plainLine` shows is escaped in it, so that a terminal takes it for text, and means the same. */
+export const formatJson = (value: unknown, indent?: number): string =>
+  JSON.stringify(value, undefined, indent).replace(UNPRINTED, (character) =>
+    character === '\n' ? character : `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
 
 /** As `plainLine`, for text of several lines: their ends stay. */
 export const plainText = (text: string): string => text.split('\n').map(plainLine).join('\n')

@@ -61,12 +61,13 @@ t.test('what is mistyped is refused with what was meant', async (t) => {
   t.match(await maki('sync', '--wait', 'some'), { code: 2, stderr: /wait/ })
 })
 
-t.test('with --json an error is one JSON value on stdout and nothing else', async (t) => {
+t.test('with --json an error is one line of JSON on stderr, and nothing is on stdout', async (t) => {
   for (const argv of [['status'], ['stauts'], ['show'], ['status', '--zzz'], ['record', 'set', 'a']]) {
     const { code, stdout, stderr } = await maki(...argv, '--json')
     t.equal(code, 2)
-    t.equal(stderr, '', argv.join(' '))
-    const shape = JSON.parse(stdout)
+    t.equal(stdout, '', argv.join(' '))
+    t.match(stderr, /^[^\n]+\n$/)
+    const shape = JSON.parse(stderr)
     t.match(shape, { code: /^MAKI_/, message: String, hint: String })
   }
 })
@@ -74,6 +75,7 @@ t.test('with --json an error is one JSON value on stdout and nothing else', asyn
 t.test('--debug shows where an error comes from', async (t) => {
   t.notMatch((await maki('status')).stderr, /\n {4}at /)
   t.match((await maki('status', '--debug')).stderr, /\n {4}at /)
+  t.match(JSON.parse((await maki('status', '--debug', '--json')).stderr), { code: /^MAKI_/, stack: /\n {4}at / })
 })
 
 t.test('colours only on a terminal that wants them', async (t) => {

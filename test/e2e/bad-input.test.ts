@@ -72,10 +72,10 @@ t.test('mistakes are named, and change nothing', async (t) => {
   t.strictSame(await listOperations(), before, 'no operation was made')
 })
 
-t.test('with --json an error is one value on stdout', async (t) => {
+t.test('with --json an error is one line of JSON on stderr', async (t) => {
   const { code, stdout, stderr } = await dev.maki(['record', 'set', 'base.test', 'www', 'A', 'x', '--json'])
-  t.strictSame({ code, stderr }, { code: 2, stderr: '' })
-  t.match(JSON.parse(stdout), { code: 'MAKI_INVALID', message: /"x" is not the value of an A record/, hint: /192/ })
+  t.strictSame({ code, stdout }, { code: 2, stdout: '' })
+  t.match(JSON.parse(stderr), { code: 'MAKI_INVALID', message: /"x" is not the value of an A record/, hint: /192/ })
 })
 
 t.test('an unknown key only warns without --strict', async (t) => {

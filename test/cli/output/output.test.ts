@@ -56,6 +56,8 @@ for (const seed of seeds(1)) {
     )
     t.equal(plainLine('a\u001b[2Jb\n'), 'a\\x1b[2Jb\\x0a')
     t.equal(plainLine('päth 日本'), 'päth 日本')
+    t.equal(plainLine('a\u202etxt.exe\u2066\u061c\u200b\ud800'), 'a\\u202etxt.exe\\u2066\\u061c\\u200b\\ud800')
+    t.equal(plainLine('👩‍👩‍👧 می‌خواهم 🇩🇪'), '👩‍👩‍👧 می‌خواهم 🇩🇪')
   })
 }
 
