@@ -89,7 +89,7 @@ export default class Health extends MakiCommand<HealthResult> {
     if (nodes.length === 0) return 'No node is known.'
     const header = ['NODE', 'HEARD', 'WEB', 'DNS', 'OTHERS', 'RECORDS', 'MEMORY', 'DISK', 'LOAD']
     const lines = nodes.map((node) => formatNode(node, style))
-    const parts = [formatTable(lines, header.map(style.bold))]
+    const parts = [formatTable(lines, header.map(style.bold), style.columns)]
     if (findings.length > 0) parts.push(findings.map((finding) => formatFinding(finding, style)).join('\n'))
     const also = certificates.length === 0 ? '' : `, and ${count(certificates.length, 'certificate')}`
     const checked = `${count(nodes.length, 'node')}${also}`

@@ -136,7 +136,7 @@ function formatNodes({ nodes, answeredBy }: StatusResult, style: Style): string 
     answeredBy !== null && node.up ? count(Object.keys(node.active).length, 'site') : '-',
     node.version ?? '-',
   ])
-  return formatTable(lines, ['NODE', '', 'STATE', 'HEARD', 'SERVES', 'VERSION'].map(style.bold))
+  return formatTable(lines, ['NODE', '', 'STATE', 'HEARD', 'SERVES', 'VERSION'].map(style.bold), style.columns)
 }
 
 function formatDigest({ digest, up }: NodeStatus, most: string | undefined, style: Style): string {

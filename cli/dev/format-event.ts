@@ -65,7 +65,7 @@ function formatReady(event: Extract<DevEvent, { event: 'ready' }>, { cwd, progra
     `${style.bold(`${count} on this computer.`)} Ctrl-C ends ${event.nodes.length === 1 ? 'it' : 'them'}.`,
     '',
   ]
-  lines.push(formatTable(rows), '')
+  lines.push(formatTable(rows, undefined, style.columns), '')
   const links = event.domains.map((domain) => style.name(linkTo(event, domain)))
   if (links.length > 0) lines.push(`In a browser: ${links.join('  ')}`)
   if (event.ca !== undefined) lines.push(...describeTrust(event.ca, event, style))

@@ -28,7 +28,11 @@ export function formatDescription(shown: MachineDescription, style: Style): stri
     const told = health.flatMap((verdict) => tellVerdict(verdict) ?? [])
     return [[`seen by ${plainLine(by)}`, [`${word}, ${heard}`, ...told.map(plainLine)].join('; ')]]
   })
-  const table = formatTable([...rows, ...seen].map(([name, value]) => [style.dim(name), value]))
+  const table = formatTable(
+    [...rows, ...seen].map(([name, value]) => [style.dim(name), value]),
+    undefined,
+    style.columns,
+  )
   const faults = shown.faults.map((fault) => `${style.warn('Warning:')} ${plainLine(fault)}`)
   return [style.bold(plainLine(shown.name)), table, ...faults].join('\n')
 }

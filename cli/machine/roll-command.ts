@@ -75,7 +75,7 @@ export abstract class RollCommand extends MachineCommand<readonly MachineOutcome
       running === null ? '-' : running.slice(0, 12),
       reason ?? '',
     ])
-    const parts = [formatTable(rows, ['MACHINE', '', 'RUNS', ''].map(style.bold))]
+    const parts = [formatTable(rows, ['MACHINE', '', 'RUNS', ''].map(style.bold), style.columns)]
     const rest = outcomes
       .filter(({ outcome }) => outcome !== 'done' && outcome !== 'same')
       .map(({ machine }) => machine)

@@ -23,7 +23,11 @@ export function formatExplanation(told: ExplainReport, nowMs: number, style: Sty
   const lines = sections.flatMap(([name, records]) => records.map((record) => formatRecord(record, name, style)))
   const result = rcode === 'NOERROR' ? style.good(rcode) : style.warn(rcode)
   const count = answers.length === 0 ? `${result}, without an answer` : result
-  return [title, way, lines.length === 0 ? count : `${count}\n${indent(formatTable(lines))}`].join('\n\n')
+  return [
+    title,
+    way,
+    lines.length === 0 ? count : `${count}\n${indent(formatTable(lines, undefined, style.columns))}`,
+  ].join('\n\n')
 }
 
 const indent = (text: string): string => text.replace(/^(?=.)/gm, '  ')
@@ -108,7 +112,7 @@ function formatChoice({ located, candidates }: ChoiceStep, report: ExplainReport
     readiness === 'ready' ? style.good(readiness) : style.warn(readiness),
     why === 'chosen' ? style.bold(why) : (REASONS[why] ?? why),
   ])
-  const table = formatTable(rows, ['NODE', 'ADDRESS', 'DISTANCE', 'STATE', ''].map(style.bold))
+  const table = formatTable(rows, ['NODE', 'ADDRESS', 'DISTANCE', 'STATE', ''].map(style.bold), style.columns)
   return `${formatPlace(located, report)}\n${indent(table)}`
 }
 

@@ -15,6 +15,10 @@ export interface Style {
   warn(text: string): string
   /** A name that can be typed. */
   name(text: string): string
+  /** Width of the terminal, which tables fold to; undefined where there is none, and lines may be of any length. */
+  readonly columns: number | undefined
+  /** Whether colours are written at all. */
+  readonly isColoured: boolean
 }
 
 export function createStyle(sink: TextSink, env: Host['env']): Style {
@@ -30,11 +34,15 @@ export function createStyle(sink: TextSink, env: Host['env']): Style {
     good: paint('green'),
     warn: paint('yellow'),
     name: paint('cyan'),
+    // A terminal that does not know its size says 0.
+    columns: sink.isTerminal ? sink.columns || undefined : undefined,
+    isColoured: colours,
   }
 }
 
 /** True where progress may be redrawn on one line. */
-export const isInteractive = (host: Host): boolean => host.stderr.isTerminal && !saysYes(host.env.CI)
+export const isInteractive = (host: Host): boolean =>
+  host.stderr.isTerminal && !saysYes(host.env.CI) && host.env.TERM !== 'dumb'
 
 /** Not set, empty, and the words that say no are no. */
 const saysYes = (value: string | undefined): boolean => value !== undefined && !['', '0', 'false'].includes(value)

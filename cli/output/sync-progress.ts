@@ -1,11 +1,12 @@
 import type { Host, TextSink } from '../program/host.ts'
 import type { PlanLine, SyncEvent, SyncPlan } from '../project/index.ts'
 import { createStyle, isInteractive, type Style } from './style.ts'
-import { count, formatBytes, plainLine } from './text.ts'
+import { cutToWidth } from './table.ts'
+import { count, formatBytes, formatJson, plainLine } from './text.ts'
 
 /**
  * Tells a sync's progress on stderr: a line for each finished step, and on a terminal one that is redrawn while a step
- * runs. With `quiet` only warnings. With `dryRun` the plan is the result and goes to stdout.
+ * runs. With `quiet` (`--json`) only warnings, an object a line. With `dryRun` the plan is the result and goes to stdout.
  */
 export class SyncProgress implements Disposable {
   readonly #host: Host
@@ -32,7 +33,8 @@ export class SyncProgress implements Disposable {
         this.#draw(`Reading ${event.domain}: ${event.filesDone} of ${count(event.files, 'file')}`)
         break
       case 'warned':
-        this.#line(`${this.#style.warn('Warning:')} ${plainLine(event.message)}`, { always: true })
+        if (this.#quiet) this.#host.stderr.write(`${formatJson({ warning: event.message })}\n`)
+        else this.#line(`${this.#style.warn('Warning:')} ${plainLine(event.message)}`)
         break
       case 'planned':
         this.#plan(event.plan)
@@ -85,8 +87,8 @@ export class SyncProgress implements Disposable {
     this.#line(text, { sink: this.#dryRun ? stdout : undefined })
   }
 
-  #line(text: string, options: { always?: boolean; sink?: TextSink | undefined } = {}): void {
-    if (this.#quiet && options.always !== true) return
+  #line(text: string, options: { sink?: TextSink | undefined } = {}): void {
+    if (this.#quiet) return
     this.#clear()
     const sink = options.sink ?? this.#host.stderr
     sink.write(`${text}\n`)
@@ -94,8 +96,8 @@ export class SyncProgress implements Disposable {
 
   #draw(text: string): void {
     if (this.#quiet || !isInteractive(this.#host)) return
-    const columns = this.#host.stderr.columns ?? 80
-    this.#host.stderr.write(`\r\u001b[2K${text.slice(0, columns - 1)}`)
+    const columns = this.#host.stderr.columns || 80
+    this.#host.stderr.write(`\r\u001b[2K${cutToWidth(text, columns - 1)}`)
     this.#drawn = true
   }
 

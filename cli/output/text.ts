@@ -26,6 +26,20 @@ export const formatJson = (value: unknown, indent?: number): string =>
 /** As `plainLine`, for text of several lines: their ends stay. */
 export const plainText = (text: string): string => text.split('\n').map(plainLine).join('\n')
 
+const LAYOUT = /([\n\t])/
+// biome-ignore lint/suspicious/noControlCharactersInRegex: it begins what styleText writes
+const COLOUR_OR_LAYOUT = /([\n\t]|\u001b\[\d{1,2}m)/
+
+/**
+ * What is about to be printed, as the last guard: line ends, tabs and, where there are colours, what `styleText` writes for them
+ * stay; every other character that a terminal would act on is shown.
+ */
+export const printable = (text: string, { isColoured }: { readonly isColoured: boolean }): string =>
+  text
+    .split(isColoured ? COLOUR_OR_LAYOUT : LAYOUT)
+    .map((part, i) => (i % 2 === 1 ? part : plainLine(part)))
+    .join('')
+
 /** The same value with all its texts, keys too, as `plainLine` makes them: for what another program said in one piece. */
 export function plainTexts<T>(value: T): T {
   return plain(value) as T

@@ -9,7 +9,7 @@ import { findProfilePath, loadProfile, type Machine, type Profile } from '../con
 import { reportError } from '../output/report-error.ts'
 import { createStyle, isInteractive, type Style } from '../output/style.ts'
 import { tellMissed } from '../output/tell-missed.ts'
-import { count, formatJson, plainText } from '../output/text.ts'
+import { count, formatJson, plainText, printable } from '../output/text.ts'
 import { formatAgo } from '../output/when.ts'
 import { KeyRing } from '../ssh/index.ts'
 import { createJsonLog } from '../system.ts'
@@ -93,7 +93,7 @@ export abstract class MakiCommand<Result = unknown> extends Command {
       if (this.isJson) host.stdout.write(`${formatJson(this.toJson(result), 2)}\n`)
       else {
         const text = this.format(result, this.style)
-        if (text !== '') host.stdout.write(`${text}\n`)
+        if (text !== '') host.stdout.write(`${printable(text, this.style)}\n`)
       }
       return host.signal.aborted ? reportError(host.signal.reason, host, this.#reportOptions) : this.exitCode
     } catch (error) {
@@ -123,13 +123,13 @@ export abstract class MakiCommand<Result = unknown> extends Command {
 
   /** Says something on the way, on stderr; silent with `--json`. */
   protected note(text: string): void {
-    if (!this.isJson) this.host.stderr.write(`${text}\n`)
+    if (!this.isJson) this.host.stderr.write(`${printable(text, this.noteStyle)}\n`)
   }
 
   /** Says on stderr what should be looked at, though the command goes on; with `--json` as a line `{"warning": "…"}`. */
   protected caution(text: string): void {
     if (this.isJson) this.host.stderr.write(`${formatJson({ warning: text })}\n`)
-    else this.host.stderr.write(`${createStyle(this.host.stderr, this.host.env).warn('Warning:')} ${plainText(text)}\n`)
+    else this.host.stderr.write(`${this.noteStyle.warn('Warning:')} ${plainText(text)}\n`)
   }
 
   /** Asks on the terminal unless `yes`; throws where the answer is no, or nobody can be asked. See `confirm`. */

@@ -151,6 +151,9 @@ function sinkOf(stream: NodeJS.WriteStream): TextSink {
       if (stream.writable) stream.write(text)
     },
     isTerminal: stream.isTTY === true,
-    columns: stream.columns,
+    // Read each time: a window may be made wider.
+    get columns() {
+      return stream.columns
+    },
   }
 }

@@ -1,5 +1,6 @@
 import { asMakiError, type Cancel } from '../../core/index.ts'
 import { createStyle, isInteractive, type Style } from '../output/style.ts'
+import { cutToWidth } from '../output/table.ts'
 import { plainLine } from '../output/text.ts'
 import type { Host } from '../program/host.ts'
 
@@ -177,7 +178,7 @@ export class StepList implements Disposable {
     const columns = this.#host.stderr.columns || 80
     const steps = [...this.#running].map(([step, detail]) => `${step}${detail === undefined ? '' : `: ${detail}`}`)
     const text = `${FRAMES[this.#frame % FRAMES.length]} ${this.#prefix}${plainLine(steps.join(', '))}`
-    this.#host.stderr.write(text.slice(0, columns - 1))
+    this.#host.stderr.write(cutToWidth(text, columns - 1))
     this.#isDrawn = true
     this.#cancel ??= this.#host.runtime.after(FRAME_MS, () => {
       this.#cancel = undefined

@@ -50,7 +50,8 @@ const required = ({ args, flags }: Facts, but?: string): string[] => [
   ...[...flags].flatMap(([name, flag]) => (flag.required && name !== but ? [`--${name}`, exampleOf(flag)] : [])),
 ]
 
-await using cluster = await startTestCluster()
+const cluster = await startTestCluster()
+t.teardown(() => cluster[Symbol.asyncDispose]())
 const before = cluster.nodes[0]?.replica.count
 
 /** A line that is wrong is refused for that, before anything is looked at, and what to do stands there. */

@@ -34,7 +34,7 @@ export default class CertList extends MakiCommand<readonly ListedCertificate[]> 
     const parts =
       rows.length === 0
         ? ['There is no certificate yet; the nodes get them where they may, or maki cert import brings one.']
-        : [formatTable(lines, ['NAME', 'DAYS LEFT', 'ISSUER', 'KEY', 'FOR'].map(style.bold))]
+        : [formatTable(lines, ['NAME', 'DAYS LEFT', 'ISSUER', 'KEY', 'FOR'].map(style.bold), style.columns)]
     const notes = all.flatMap((row) => tellStanding(row, style))
     if (notes.length > 0) parts.push(notes.join('\n'))
     if (rows.some(({ sealed }) => sealed === 'exposed'))

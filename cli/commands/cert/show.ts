@@ -80,6 +80,6 @@ export default class CertShow extends MakiCommand<ShownCertificate> {
       ])
     for (const detail of row.revocations.givenUp)
       lines.push(['revokes', plainLine(`the authority did not take a revocation: ${detail}`)])
-    return formatTable(lines)
+    return formatTable(lines, undefined, style.columns)
   }
 }

@@ -98,7 +98,11 @@ export default class ClusterShow extends MakiCommand<ShownCluster> {
         `${digest.version}-${digest.ids.slice(0, 12)}-${digest.state.slice(0, 12)} (fold version ${digest.version})`,
       ],
     ]
-    return formatTable(rows.map(([name, value]) => [style.dim(name), value]))
+    return formatTable(
+      rows.map(([name, value]) => [style.dim(name), value]),
+      undefined,
+      style.columns,
+    )
   }
 }
 

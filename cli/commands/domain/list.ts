@@ -38,7 +38,7 @@ export default class DomainList extends MakiCommand<readonly DomainRow[]> {
       redirect === null ? (release === null ? 'none yet' : shortId(release)) : `redirects to ${plainLine(redirect)}`,
       project === null ? '-' : plainLine(project),
     ])
-    return formatTable(lines, ['DOMAIN', 'ALIASES', 'RECORDS', 'RELEASE', 'PROJECT'].map(style.bold))
+    return formatTable(lines, ['DOMAIN', 'ALIASES', 'RECORDS', 'RELEASE', 'PROJECT'].map(style.bold), style.columns)
   }
 }
 

@@ -36,7 +36,7 @@ export default class MachineList extends MachineCommand<readonly MachineRow[]> {
     ])
     const header = ['MACHINE', 'WHERE', '', 'VERSION', 'NS', 'PLACE', 'ADDRESSES', 'HEARD'].map(style.bold)
     const advice = rows.flatMap((row) => (row.advice === null ? [] : [plainLine(row.advice)]))
-    return [formatTable(lines, header), ...(advice.length === 0 ? [] : [advice.join('\n')])].join('\n\n')
+    return [formatTable(lines, header, style.columns), ...(advice.length === 0 ? [] : [advice.join('\n')])].join('\n\n')
   }
 }
 

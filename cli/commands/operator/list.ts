@@ -43,6 +43,6 @@ export default class OperatorList extends MakiCommand<readonly MemberRow[]> {
       ])
     if (shared.size > 0)
       this.note(`Several are called ${[...shared].map(plainLine).join(', ')}: name them by their key.`)
-    return formatTable(lines, ['RANK', 'NAME', 'KEY', 'ROLE', 'DOMAINS', 'ADDED', ''].map(style.bold))
+    return formatTable(lines, ['RANK', 'NAME', 'KEY', 'ROLE', 'DOMAINS', 'ADDED', ''].map(style.bold), style.columns)
   }
 }

@@ -40,7 +40,7 @@ export default class PeerList extends MakiCommand<readonly PeerRow[]> {
       ),
       ...rows.flatMap(({ advice }) => (advice === null ? [] : [style.warn(plainLine(advice))])),
     ]
-    const table = formatTable(lines, ['PEER', 'ENDPOINT', 'ADDRESS', 'KEY', 'ADDED'].map(style.bold))
+    const table = formatTable(lines, ['PEER', 'ENDPOINT', 'ADDRESS', 'KEY', 'ADDED'].map(style.bold), style.columns)
     return [table, ...(notes.length === 0 ? [] : [notes.join('\n')])].join('\n\n')
   }
 }

@@ -62,7 +62,7 @@ export default class RecordList extends MakiCommand<readonly RecordRow[]> {
         i === 0 ? mark(source, geo, style) : '',
       ]),
     )
-    return formatTable(lines, ['NAME', 'TYPE', 'TTL', 'VALUE', 'FROM'].map(style.bold))
+    return formatTable(lines, ['NAME', 'TYPE', 'TTL', 'VALUE', 'FROM'].map(style.bold), style.columns)
   }
 }
 

@@ -71,7 +71,7 @@ export default class ReleaseDiff extends MakiCommand<DiffResult> {
     const counts = (['added', 'changed', 'removed'] as const).map(
       (kind) => `${changes.filter((change) => change.kind === kind).length} ${kind}`,
     )
-    return `${head}: ${count(changes.length, 'path')}: ${counts.join(', ')}\n\n${formatTable(rows)}${tail}`
+    return `${head}: ${count(changes.length, 'path')}: ${counts.join(', ')}\n\n${formatTable(rows, undefined, style.columns)}${tail}`
   }
 }
 

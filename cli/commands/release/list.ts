@@ -84,7 +84,11 @@ export default class ReleaseList extends MakiCommand<readonly ReleaseRow[]> {
       row.commit === null ? '' : plainLine(row.commit).slice(0, 10),
       listNotes(row).join(' · '),
     ])
-    const table = formatTable(lines, ['', 'RELEASE', 'WHEN', 'BY', 'FILES', 'SIZE', 'COMMIT', 'NOTE'].map(style.bold))
+    const table = formatTable(
+      lines,
+      ['', 'RELEASE', 'WHEN', 'BY', 'FILES', 'SIZE', 'COMMIT', 'NOTE'].map(style.bold),
+      style.columns,
+    )
     const [newest] = rows.filter(({ preview }) => preview !== null)
     return newest?.preview == null ? table : `${table}\n\nPreview of the newest: ${newest.preview}`
   }

@@ -124,10 +124,14 @@ export default class ReleaseShow extends MakiCommand<ShownRelease> {
       ['kept', describeKept(shown)],
       ['preview', shown.kept === 'gone' ? '' : (shown.preview ?? '')],
     ]
-    const text = formatTable(rows.filter(([, value]) => value !== '').map(([name, value]) => [style.dim(name), value]))
+    const text = formatTable(
+      rows.filter(([, value]) => value !== '').map(([name, value]) => [style.dim(name), value]),
+      undefined,
+      style.columns,
+    )
     if (shown.files === undefined) return text
     const files = shown.files.map(({ path, sizeBytes }) => [plainLine(path), formatBytes(sizeBytes)])
-    return `${text}\n\n${formatTable(files)}`
+    return `${text}\n\n${formatTable(files, undefined, style.columns)}`
   }
 }
 

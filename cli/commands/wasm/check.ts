@@ -74,5 +74,5 @@ function formatChecked(checked: CheckedFile, style: Style): string {
     ]),
   ]
   if (imports.length === 0) rows.push([style.dim('imports'), 'nothing'])
-  return `${name}: ${style.good('fit')}, ${WORLD_NAMES[world]}\n${formatTable(rows)}`
+  return `${name}: ${style.good('fit')}, ${WORLD_NAMES[world]}\n${formatTable(rows, undefined, style.columns)}`
 }

@@ -30,7 +30,16 @@ async function serve(handler: RequestListener) {
 }
 
 const same = (text: string): string => text
-const style = { bold: same, dim: same, good: same, bad: same, warn: same, name: same }
+const style = {
+  bold: same,
+  dim: same,
+  good: same,
+  bad: same,
+  warn: same,
+  name: same,
+  columns: undefined,
+  isColoured: false,
+}
 
 const clientOf = (socketPath: string, runtime: Pick<Runtime, 'after'> = systemRuntime) =>
   new ControlClient({ socketPath, name: 'one', runtime })

@@ -155,7 +155,7 @@ t.test('where others reach a machine is brought to each of them, and who was mis
   t.match(rows[2], { name: 'two', mesh: { address: /^fd/, publicKey: mesh.publicKey, port: 51880, endpoint: 'none' } })
   t.match(await set('--endpoint', 'default'), { code: 0, stdout: /try to reach it there/ })
   t.strictSame(findNode(two.replica.state, keyOf(1))?.mesh, mesh)
-  for (const bad of ['127.0.0.1', 'a b', 'x:0', '[::1]:5', '', 'fe80::1%eth0'])
+  for (const bad of ['127.0.0.1', 'a b', 'x:0', '[::1]:5', 'fe80::1%eth0'])
     t.match(await set('--endpoint', bad), { code: 2, stderr: /--endpoint.*(\n.*)*--endpoint default/ }, bad)
   await three.start()
   t.match(await cluster.maki('push'), {

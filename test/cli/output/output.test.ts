@@ -42,6 +42,25 @@ for (const seed of seeds(1)) {
     t.pass()
   })
 
+  t.test(`a table loses nothing and wraps no column, however narrow the terminal (seed ${seed})`, async (t) => {
+    const cell = fc.string({ unit: fc.constantFrom('a', 'ü', '日', '👍', '-'), maxLength: 30 })
+    const rows = fc.array(fc.tuple(cell, cell, cell), { minLength: 1, maxLength: 6 })
+    fc.assert(
+      fc.property(rows, fc.boolean(), fc.integer({ min: 1, max: 120 }), (lines, headed, columns) => {
+        const text = formatTable(lines, headed ? ['A', 'B', 'C'] : undefined, columns)
+        const words = text.split(/\s+/)
+        const [first = ''] = text.split('\n')
+        const isTable = !headed || first.includes('  B') || lines.every(([, b, c]) => b === '' && c === '')
+        const isWithin = text
+          .split('\n')
+          .every((line) => displayWidth(line.replace(/\S*$/, '')) <= Math.max(columns, 4))
+        return lines.flat().every((part) => part === '' || words.includes(part)) && (isWithin || !isTable)
+      }),
+      { seed },
+    )
+    t.pass()
+  })
+
   t.test(`text from elsewhere moves no cursor (seed ${seed})`, async (t) => {
     const hostile = fc.string({
       unit: fc.constantFrom('a', '\u001b', '[', '2', 'J', '\n', '\r', '\b', '\u009b', '\u202e', '\u0007', 'é'),
