@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import t, { type Test } from 'tap'
 import type { Change, Hostname } from '../../core/index.ts'
@@ -19,6 +20,8 @@ t.setTimeout(0)
 // Mostly waits: for authorities, and for what nodes do in their time.
 const APEX = 'shop.example' as Hostname
 const OUTSIDE = 'www.elsewhere.example' as Hostname
+/** Of a certificate whose renewal is waited for: half of it is left for that. */
+const LIFE_MS = 100_000
 const scene = await Scene.open()
 t.teardown(() => scene[Symbol.asyncDispose]())
 const net = await NetworkedCluster.start(scene, { others: ['parents', 'resolver', 'authority', 'client'] })
@@ -51,8 +54,9 @@ t.teardown(() => above[Symbol.asyncDispose]())
 const unbound = await startResolver(resolver, scene, rootHints(parents), APEX)
 t.teardown(() => unbound[Symbol.asyncDispose]())
 
-const openPebble = (ports: readonly [number, number]) =>
+const openPebble = (ports: readonly [number, number], lifeSeconds?: number) =>
   Pebble.open({
+    ...(lifeSeconds === undefined ? {} : { lifeSeconds }),
     address: authority.ipv4,
     ports,
     resolver: `${resolver.ipv4}:53`,
@@ -175,6 +179,35 @@ t.test('a new name is added to the certificate; one that leads elsewhere is name
       t.match(found, { code: 'elsewhere', reason: /does not lead to the nodes: .*Point it at them, or remove it/ })
       return true
     })
+})
+
+/** When the certificate that a node shows is over, by its clock and ours. */
+async function endOf(daemon: Daemon, host: string): Promise<number> {
+  const at = `${addressOf(daemon)}:443`
+  const shown = await client.run(
+    'sh',
+    '-c',
+    `openssl s_client -connect ${at} -servername ${host} < /dev/null 2> /dev/null`,
+  )
+  return new X509Certificate(shown).validToDate.getTime()
+}
+
+t.test('what lives for minutes is renewed before it is over, on every node', async (t) => {
+  const short = await openPebble([14_001, 15_001], LIFE_MS / 1000)
+  t.teardown(() => short[Symbol.asyncDispose]())
+  writeFileSync(scene.path('api.pem'), `${pebble.apiCa}${short.apiCa}`)
+  await order([short.directory])
+  const [first] = net.daemons as [Daemon]
+  const beforeMs = Date.now() + 2 * LIFE_MS
+  const ending = await eventually('a certificate of the other authority', async () => {
+    const endMs = await endOf(first, OUTSIDE)
+    return endMs < beforeMs ? endMs : undefined
+  })
+  for (const daemon of net.daemons)
+    await eventually(`another in its place at ${daemon.name}`, async () =>
+      (await endOf(daemon, OUTSIDE)) > ending ? true : undefined,
+    )
+  t.ok(Date.now() < ending, 'before the first was over')
 })
 
 t.test('nothing secret is in a log, and no key is on a disk', async (t) => {

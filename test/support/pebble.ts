@@ -21,6 +21,8 @@ export interface PebbleOptions {
   readonly bindings?: Readonly<Record<string, string>>
   /** Of a hundred authorizations it takes so many again without another look. */
   readonly reused?: number
+  /** How long its certificates live; five years where nothing is said. */
+  readonly lifeSeconds?: number
   /** Stands before its command: `ip netns exec NAME`. */
   readonly wrapper?: readonly string[]
 }
@@ -51,6 +53,7 @@ export class Pebble implements AsyncDisposable {
       refusedNonces = 10,
       reused = 0,
       bindings,
+      lifeSeconds,
       resolver,
       httpPort,
       wrapper = [],
@@ -75,6 +78,7 @@ export class Pebble implements AsyncDisposable {
         ocspResponderURL: '',
         externalAccountBindingRequired: bindings !== undefined,
         externalAccountMACKeys: bindings ?? {},
+        ...(lifeSeconds === undefined ? {} : { certificateValidityPeriod: lifeSeconds }),
       },
     }
     writeFileSync(at('pebble.json'), JSON.stringify(config))
