@@ -50,6 +50,22 @@ t.test('layers: the table of who imports whom', async (t) => {
 t.test('index-only: a folder is entered by its door', async (t) => {
   t.strictSame(rulesOf({ 'dns/x.ts': "import { a } from '../core/ids.ts'" }), ['index-only'])
   t.strictSame(rulesOf({ 'cli/a/x.ts': "import { a } from '../../dns/answer.ts'" }), ['index-only'])
+  t.strictSame(rulesOf({ 'cli/x.ts': "import { a } from '../edge/control/index.ts'" }), [], 'a side door')
+  t.strictSame(
+    rulesOf({ 'cli/x.ts': "import { a } from '../edge/control/control-api.ts'" }),
+    ['index-only'],
+    'beside it',
+  )
+  t.strictSame(
+    rulesOf({ 'cli/x.ts': "import { a } from '../edge/server/index.ts'" }),
+    ['index-only'],
+    'a room without one',
+  )
+  t.strictSame(
+    rulesOf({ 'dns/x.ts': "import { a } from '../edge/control/index.ts'" }),
+    ['layers'],
+    'for who may come in',
+  )
   const nested = { 'cli/project/index.ts': '', 'cli/project/read.ts': '', 'cli/bare/y.ts': '' }
   t.strictSame(rulesOf({ ...nested, 'cli/x.ts': "import { a } from './project/read.ts'" }), ['index-only'])
   t.strictSame(rulesOf({ ...nested, 'cli/x.ts': "import { a } from './project/index.ts'" }), [])

@@ -16,7 +16,7 @@ import {
   shortId,
 } from '../../core/index.ts'
 import type { NodeStatus } from '../../edge/index.ts'
-import { findMergePlan } from '../../replication/index.ts'
+import { findMergePlan } from '../../replication/local/index.ts'
 import type { SecretTarget, SyncTarget } from '../project/index.ts'
 import { describeHold, findHold } from '../release/hold.ts'
 import type { ClusterClient } from './cluster-client.ts'

@@ -31,7 +31,7 @@ import {
   type SameItem,
   type SameReport,
   signSameRequest,
-} from '../../edge/index.ts'
+} from '../../edge/control/index.ts'
 import type { ExplainReport } from '../explain-report.ts'
 import { findErrorShape, readAll } from './answer-body.ts'
 import { isClusterStatus } from './cluster-status.ts'

@@ -1,7 +1,7 @@
 import { constants } from 'node:fs'
 import { access, mkdir, open } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { syncDirectory } from '../../replication/index.ts'
+import { syncDirectory } from '../../replication/local/index.ts'
 
 /** What a profile keeps for one cluster (`Profile.dataFolder`), mode 0700: nothing in it is shared or committed. */
 export interface DataFolder {

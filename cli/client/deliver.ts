@@ -1,5 +1,5 @@
 import { asMakiError, type MakiError, type Operation, type OperationId } from '../../core/index.ts'
-import { CONTROL_LIMITS } from '../../edge/index.ts'
+import { CONTROL_LIMITS } from '../../edge/control/index.ts'
 import type { ControlClient } from './control-client.ts'
 
 export interface DeliveryReport {

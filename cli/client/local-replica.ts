@@ -16,7 +16,7 @@ import {
   Replica,
   readOperation,
   repairAside,
-} from '../../replication/index.ts'
+} from '../../replication/local/index.ts'
 import { type DataFolder, makeDataFolder } from './data-folder.ts'
 import { EMPTY_EXCHANGE_LOG, type ExchangeLog, readExchangeLog, writeExchangeLog } from './exchange-log.ts'
 

@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises'
 import { type BlobHash, Manifest, namedBlobs, type Operation } from '../../core/index.ts'
-import { BlobStore, encodePack, type PackItem } from '../../replication/index.ts'
+import { BlobStore, encodePack, type PackItem } from '../../replication/local/index.ts'
 import type { ControlClient } from './control-client.ts'
 import { exists } from './data-folder.ts'
 

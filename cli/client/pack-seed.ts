@@ -1,4 +1,4 @@
-import { encodeOperationBatch } from '../../edge/index.ts'
+import { encodeOperationBatch } from '../../edge/control/index.ts'
 import type { LocalReplica } from './local-replica.ts'
 
 /** Operations read at a time. */

@@ -12,8 +12,8 @@ export {
   parseListenAddress,
   parseResolver,
 } from './listen-address.ts'
+export { formatWarnings, loadProject, readPlaceRules } from './load.ts'
 export { findNearest } from './nearest.ts'
-export { parsePlaceRules, readPlaceRules } from './place-rules.ts'
 export {
   defaultDataFolder,
   type Environment,
@@ -24,7 +24,7 @@ export {
   writeProfile,
 } from './profile.ts'
 export type { ComponentConfig, DomainComponents, FunctionConfig, TransformConfig } from './project-components.ts'
-export { type DomainConfig, formatWarnings, loadProject, type ProjectConfig } from './project-config.ts'
+export type { DomainConfig, ProjectConfig } from './project-config.ts'
 export type { RecordSetConfig } from './project-records.ts'
 export { parseToml } from './toml.ts'
 export { formatTomlValue } from './toml-format.ts'

@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { type DomainValue, type Hostname, MakiError } from '../../core/index.ts'
-import { type Finding, type Findings, formatFinding } from './findings.ts'
+import type { Finding, Findings } from './findings.ts'
 import { type DomainComponents, NO_COMPONENTS, readComponents } from './project-components.ts'
 import { groupRecords, type RecordSetConfig } from './project-records.ts'
 import { type DomainTable, type ProjectFile, projectSchema } from './project-schema.ts'
@@ -90,9 +90,6 @@ export function checkProject(values: ProjectFile, findings: Findings, file: stri
   const project = values.project ?? domains[0]?.name ?? ''
   return { file, folder, project, domains, warnings: findings.warnings }
 }
-
-/** The warnings of a file as lines to print. */
-export const formatWarnings = (project: ProjectConfig): readonly string[] => project.warnings.map(formatFinding)
 
 /** A host name belongs to one domain of the file, once: as its name or as one alias. */
 function checkHosts(tables: readonly DomainTable[], findings: Findings): void {

@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto'
 import { mkdir, realpath } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
-import { Level } from 'level'
 import { MakiError, type Runtime } from '../../core/index.ts'
 import { type Environment, loadProfile, type Profile, writeProfile } from './profile.ts'
 
@@ -31,6 +30,7 @@ export async function lockProfile(
 ): Promise<AsyncDisposable> {
   const { signal, onWait, waitMs = WAIT_MS } = options
   const folder = await lockFolder(file, env)
+  const { Level } = await import('level')
   const deadline = runtime.monotonic() + waitMs
   for (let waits = 0; ; waits++) {
     signal?.throwIfAborted()

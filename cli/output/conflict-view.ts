@@ -7,7 +7,7 @@ import {
   type Side,
   shortId,
 } from '../../core/index.ts'
-import { isPurged, listPurges, type ReleaseHistory, type Replica } from '../../replication/index.ts'
+import { isPurged, listPurges, type ReleaseHistory, type Replica } from '../../replication/local/index.ts'
 import { readMemberNames } from '../member/member-names.ts'
 import { type ChosenSide, describeWayOut } from '../operations/plan-resolution.ts'
 import { readWritten } from '../operations/written.ts'

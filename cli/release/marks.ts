@@ -1,6 +1,6 @@
 import { type Hostname, keys, type OperationId } from '../../core/index.ts'
 import type { NodeStatus, UnservableRelease } from '../../edge/index.ts'
-import { isPurged, listPurges, type ReleaseHistory } from '../../replication/index.ts'
+import { isPurged, listPurges, type ReleaseHistory } from '../../replication/local/index.ts'
 import type { PublishedRelease } from './published.ts'
 
 /** What is to be said of a release besides what it is. */

@@ -1,5 +1,5 @@
 import type { DomainView, OperationId } from '../../core/index.ts'
-import { isPurged, listPurges } from '../../replication/index.ts'
+import { isPurged, listPurges } from '../../replication/local/index.ts'
 import type { ClusterClient } from '../client/cluster-client.ts'
 import { requireDomain } from '../require-domain.ts'
 import { listReleases, type PublishedRelease } from './published.ts'

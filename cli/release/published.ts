@@ -7,7 +7,7 @@ import {
   type ReleaseValue,
   shortId,
 } from '../../core/index.ts'
-import { findPublication, type Replica } from '../../replication/index.ts'
+import { findPublication, type Replica } from '../../replication/local/index.ts'
 import { resolvePrefix } from '../operations/resolve-prefix.ts'
 
 /** A published version of a site, with the operation that published it. */

@@ -1,7 +1,7 @@
 import { lstat, open, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { MakiError } from '../../core/index.ts'
-import { syncDirectory } from '../../replication/index.ts'
+import { syncDirectory } from '../../replication/local/index.ts'
 import { findAccount } from './account.ts'
 import { requireProgram } from './change-server.ts'
 import { readLastErrors, readUnitState, takeOver } from './daemon-unit.ts'

@@ -1,6 +1,5 @@
-export { startActivation } from './activate.ts'
-export { type ActivationRequest, runActivation } from './apply-activation.ts'
 export { BUNDLE_COMMAND, SERVER_PATHS, SERVER_PORTS, SERVICE_NAME, SERVICE_USER, SETUP_LOCK } from './paths.ts'
+export { runActivation, runSetup } from './programs.ts'
 export {
   type ActivateResult,
   activateResult,
@@ -16,5 +15,4 @@ export {
   setupEvent,
   setupRequest,
 } from './protocol.ts'
-export { runSetup } from './run-setup.ts'
 export { UNIT_FILE } from './unit-file.ts'

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { lstat, mkdir, open, readFile, readlink, rename, rm, symlink } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import * as v from 'valibot'
-import { syncDirectory } from '../../replication/index.ts'
+import { syncDirectory } from '../../replication/local/index.ts'
 
 /** What lies at a path, so that it can be put back. */
 export const snapshot = v.variant('is', [

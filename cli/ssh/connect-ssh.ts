@@ -1,5 +1,5 @@
-import { type LoginOptions, logIn } from './login.ts'
-import { SshConnection } from './ssh-connection.ts'
+import type { LoginOptions } from './login.ts'
+import type { SshConnection } from './ssh-connection.ts'
 
 /**
  * Connects to a server and proves who we are. Throws MAKI_UNREACHABLE where it cannot be reached or lets none of our keys in,
@@ -7,5 +7,7 @@ import { SshConnection } from './ssh-connection.ts'
  * key that nobody vouches for.
  */
 export async function connectSsh(options: LoginOptions): Promise<SshConnection> {
-  return new SshConnection(options.target, await logIn(options), options.runtime)
+  // Loaded here, with ssh2: most commands ask a node of this computer, or none.
+  const [{ logIn }, connection] = await Promise.all([import('./login.ts'), import('./ssh-connection.ts')])
+  return new connection.SshConnection(options.target, await logIn(options), options.runtime)
 }

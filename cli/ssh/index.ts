@@ -4,7 +4,7 @@ export { KeyRing, type KeyRingOptions } from './key-ring.ts'
 export type { LoginOptions } from './login.ts'
 export { requirePrivilege } from './privilege.ts'
 export { askInTurn, type Questions } from './questions.ts'
-export { SshConnection } from './ssh-connection.ts'
+export type { SshConnection } from './ssh-connection.ts'
 export type {
   Privilege,
   RemoteOutcome,

@@ -1,9 +1,8 @@
 import { homedir } from 'node:os'
 import { join } from 'node:path'
-import ssh2, { type ParsedKey } from 'ssh2'
+import type { ParsedKey, utils } from 'ssh2'
 import { asMakiError, MakiError } from '../../core/index.ts'
 import { findKeySeed } from '../client/identity.ts'
-import { buildSeedKey, findPrivateKey, unlockKey } from './key-file.ts'
 import { askInTurn, type Questions } from './questions.ts'
 import type { SshOptions } from './ssh-options.ts'
 
@@ -36,7 +35,7 @@ const TRIES = 3
 
 /**
  * The keys of a person, for all connections of a command: files are read once, and a passphrase is asked for once, and only
- * when a server would take the key.
+ * when a server would take the key. ssh2 is loaded with the first key: most commands have a ring and connect to no server.
  */
 export class KeyRing {
   readonly questions: Questions
@@ -62,7 +61,7 @@ export class KeyRing {
         throw new MakiError('MAKI_NOT_FOUND', `there is no key file ${makiKeyFile}`, {
           hint: 'Give the path of a key file with --key or MAKIATTO_KEY.',
         })
-      yield identityOf(label, seed)
+      yield await identityOf(label, seed)
     }
     yield* this.#listAgent()
     for (const name of USUAL_FILES) {
@@ -77,7 +76,7 @@ export class KeyRing {
       const label = `the operator's key ${operatorKeyFile}`
       try {
         const seed = await findKeySeed(operatorKeyFile)
-        if (seed !== undefined) yield identityOf(label, seed)
+        if (seed !== undefined) yield await identityOf(label, seed)
       } catch (error) {
         yield { label, why: asMakiError(error).message }
       }
@@ -87,6 +86,7 @@ export class KeyRing {
   async *#listAgent(): AsyncGenerator<Identity | Unusable> {
     const path = this.#options.env.SSH_AUTH_SOCK
     if (path === undefined || path === '') return
+    const { default: ssh2 } = await import('ssh2')
     const agent = new ssh2.OpenSSHAgent(path)
     const keys = await new Promise<readonly unknown[] | undefined>((done) => {
       agent.getIdentities((error, found) => done(error ? undefined : (found ?? [])))
@@ -94,7 +94,7 @@ export class KeyRing {
     if (keys === undefined) return yield { label: 'ssh-agent', why: 'it does not answer (SSH_AUTH_SOCK)' }
     if (keys.length === 0) yield { label: 'ssh-agent', why: 'it holds no key (ssh-add)' }
     for (const offered of keys) {
-      const key = toParsedKey(offered)
+      const key = toParsedKey(offered, ssh2.utils.parseKey)
       if (key === undefined) {
         yield { label: 'a key of ssh-agent', why: 'it is of a kind that is not known here' }
         continue
@@ -123,6 +123,7 @@ export class KeyRing {
   }
 
   async #findFile(path: string): Promise<Identity | undefined> {
+    const { findPrivateKey } = await import('./key-file.ts')
     const file = await findPrivateKey(path)
     if (file === undefined) return undefined
     if (file.kind === 'open') return fromParsed(path, file.key.getPublicSSH(), async () => file.key)
@@ -148,6 +149,7 @@ export class KeyRing {
           hint: 'Give it to ssh-agent (ssh-add), or name another key with --ssh-priv-key FILE.',
         },
       )
+    const { unlockKey } = await import('./key-file.ts')
     for (let tries = 0; tries < TRIES; tries++) {
       const typed = await askSecret(`Passphrase of ${path}: `)
       if (typed === '') break
@@ -167,17 +169,18 @@ function fromParsed(path: string, publicKey: Buffer, open: () => Promise<ParsedK
   return { label: path, publicKey, sign: async (data, hash) => (await open()).sign(data, hash) }
 }
 
-function identityOf(label: string, seed: Uint8Array): Identity {
+async function identityOf(label: string, seed: Uint8Array): Promise<Identity> {
+  const { buildSeedKey } = await import('./key-file.ts')
   const { publicKey, sign } = buildSeedKey(seed)
   return { label, publicKey, sign: async (data) => sign(data) }
 }
 
-function toParsedKey(offered: unknown): ParsedKey | undefined {
+function toParsedKey(offered: unknown, parseKey: typeof utils.parseKey): ParsedKey | undefined {
   if (typeof offered === 'object' && offered !== null && 'getPublicSSH' in offered) return offered as ParsedKey
   const inner = (offered as { pubKey?: unknown } | null)?.pubKey
   const bytes = Buffer.isBuffer(offered) ? offered : inner
   if (typeof bytes === 'object' && bytes !== null && 'getPublicSSH' in bytes) return bytes as ParsedKey
   if (!Buffer.isBuffer(bytes) && typeof bytes !== 'string') return undefined
-  const parsed = ssh2.utils.parseKey(bytes)
+  const parsed = parseKey(bytes)
   return parsed instanceof Error ? undefined : Array.isArray(parsed) ? parsed[0] : parsed
 }

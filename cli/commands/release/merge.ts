@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream'
 import { Flags } from '@oclif/core'
 import { type Change, type Hostname, keys, MakiError, type OperationId, shortId } from '../../../core/index.ts'
-import { type ComputedMerge, computeMerge, encodePack } from '../../../replication/index.ts'
+import { type ComputedMerge, computeMerge, encodePack } from '../../../replication/local/index.ts'
 import type { ClusterClient } from '../../client/cluster-client.ts'
 import type { Style } from '../../output/style.ts'
 import { count, formatBytes, plainLine } from '../../output/text.ts'

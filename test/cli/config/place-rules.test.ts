@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import t from 'tap'
-import { parsePlaceRules, readPlaceRules } from '../../../cli/config/index.ts'
+import { parsePlaceRules, readPlaceRules } from '../../../cli/config/place-rules.ts'
 
 const rulesOf = (text: string) => parsePlaceRules(text, 'places.toml')
 
