@@ -13,7 +13,7 @@ import { count, formatJson, plainText, printable } from '../output/text.ts'
 import { formatAgo } from '../output/when.ts'
 import { KeyRing } from '../ssh/index.ts'
 import { createJsonLog } from '../system.ts'
-import { checkLine, checkSwitches } from './check-line.ts'
+import { checkLine, checkSwitches, offSwitches } from './check-line.ts'
 import { confirm } from './confirm.ts'
 import type { Host } from './host.ts'
 
@@ -191,6 +191,7 @@ export abstract class MakiCommand<Result = unknown> extends Command {
     checkSwitches(argv ?? this.argv, flags)
     const parsed = await super.parse(options, argv)
     checkLine(parsed, { words: this.ctor.id.replaceAll(':', ' '), flags })
+    Object.assign(parsed.flags, offSwitches(parsed.flags, flags))
     return parsed
   }
 

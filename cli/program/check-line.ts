@@ -50,9 +50,22 @@ export function checkSwitches(argv: readonly string[], flags: Readonly<Record<st
   const end = argv.indexOf('--')
   for (const word of end === -1 ? argv : argv.slice(0, end)) {
     const [, name = ''] = /^--([^=]+)=/s.exec(word) ?? []
-    if (isSwitch(flags[name]))
+    if (isSwitch(flags[name]) || isSwitch(flags[name.replace(/^no-/, '')]))
       throw new MakiError('MAKI_USAGE', `the flag --${name} takes no value`, { hint: `--${name}` })
   }
 }
+
+/** False for each switch that was not typed, which the framework leaves out; one that has a `--no-` stays unsaid. Pure. */
+export const offSwitches = (
+  typed: Readonly<Record<string, unknown>>,
+  flags: Readonly<Record<string, object>>,
+): Readonly<Record<string, false>> =>
+  Object.fromEntries(
+    Object.entries(flags).flatMap(([name, flag]) =>
+      isSwitch(flag) && typed[name] === undefined && !('allowNo' in flag && flag.allowNo === true)
+        ? [[name, false as const]]
+        : [],
+    ),
+  )
 
 const isSwitch = (flag: object | undefined): boolean => flag !== undefined && 'type' in flag && flag.type === 'boolean'

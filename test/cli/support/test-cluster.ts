@@ -18,6 +18,7 @@ import {
   SCHEMA,
   type Signer,
 } from '../../../core/index.ts'
+import { findOutputFault } from '../json/check-output.ts'
 import { startTestNode, type TestNode } from './test-node.ts'
 
 /** What a run of `maki` left: exit code and both streams. */
@@ -130,7 +131,7 @@ export async function startTestCluster(options: { nodes?: readonly string[] } = 
   }
 }
 
-/** Runs `maki` in this process with streams that are read. */
+/** Runs `maki` in this process with streams that are read. What it prints with `--json` is held to its documented shape. */
 export async function runInProcess(
   argv: readonly string[],
   options: {
@@ -169,5 +170,9 @@ export async function runInProcess(
         }),
   }
   const code = await runMaki(argv, host)
-  return { code, ...text }
+  const outcome = { code, ...text }
+  const fault = findOutputFault(argv, outcome)
+  if (fault !== undefined)
+    throw new Error(`maki ${argv.join(' ')} does not print what the docs say:\n${fault}\n${text.stdout}${text.stderr}`)
+  return outcome
 }
