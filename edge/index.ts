@@ -27,10 +27,7 @@ export {
   type Variant,
 } from './respond/index.ts'
 export {
-  isRuleFile,
   MAX_RULE_FILE_BYTES,
-  RULE_FILES,
-  type RuleFileName,
   type RuleFinding,
   reviewRules,
   SiteRules,

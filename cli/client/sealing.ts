@@ -1,5 +1,4 @@
 import { findSealEpoch, listExposed, MakiError, type SealEpochKey, type Sealed } from '../../core/index.ts'
-import { sealValue } from '../../replication/index.ts'
 import type { ClusterClient } from './cluster-client.ts'
 
 /**
@@ -26,7 +25,13 @@ export async function requireSealEpoch(client: ClusterClient): Promise<SealEpoch
 }
 
 /** Seals for one place of the cluster; nobody on this computer can open it again. */
-export function sealFor(client: ClusterClient, epoch: SealEpochKey, purpose: string, value: Uint8Array): Sealed {
+export async function sealFor(
+  client: ClusterClient,
+  epoch: SealEpochKey,
+  purpose: string,
+  value: Uint8Array,
+): Promise<Sealed> {
+  const { sealValue } = await import('../../replication/index.ts')
   return sealValue(epoch, value, { cluster: client.profile.cluster, purpose }, client.runtime)
 }
 

@@ -1,5 +1,5 @@
 import { asMakiError, type Hostname, type OwnerName, parseOwnerName, type RecordValue } from '../../core/index.ts'
-import { canonicalRecordValue, checkAlone, findConflict, parseExplicitType } from '../../dns/index.ts'
+import { canonicalRecordValue, checkAlone, findConflict, parseExplicitType } from '../../dns/records/index.ts'
 import type { Findings } from './findings.ts'
 import type { RecordTable } from './project-schema.ts'
 import type { ConfigPath } from './toml.ts'

@@ -55,16 +55,16 @@ export async function keepLocalCertificates(
   if (sets.length === 0 || areCurrent(client.state, await readAuthority(file), sets, nowMs)) return false
   const { certificate, issued } = await makeLocalAuthority(sets, nowMs)
   const epoch = await requireSealEpoch(client)
-  const changes = issued.map(({ names, chain, key }) => {
+  const changes = issued.map(async ({ names, chain, key }) => {
     const [name] = names
     const { pem, notBeforeMs, notAfterMs } = parseCertificateChain(chain)
-    const sealed = sealFor(client, epoch, sealPurpose.certificate(name), new TextEncoder().encode(key))
+    const sealed = await sealFor(client, epoch, sealPurpose.certificate(name), new TextEncoder().encode(key))
     const value = { name, names: [...names].sort(), chain: pem, key: sealed, notBeforeMs, notAfterMs }
     return { kind: 'certificate.set', ...value } as const
   })
   // First the file: certificates that nobody can check would help nobody.
   await writeFileAtomically(file, certificate, { mode: 0o644, runtime })
-  const { id } = await client.commit(changes, { signer: await client.requireSigner() })
+  const { id } = await client.commit(await Promise.all(changes), { signer: await client.requireSigner() })
   await client.exchange(id)
   return true
 }

@@ -1,5 +1,5 @@
 import { findNode, keys, listDomains, type MemberKey, type NodeField, type State } from '../../core/index.ts'
-import { AUTOMATIC_TTL } from '../../dns/index.ts'
+import { AUTOMATIC_TTL } from '../../dns/records/index.ts'
 
 /**
  * How long a resolver may remember an answer that names a node as the place for visitors, seconds: the largest TTL among the

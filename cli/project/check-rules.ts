@@ -1,15 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { relative } from 'node:path'
-import { hashBlob, MakiError, Manifest } from '../../core/index.ts'
-import {
-  MAX_RULE_FILE_BYTES,
-  RULE_FILES,
-  type RuleFileName,
-  type RuleFinding,
-  resolvePath,
-  reviewRules,
-  SiteRules,
-} from '../../edge/index.ts'
+import { hashBlob, MakiError, Manifest, RULE_FILES, type RuleFileName } from '../../core/index.ts'
+import type { RuleFinding } from '../../edge/index.ts'
 import type { DomainConfig } from '../config/index.ts'
 import type { SourceFile } from './scan.ts'
 
@@ -25,15 +17,18 @@ export async function checkRules(
   site: readonly SourceFile[],
   folder: string,
 ): Promise<readonly string[]> {
+  const found = site.filter(({ path }) => RULE_FILES.some((name) => name === path))
+  if (found.length === 0) return []
+  // Loaded here: most sites have no rules, and this is all that serves them.
+  const { MAX_RULE_FILE_BYTES, resolvePath, reviewRules, SiteRules } = await import('../../edge/index.ts')
   const sources = new Map<RuleFileName, string>()
   const files: Partial<Record<RuleFileName, Uint8Array>> = {}
   for (const name of RULE_FILES) {
-    const file = site.find(({ path }) => path === name)
+    const file = found.find(({ path }) => path === name)
     if (file === undefined) continue
     sources.set(name, relative(folder, file.source) || name)
-    files[name] = await readSource(file)
+    files[name] = await readSource(file, MAX_RULE_FILE_BYTES)
   }
-  if (sources.size === 0) return []
   const { rules, faults } = SiteRules.parse(files)
   const manifest = Manifest.of(site)
   const review = reviewRules(rules, {
@@ -47,8 +42,8 @@ export async function checkRules(
 }
 
 /** No more than what is judged: the rest of a file that is too large is of no interest. */
-async function readSource({ source, hash, sizeBytes }: SourceFile): Promise<Uint8Array> {
-  if (sizeBytes > 4 * MAX_RULE_FILE_BYTES) return new Uint8Array(MAX_RULE_FILE_BYTES + 1)
+async function readSource({ source, hash, sizeBytes }: SourceFile, maxBytes: number): Promise<Uint8Array> {
+  if (sizeBytes > 4 * maxBytes) return new Uint8Array(maxBytes + 1)
   const bytes = await readFile(source)
   if (hashBlob(bytes) === hash) return bytes
   throw new MakiError('MAKI_CONFLICT', `${source} changes while it is read`, {

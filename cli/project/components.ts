@@ -11,7 +11,6 @@ import {
 } from '../../core/index.ts'
 import type { Inspection, SameItem, World } from '../../edge/index.ts'
 import type { ComponentConfig, DomainConfig } from '../config/index.ts'
-import { inspectFile } from '../wasm/index.ts'
 import type { SourceFile } from './scan.ts'
 import type { SecretTarget } from './sync-target.ts'
 import { isSameValue } from './wanted.ts'
@@ -34,6 +33,9 @@ export async function hashComponents({ components }: DomainConfig): Promise<read
     ...components.functions.map((each) => [each, 'http'] as const),
     ...components.transforms.map((each) => [each, 'transform'] as const),
   ]
+  if (wanted.length === 0) return files
+  // Loaded here: a node's whole way with components.
+  const { inspectFile } = await import('../wasm/index.ts')
   for (const [component, world] of wanted) {
     const { bytes, inspection } = await inspectFile(component.source)
     const fault = findFault(inspection, component, world)

@@ -11,7 +11,7 @@ import {
   MakiError,
   type RecordValue,
 } from '../../core/index.ts'
-import { checkRrset, listReplaced } from '../../dns/index.ts'
+import { checkRrset, listReplaced } from '../../dns/records/index.ts'
 import type { DomainConfig } from '../config/index.ts'
 import type { DomainPlan, PlanFault, PlanInput, PlanLine } from './sync-plan.ts'
 import {

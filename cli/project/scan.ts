@@ -1,7 +1,6 @@
 import { realpathSync } from 'node:fs'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { MakiError, type ManifestFile, type Runtime } from '../../core/index.ts'
-import { isRuleFile } from '../../edge/index.ts'
+import { isRuleFile, MakiError, type ManifestFile, type Runtime } from '../../core/index.ts'
 import { type HashedFile, hashInSteps } from './hash-file.ts'
 import { pause } from './pause.ts'
 import { ScanCache } from './scan-cache.ts'

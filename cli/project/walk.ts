@@ -1,7 +1,6 @@
 import { type BigIntStats, type Dirent, lstatSync, readdirSync, realpathSync, statSync } from 'node:fs'
 import { join, sep } from 'node:path'
-import { checkPath, MakiError } from '../../core/index.ts'
-import { isRuleFile } from '../../edge/index.ts'
+import { checkPath, isRuleFile, MakiError } from '../../core/index.ts'
 
 /** A file's identity at one moment: when any of it differs, the bytes may differ. */
 export interface FileIdentity {

@@ -1,5 +1,5 @@
 import { Args, Flags } from '@oclif/core'
-import { EXPLICIT_TYPES } from '../../dns/index.ts'
+import { EXPLICIT_TYPES } from '../../dns/records/index.ts'
 import { domainArg, messageFlag } from '../program/arguments.ts'
 
 /** Arguments of the record commands, spelled once. */

@@ -6,7 +6,7 @@ import {
   type NodeView,
   type State,
 } from '../../core/index.ts'
-import { buildZone, findAddress, formatRdata, formatType } from '../../dns/index.ts'
+import { buildZone, findAddress, formatRdata, formatType } from '../../dns/records/index.ts'
 
 /** An RRset that we make ourselves and that no explicit one takes the place of. */
 export interface AutomaticSet {

@@ -1,5 +1,5 @@
 import { absoluteName, type DomainView, type State } from '../../core/index.ts'
-import { buildZone, canonicalRecordValue, type MasterSet } from '../../dns/index.ts'
+import { buildZone, canonicalRecordValue, type MasterSet } from '../../dns/records/index.ts'
 import { listAutomaticSets } from './automatic-sets.ts'
 
 /**

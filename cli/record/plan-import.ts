@@ -7,7 +7,7 @@ import {
   type OwnerName,
   type RecordValue,
 } from '../../core/index.ts'
-import { checkRrset, isReplacedBy, type MasterFault, type MasterFile } from '../../dns/index.ts'
+import { checkRrset, isReplacedBy, type MasterFault, type MasterFile } from '../../dns/records/index.ts'
 import type { AutomaticSet } from './automatic-sets.ts'
 import { draftImport, type ImportDraft, type LeftOut, listFew } from './draft-import.ts'
 import type { RecordChange } from './plan-record.ts'

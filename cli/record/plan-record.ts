@@ -13,7 +13,13 @@ import {
   type RecordValue,
   type State,
 } from '../../core/index.ts'
-import { canonicalRecordValue, checkRrset, findAddress, listReplaced, parseExplicitType } from '../../dns/index.ts'
+import {
+  canonicalRecordValue,
+  checkRrset,
+  findAddress,
+  listReplaced,
+  parseExplicitType,
+} from '../../dns/records/index.ts'
 import { requireDomain } from '../require-domain.ts'
 import { listAutomaticSets } from './automatic-sets.ts'
 

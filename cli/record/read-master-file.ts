@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs'
 import { resolve } from 'node:path'
 import { asMakiError, type Hostname, MakiError } from '../../core/index.ts'
-import { MAX_MASTER_FILE_BYTES, type MasterFault, type MasterFile, parseMasterFile } from '../../dns/index.ts'
+import { MAX_MASTER_FILE_BYTES, type MasterFault, type MasterFile, parseMasterFile } from '../../dns/records/index.ts'
 import { plainLine } from '../output/text.ts'
 
 /** Reads and parses a master file; `-` is standard input. Throws MAKI_USAGE for one that cannot be read. */

@@ -13,4 +13,5 @@ export {
   planMerge,
   sidesOf,
 } from './release-merge.ts'
+export { isRuleFile, RULE_FILES, type RuleFileName } from './rule-files.ts'
 export { checkPath, MAX_PATH_LENGTH } from './site-path.ts'

@@ -1,6 +1,5 @@
-import type { BlobReader, Cancel, Log, Manifest, Runtime } from '../../core/index.ts'
+import { type BlobReader, type Cancel, isRuleFile, type Log, type Manifest, type Runtime } from '../../core/index.ts'
 import type { Answer, Ask, GuestServices, NetworkServices } from '../guest-contract/index.ts'
-import { isRuleFile } from '../rules/index.ts'
 
 export interface SiteServicesOptions {
   /** Of the release: what a guest sees as its files. */

@@ -1,5 +1,6 @@
+import type { RuleFileName } from '../../core/index.ts'
 import { MAX_LINE_CHARS, MAX_RULE_FILE_BYTES } from './limits.ts'
-import { RuleFault, type RuleFileName, type RuleFinding, shorten } from './rule-file.ts'
+import { RuleFault, type RuleFinding, shorten } from './rule-file.ts'
 
 /** A file of rules as text, and what is wrong with it as a whole. */
 export interface RuleText {

@@ -1,3 +1,4 @@
+import type { RuleFileName } from '../../core/index.ts'
 import type { Credential } from './credential.ts'
 import { type ParsedHeaders, parseHeaders } from './header-rule.ts'
 import { type HeaderEdits, HeaderTable } from './header-table.ts'
@@ -5,7 +6,7 @@ import { parseRedirects } from './parse-redirects.ts'
 import type { RedirectRule } from './redirect-rule.ts'
 import { RedirectTable, type RuleDecision } from './redirect-table.ts'
 import type { RuleRequest } from './request-facts.ts'
-import type { RuleFileName, RuleFinding } from './rule-file.ts'
+import type { RuleFinding } from './rule-file.ts'
 import type { RulePath } from './source.ts'
 
 const NOTHING = new Uint8Array()

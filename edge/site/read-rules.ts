@@ -1,5 +1,5 @@
-import { type BlobReader, hashBlob, MakiError, type Manifest } from '../../core/index.ts'
-import { MAX_RULE_FILE_BYTES, RULE_FILES, type RuleFileName, SiteRules } from '../rules/index.ts'
+import { type BlobReader, hashBlob, MakiError, type Manifest, RULE_FILES, type RuleFileName } from '../../core/index.ts'
+import { MAX_RULE_FILE_BYTES, SiteRules } from '../rules/index.ts'
 import type { SiteRelease } from './site-table.ts'
 
 /**

@@ -1,6 +1,5 @@
-import type { Manifest, ManifestFile } from '../../core/index.ts'
+import { isRuleFile, type Manifest, type ManifestFile } from '../../core/index.ts'
 import { isFingerprinted, type SitePath } from '../message/index.ts'
-import { isRuleFile } from '../rules/index.ts'
 
 export type Resolution =
   | { readonly kind: 'file'; readonly file: ManifestFile }

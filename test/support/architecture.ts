@@ -16,7 +16,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
  * Rooms of a layer with a door of their own, for whom comes from another layer. Through its one index a layer is loaded as a
  * whole, and the command line would load a web server in order to know how long a list of operations may be.
  */
-const SIDE_DOORS: readonly string[] = ['edge/control', 'replication/local']
+const SIDE_DOORS: readonly string[] = ['dns/records', 'edge/control', 'replication/local']
 export const PRODUCT_FOLDERS = Object.keys(MAY_IMPORT).filter((folder) => folder !== 'test')
 
 /** What of Node computes and does nothing else. */

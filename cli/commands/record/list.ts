@@ -8,7 +8,7 @@ import {
   parseOwnerName,
   type State,
 } from '../../../core/index.ts'
-import { buildZone, formatRdata, formatType } from '../../../dns/index.ts'
+import { buildZone, formatRdata, formatType } from '../../../dns/records/index.ts'
 import type { Style } from '../../output/style.ts'
 import { formatTable } from '../../output/table.ts'
 import { plainLine } from '../../output/text.ts'

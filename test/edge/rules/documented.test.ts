@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { RULE_FILES } from '../../../edge/index.ts'
+import { RULE_FILES } from '../../../core/index.ts'
 import { MAX_LINE_CHARS, MAX_LOOSE_RULES, MAX_RULES } from '../../../edge/rules/limits.ts'
 import { parse } from './support.ts'
 
