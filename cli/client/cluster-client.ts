@@ -72,7 +72,7 @@ export class ClusterClient implements AsyncDisposable {
     const { profile, node, offline, host } = options
     const { signal, runtime } = host
     const connect = options.connect ?? createConnect(runtime)
-    const finder = new MachineFinder({ profile, node, offline, connect, signal, runtime })
+    const finder = new MachineFinder({ profile, node, offline, connect, signal, runtime, onLost: options.onCaution })
     return new ClusterClient(options, await openLocal(options), finder, connect)
   }
 
@@ -154,7 +154,8 @@ export class ClusterClient implements AsyncDisposable {
    */
   async exchange(made?: OperationId): Promise<ExchangeReport> {
     try {
-      const pulled = await this.pull()
+      // What was just made may need files that are only where this command brought them.
+      const pulled = await (made === undefined ? this.#finder.persist(() => this.pull()) : this.pull())
       if (pulled !== undefined) return { ...(await this.#deliver(made)), pulled, unreachable: [] }
     } catch (thrown) {
       // The node went away under the exchange; what was not acknowledged waits.

@@ -40,9 +40,12 @@ import { type ControlWay, createControlAgent } from './control-way.ts'
 import { isExplainReport } from './explain-shape.ts'
 import { isKeptLine, readLogStream } from './log-lines.ts'
 import { readEventStream } from './sse.ts'
+import { silentFor, stoppedIn, tellChunks, watchFlow } from './watch-flow.ts'
 
-/** How long a node may take to begin its answer; a wedged one is as good as down. */
+/** How long a node may take to begin its answer, and be silent in the middle of it; a wedged one is as good as down. */
 const ANSWER_MS = 15_000
+/** How long a node may take nothing of what is sent to it, and may write to its disk at the end. */
+const UPLOAD_MS = 120_000
 /** An error answer is a small object; more is not read. */
 const MAX_ERROR_BYTES = 64 * 1024
 const MAX_ANSWER_BYTES = 256 * 1024 * 1024
@@ -53,8 +56,7 @@ interface RequestOptions {
   readonly body?: Uint8Array | AsyncIterable<Uint8Array>
   readonly type?: string
   readonly signal?: AbortSignal | undefined
-  /** Null: as long as it takes (streams of blobs). */
-  readonly answerMs?: number | null
+  readonly answerMs?: number
 }
 
 /**
@@ -141,7 +143,7 @@ export class ControlClient implements Disposable {
   /** Sends many blobs as one pack (`encodePack`); resolves with their number when all are durable at the node. */
   async putBlobPack(pack: AsyncIterable<Uint8Array>, signal?: AbortSignal): Promise<number> {
     const type = 'application/octet-stream'
-    const options = { body: pack, type, signal, answerMs: null }
+    const options = { body: pack, type, signal, answerMs: UPLOAD_MS }
     const report = (await this.#json('POST', CONTROL_PATHS.blobsPack, options)) as Partial<PackReport> | null
     if (!Number.isSafeInteger(report?.stored)) throw this.#protocol('its report of stored blobs has another shape')
     return report?.stored as number
@@ -220,8 +222,10 @@ export class ControlClient implements Disposable {
 
   async #bytes(method: string, path: string, options: RequestOptions = {}): Promise<Uint8Array> {
     const response = await this.#request(method, path, options)
+    const silentMs = options.answerMs ?? ANSWER_MS
+    using flow = watchFlow(this.#runtime, silentMs, () => response.destroy(stoppedIn(this.#name, silentMs)))
     try {
-      return await readAll(response, MAX_ANSWER_BYTES)
+      return await readAll(tellChunks(response, flow.moved), MAX_ANSWER_BYTES)
     } catch (cause) {
       throw this.#explain(cause, options.signal)
     }
@@ -245,26 +249,23 @@ export class ControlClient implements Disposable {
     const to = socketPath === undefined ? {} : { socketPath }
     // The way leaves the host free: the name is only for the node's own log.
     const outgoing = request({ agent: this.#agent, ...to, host: 'makiatto', method, path, headers, signal })
-    const answerMs = options.answerMs === undefined ? ANSWER_MS : options.answerMs
-    const cancel =
-      answerMs === null
-        ? () => {}
-        : this.#runtime.after(answerMs, () => {
-            outgoing.destroy(new MakiError('MAKI_TIMEOUT', `${this.#name} did not answer within ${answerMs / 1000} s`))
-          })
+    const { answerMs = ANSWER_MS } = options
+    const flow = watchFlow(this.#runtime, answerMs, () => {
+      outgoing.destroy(silentFor(this.#name, answerMs))
+    })
     outgoing.on('response', (response) => {
-      cancel()
+      flow[Symbol.dispose]()
       const dateMs = Date.parse(response.headers.date ?? '')
       if (this.#runtime.now !== undefined && Number.isFinite(dateMs)) this.#clockAheadMs = this.#runtime.now() - dateMs
       resolve(response)
     })
     outgoing.on('error', (error) => {
-      cancel()
+      flow[Symbol.dispose]()
       reject(this.#explain(error, signal))
     })
     if (body === undefined || body instanceof Uint8Array) outgoing.end(body)
     else {
-      const source = Readable.from(body)
+      const source = Readable.from(tellChunks(body, flow.moved))
       // A node that refuses early answers before it has read all: that answer counts, not the broken pipe.
       source.on('error', (error) => outgoing.destroy(error))
       outgoing.on('close', () => source.destroy())
@@ -274,6 +275,7 @@ export class ControlClient implements Disposable {
   }
 
   async #refusal(response: IncomingMessage, what: string): Promise<MakiError> {
+    using _flow = watchFlow(this.#runtime, ANSWER_MS, () => response.destroy())
     const text = await readAll(response, MAX_ERROR_BYTES).then(
       (bytes) => Buffer.from(bytes).toString('utf8'),
       () => '',

@@ -20,6 +20,8 @@ export interface MachineFinderOptions {
   readonly offline: boolean
   readonly signal: AbortSignal
   readonly runtime: Pick<Runtime, 'after'>
+  /** Told in a sentence of a machine that stopped answering, when another one is asked in its place. */
+  readonly onLost?: ((text: string) => void) | undefined
 }
 
 /** A node that is up says who it is in a moment; one that takes longer is wedged, and another is asked. */
@@ -31,6 +33,8 @@ const HEAD_START_MS = 1_500
 export class MachineFinder implements AsyncDisposable {
   readonly #options: MachineFinderOptions
   readonly #faults: MakiError[] = []
+  /** Machines that answered, and stopped. */
+  readonly #lost = new Set<string>()
   #reaching: Promise<Reached | undefined> | undefined
 
   /** Throws MAKI_USAGE when the profile has no machine of the name that is to be asked first. */
@@ -65,6 +69,28 @@ export class MachineFinder implements AsyncDisposable {
     this.#reaching = Promise.resolve(undefined)
   }
 
+  /**
+   * Does what hands nothing over with the first machine that does not stop answering in the middle of it: then it is done again
+   * with another. Throws what the work throws where none is left, or where it is no silence.
+   */
+  async persist<T>(work: () => Promise<T>): Promise<T> {
+    for (;;) {
+      try {
+        return await work()
+      } catch (thrown) {
+        const error = asMakiError(thrown)
+        const lost = (await this.#reaching)?.machine.name
+        const { signal, profile, onLost } = this.#options
+        if (signal.aborted || error.exitCode !== 3 || lost === undefined) throw thrown
+        this.#lost.add(lost)
+        if (this.#lost.size === profile.machines.length) throw thrown
+        onLost?.(`${error.message}; another node is asked`)
+        await this.lose(error)
+        this.#reaching = undefined
+      }
+    }
+  }
+
   /** Why no machine is reached, and what to do. */
   explain(): MakiError {
     const { offline, profile } = this.#options
@@ -92,7 +118,8 @@ export class MachineFinder implements AsyncDisposable {
   async #reach(): Promise<Reached | undefined> {
     const { offline, node, profile, signal } = this.#options
     if (offline) return undefined
-    const machines = [...profile.machines].sort((a, b) => Number(b.name === node) - Number(a.name === node))
+    const left = profile.machines.filter(({ name }) => !this.#lost.has(name))
+    const machines = left.sort((a, b) => Number(b.name === node) - Number(a.name === node))
     const faults: (MakiError | undefined)[] = machines.map(() => undefined)
     const ending = new AbortController()
     const { promise, resolve, reject } = Promise.withResolvers<Reached | undefined>()
