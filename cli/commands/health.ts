@@ -53,11 +53,13 @@ export default class Health extends MakiCommand<HealthResult> {
       checkNodes({ state, nodes, version: readPackageInfo().version, runtime, signal }),
       status === undefined ? undefined : this.#bringToLost(client, status),
     ])
-    const certificates = listCertificates(state, listExposedPlaces(client), runtime.now())
+    const nowMs = runtime.now()
+    const certificates = listCertificates(state, listExposedPlaces(client), nowMs)
     const answeredBy = status?.nodes.find(({ key }) => key === status.self)?.name ?? reached?.machine.name ?? null
     const findings = listHealthFindings({
       ...checkup,
       certificates,
+      nowMs,
       conflicts: client.local.replica.conflicts().map(({ key }) => key),
       aliases: status?.aliases ?? [],
       placeFaults: status?.places?.faults ?? [],

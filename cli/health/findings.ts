@@ -1,6 +1,7 @@
 import type { AliasStatus, NodeStatus } from '../../edge/index.ts'
 import type { CertificateRow } from '../certificates.ts'
 import { formatShare, tellTrouble, tellVerdict } from '../output/health-view.ts'
+import { count } from '../output/text.ts'
 import type { NodeCheckup, RecordsCheck, SeenService } from './checkup.ts'
 import { type LostMachine, listLost } from './lost-machines.ts'
 
@@ -19,6 +20,7 @@ export interface HealthFinding {
 export interface FindingsInput {
   readonly nodes: readonly NodeCheckup[]
   readonly certificates: readonly CertificateRow[]
+  readonly nowMs: number
   /** Keys of concurrent edits. */
   readonly conflicts: readonly string[]
   readonly isCut: boolean
@@ -47,7 +49,7 @@ const NAMED = 3
 
 /** What is wrong with a cluster, worst first within each node; pure. */
 export function listHealthFindings(input: FindingsInput): readonly HealthFinding[] {
-  const { nodes, certificates, conflicts, aliases, placeFaults, answeredBy, isCut } = input
+  const { nodes, certificates, nowMs, conflicts, aliases, placeFaults, answeredBy, isCut } = input
   const { isReached, brought, unheard } = input
   const findings = nodes.flatMap((node) => [
     ...gatherGone(node, [...listSeen(node), ...(node.status === null ? [] : listVerdicts(node.name, node.status))]),
@@ -74,7 +76,7 @@ export function listHealthFindings(input: FindingsInput): readonly HealthFinding
       ),
     )
   findings.push(...aliases.flatMap(listAlias))
-  findings.push(...certificates.flatMap(listCertificate))
+  findings.push(...certificates.flatMap((row) => listCertificate(row, nowMs)))
   for (const key of conflicts)
     findings.push(
       wrong(
@@ -281,7 +283,8 @@ function listAlias({ target, ipv4, ipv6, failing, refused }: AliasStatus): Healt
   return findings
 }
 
-function listCertificate({ name, notBefore, notAfter, daysLeft, sealed, directory }: CertificateRow): HealthFinding[] {
+function listCertificate(row: CertificateRow, nowMs: number): HealthFinding[] {
+  const { name, notBefore, notAfter, daysLeft, sealed, directory } = row
   const renew =
     directory === null
       ? 'maki cert import brings a new one.'
@@ -289,7 +292,9 @@ function listCertificate({ name, notBefore, notAfter, daysLeft, sealed, director
   if (sealed === 'exposed')
     return [wrong(null, `the key of the certificate ${name} may be known to a machine that was removed`, renew)]
   if (daysLeft < 0) return [wrong(null, `the certificate ${name} has expired`, renew)]
-  const lifeDays = (Date.parse(notAfter) - Date.parse(notBefore)) / DAY_MS
-  const soonDays = Math.min(RENEWAL_DAYS, lifeDays * RENEWAL_SHARE)
-  return daysLeft < soonDays ? [wrong(null, `the certificate ${name} expires in ${daysLeft} days`, renew)] : []
+  if (Date.parse(notBefore) > nowMs)
+    return [wrong(null, `the certificate ${name} is valid only from ${notBefore.slice(0, 10)} on`, renew)]
+  const soonDays = Math.min(RENEWAL_DAYS, ((Date.parse(notAfter) - Date.parse(notBefore)) / DAY_MS) * RENEWAL_SHARE)
+  const when = daysLeft < 1 ? 'within a day' : `in ${count(daysLeft, 'day')}`
+  return daysLeft < soonDays ? [wrong(null, `the certificate ${name} expires ${when}`, renew)] : []
 }

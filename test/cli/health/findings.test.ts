@@ -66,6 +66,7 @@ const aliasOf = (parts: Partial<AliasStatus>): AliasStatus => ({
 const inputOf = (parts: Partial<FindingsInput>): FindingsInput => ({
   nodes: [nodeOf()],
   certificates: [],
+  nowMs: NOW_MS,
   conflicts: [],
   aliases: [],
   placeFaults: [],
@@ -167,7 +168,12 @@ t.test('each fault is named', async (t) => {
       /^wrong berlin 6 of 9 sets of records were not answered over TCP at 192\.0\.2\.1: cut/,
     ],
     [{ certificates: [certificateOf(90, 29)] }, /^wrong - the certificate example\.com expires in 29 days/],
-    [{ certificates: [certificateOf(6, 1)] }, /expires in 1 days/],
+    [{ certificates: [certificateOf(6, 1)] }, /expires in 1 day$/],
+    [{ certificates: [certificateOf(6, 0)] }, /expires within a day$/],
+    [
+      { certificates: [certificateOf(90, 99)] },
+      /^wrong - the certificate example\.com is valid only from 2023-11-23 on/,
+    ],
     [{ certificates: [certificateOf(90, -1)] }, /has expired/],
     [{ certificates: [certificateOf(90, 80, { sealed: 'exposed' })] }, /may be known to a machine that was removed/],
     [{ conflicts: ['domain/example.com'] }, /^wrong - concurrent edits conflict at domain\/example\.com/],
@@ -204,6 +210,7 @@ t.test('a node that is gone is one finding, with what was seen in its details', 
   const dead = nodeOf({ seen: seenAs('down', 'dns', 'web'), records: null }, { up: false, health: [down] })
   const all = {
     certificates: [],
+    nowMs: NOW_MS,
     conflicts: [],
     aliases: [],
     placeFaults: [],
