@@ -2,6 +2,7 @@ import {
   type CertificateChain,
   type CertificateName,
   type CertificateValue,
+  coversName,
   type Entry,
   findDomain,
   type Hostname,
@@ -71,6 +72,8 @@ function formatTime(ms: number): string {
   return Number.isNaN(date.getTime()) ? String(ms) : date.toISOString()
 }
 
+const formatDate = (ms: number): string => formatTime(ms).slice(0, 10)
+
 function findIssuer(chain: string): string | null {
   try {
     return parseCertificateChain(chain).issuer
@@ -105,7 +108,7 @@ export interface ImportedCertificate {
 
 /**
  * Reads a certificate with its key out of PEM texts; pure. Throws MAKI_INVALID for what could not be served: no chain, no key, the
- * key of another certificate, one that has expired.
+ * key of another certificate, one that has expired, one that is not valid yet in the place of one that is.
  */
 export function readImport(
   state: State,
@@ -131,11 +134,27 @@ export function readImport(
     )
   }
   if (chain.notAfterMs <= nowMs) {
-    throw new MakiError('MAKI_INVALID', `the certificate expired on ${formatTime(chain.notAfterMs).slice(0, 10)}`, {
+    throw new MakiError('MAKI_INVALID', `the certificate expired on ${formatDate(chain.notAfterMs)}`, {
       hint: 'Renew it where it was issued, then import the new one.',
     })
   }
-  return { name: chooseName(state, chain), chain, key }
+  const imported = { name: chooseName(state, chain), chain, key }
+  const present = findReplaced(state, imported, nowMs)
+  if (chain.notBeforeMs > nowMs && present !== undefined) {
+    throw new MakiError(
+      'MAKI_INVALID',
+      `the certificate is valid only from ${formatDate(chain.notBeforeMs)} on, and would take the place of ${present.name}, which is valid now`,
+      { hint: `Import it when it is valid; until then visitors would see an error. maki cert show ${present.name}` },
+    )
+  }
+  return imported
+}
+
+/** The certificate that visitors see now and that an import takes the place of. */
+function findReplaced(state: State, { name, chain }: ImportedCertificate, nowMs: number): CertificateValue | undefined {
+  const present = state.get(keys.certificate(name))?.value as CertificateValue | undefined
+  const isServed = present !== undefined && present.notBeforeMs <= nowMs && nowMs <= present.notAfterMs
+  return isServed && present.chain !== chain.pem ? present : undefined
 }
 
 /** The name under which one of these hosts is known already; else the shortest host. */
@@ -150,14 +169,20 @@ function chooseName(state: State, { names }: CertificateChain): CertificateName 
 }
 
 /** What a person should know of a certificate that is good enough to be imported. */
-export function listDoubts(state: State, { chain }: ImportedCertificate, nowMs: number): readonly string[] {
+export function listDoubts(state: State, imported: ImportedCertificate, nowMs: number): readonly string[] {
+  const { chain } = imported
   const doubts: string[] = []
-  if (chain.notBeforeMs > nowMs) doubts.push(`it is valid only from ${formatTime(chain.notBeforeMs).slice(0, 10)} on`)
+  if (chain.notBeforeMs > nowMs) doubts.push(`it is valid only from ${formatDate(chain.notBeforeMs)} on`)
   if (chain.isSelfSigned) doubts.push('it is signed by itself: browsers do not trust it')
   else if (chain.count === 1)
     doubts.push('it comes without the certificate of who signed it: most clients need that (give its file too)')
   const strangers = chain.names.filter((name) => !isOurs(state, name))
   if (strangers.length > 0) doubts.push(`no domain of the cluster serves ${strangers.join(', ')}`)
+  const present = findReplaced(state, imported, nowMs)
+  const lost = present?.names.filter((name) => !coversName(chain.names, name)) ?? []
+  if (lost.length > 0) doubts.push(`the one whose place it takes is also for ${lost.join(', ')}, and this is not`)
+  if (present !== undefined && present.notAfterMs > chain.notAfterMs)
+    doubts.push(`the one whose place it takes is valid for longer, until ${formatDate(present.notAfterMs)}`)
   if (chain.ignored.length > 0) doubts.push(`names that are no host names are not used: ${chain.ignored.join(', ')}`)
   return doubts
 }

@@ -23,10 +23,11 @@ export default class CertList extends MakiCommand<readonly ListedCertificate[]> 
   }
 
   protected format(all: readonly ListedCertificate[], style: Style): string {
+    const nowMs = this.host.runtime.now()
     const rows = all.filter(({ daysLeft }) => daysLeft !== null)
     const lines = rows.map((row) => [
       row.name,
-      formatDays(row, style),
+      formatDays(row, nowMs, style),
       plainLine(row.issuer ?? '-'),
       row.sealed === 'ok' ? 'ok' : style.bad('exposed'),
       row.names.join(', '),
@@ -45,8 +46,9 @@ export default class CertList extends MakiCommand<readonly ListedCertificate[]> 
   }
 }
 
-function formatDays({ daysLeft, isLate }: ListedCertificate, style: Style): string {
+function formatDays({ daysLeft, isLate, notBefore }: ListedCertificate, nowMs: number, style: Style): string {
   if (daysLeft === null || daysLeft < 0) return style.bad('expired')
+  if (notBefore !== null && Date.parse(notBefore) > nowMs) return style.bad(`from ${notBefore.slice(0, 10)}`)
   return isLate ? style.warn(String(daysLeft)) : String(daysLeft)
 }
 

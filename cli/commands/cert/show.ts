@@ -48,14 +48,11 @@ export default class CertShow extends MakiCommand<ShownCertificate> {
         row.sealed === 'ok'
           ? 'sealed; only nodes can open it'
           : `${style.bad('exposed')}: a machine that was removed may know it. Have the certificate issued for a new key, and import that`
-      const days = `${row.daysLeft} days left`
+      const days = tellDays(row, this.host.runtime.now(), style)
       lines.push(
         ['for', row.names.join(', ')],
         ['issuer', plainLine(row.issuer ?? 'cannot be read')],
-        [
-          'valid',
-          `${row.notBefore?.slice(0, 10)} to ${row.notAfter?.slice(0, 10)} (${row.isLate ? style.warn(days) : days})`,
-        ],
+        ['valid', `${row.notBefore?.slice(0, 10)} to ${row.notAfter?.slice(0, 10)} (${days})`],
         ['key', key],
         [
           'set by',
@@ -82,4 +79,11 @@ export default class CertShow extends MakiCommand<ShownCertificate> {
       lines.push(['revokes', plainLine(`the authority did not take a revocation: ${detail}`)])
     return formatTable(lines, undefined, style.columns)
   }
+}
+
+function tellDays({ daysLeft, isLate, notBefore }: ShownCertificate, nowMs: number, style: Style): string {
+  if (daysLeft === null || daysLeft < 0) return style.bad('expired')
+  if (notBefore !== null && Date.parse(notBefore) > nowMs) return style.bad('not valid yet')
+  const days = `${count(daysLeft, 'day')} left`
+  return isLate ? style.warn(days) : days
 }

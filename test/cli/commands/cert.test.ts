@@ -1,6 +1,7 @@
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
+import { listDoubts, readImport } from '../../../cli/certificates.ts'
 import {
   type CertificateName,
   type CertificateValue,
@@ -9,6 +10,7 @@ import {
   type Entry,
   isWeakEpoch,
   keys,
+  parseCertificateChain,
   type SealEpochKey,
 } from '../../../core/index.ts'
 import { CertificateMaker } from '../../support/certificate-maker.ts'
@@ -86,6 +88,42 @@ t.test('what could not be served is refused, and no key is in the message', asyn
     t.notMatch(outcome.stderr, 'MIG', 'nothing of a key')
   }
   t.ok(replica.count <= before + 1, 'nothing but an epoch was written')
+})
+
+t.test('one that would take the place of a better one is refused or told of, and shown with its dates', async (t) => {
+  await using cluster = await startSealedCluster()
+  const [one] = cluster.nodes
+  if (one === undefined) return
+  const DAY_MS = 86_400_000
+  t.match(await cluster.maki(...IMPORT), { code: 0 })
+  const name = 'example.com' as CertificateName
+  const { replica } = one
+  const key = keys.certificate(name)
+  const { value } = replica.state.get(key) as Entry<CertificateValue>
+  const { notBeforeMs, notAfterMs } = parseCertificateChain(value.chain)
+  const names = [name, 'www.example.com', 'a.b.example.com'] as CertificateName[]
+  const write = (times: Partial<CertificateValue>) =>
+    cluster.write(one, [{ kind: 'certificate.set', ...value, chain: pem.OTHER, names, ...times }])
+  const read = (nowMs: number) => readImport(replica.state, [pem.LEAF, pem.INTERMEDIATE], pem.LEAF_KEY, nowMs)
+
+  await write({ notBeforeMs: notBeforeMs - 2 * DAY_MS })
+  t.throws(() => read(notBeforeMs - DAY_MS), {
+    code: 'MAKI_INVALID',
+    message: /place of example\.com, which is valid now/,
+  })
+  t.same(read(notBeforeMs + DAY_MS).name, name)
+  const told = listDoubts(replica.state, read(notBeforeMs + DAY_MS), notBeforeMs + DAY_MS).join('\n')
+  t.match(told, 'the one whose place it takes is also for a.b.example.com, and this is not')
+  t.notMatch(told, 'valid for longer')
+
+  await write({ notAfterMs: notAfterMs + DAY_MS })
+  t.match(await cluster.maki(...IMPORT), { code: 0, stderr: /valid for longer, until 2\d{3}-/ })
+  await write({ notBeforeMs: Date.now() + 2 * DAY_MS })
+  t.match(await cluster.maki('cert', 'list'), { stdout: /example\.com +from 2\d{3}-/ })
+  t.match(await cluster.maki('cert', 'show', name), { stdout: /\(not valid yet\)/ })
+  t.doesNotThrow(() => read(notBeforeMs - DAY_MS), 'where none is served, none is lost')
+  await write({ notBeforeMs: 0, notAfterMs: Date.now() - 2 * DAY_MS })
+  t.match(await cluster.maki('cert', 'show', name), { stdout: /\(expired\)/ })
 })
 
 t.test('without an epoch nothing is sealed offline; a removed machine exposes what it knew', async (t) => {
