@@ -6,6 +6,7 @@ import { benchDocument } from './document.ts'
 import { benchEdge } from './edge.ts'
 import { benchFunctions } from './functions.ts'
 import { benchImages } from './images.ts'
+import { benchLocalReads } from './local-reads.ts'
 import { benchManyOperations } from './many-operations.ts'
 import { benchMemory } from './memory.ts'
 import { benchMesh } from './mesh.ts'
@@ -26,6 +27,7 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<void>>> = {
   sync: benchSync,
   memory: benchMemory,
   'start-up': benchStartUp,
+  reads: benchLocalReads,
   operations: benchManyOperations,
   serving: benchServing,
   document: benchDocument,
