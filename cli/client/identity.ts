@@ -113,7 +113,9 @@ function parseKeyFile(text: string, path: string): Uint8Array {
   } catch {
     // The cause could quote the secret.
     throw new MakiError('MAKI_USAGE', `${path} is not a key file of makiatto`, {
-      hint: 'It has comment lines and one line of 52 characters, a-z and 2-7.',
+      hint: text.includes('-----BEGIN ')
+        ? 'It is one in PEM: that of a certificate is given with --private-key, that of SSH with --ssh-priv-key.'
+        : 'It has comment lines and one line of 52 characters, a-z and 2-7.',
     })
   }
 }

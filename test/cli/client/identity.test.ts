@@ -39,6 +39,9 @@ t.test('what is no key file is refused without a word of its content', async (t)
   t.equal(await findKeyFile(join(dir, 'none')), undefined)
   await t.rejects(readKeyFile(join(dir, 'none')), { code: 'MAKI_NOT_FOUND' })
   await t.rejects(readKeyFile(dir), { code: 'MAKI_USAGE' })
+  const tls = join(dir, 'privkey.pem')
+  await writeFile(tls, '-----BEGIN PRIVATE KEY-----\nMIG\n-----END PRIVATE KEY-----\n', { mode: 0o600 })
+  await t.rejects(readKeyFile(tls), { code: 'MAKI_USAGE', hint: /--private-key, .*--ssh-priv-key/ })
   const texts = [
     '',
     '# only a comment\n',
