@@ -207,7 +207,7 @@ async function readProfileFile(file: string) {
     if (code === 'ENOENT' || code === 'ENOTDIR') {
       throw new MakiError('MAKI_CONFIG', `there is no profile: ${file} was looked for`, {
         cause: thrown,
-        hint: 'Start a cluster on this computer with: maki dev\nand, where it runs already, name its profile: export MAKIATTO_PROFILE=.makiatto/profile.toml\n(--profile FILE does so for one command). Set up a server with: maki machine init NAME USER@HOST',
+        hint: 'Start a cluster on this computer with: maki dev\nand, where it runs already, name its profile, in the folder where you started it: export MAKIATTO_PROFILE="$PWD/.makiatto/profile.toml"\n(--profile FILE does so for one command). Set up a server with: maki machine init NAME USER@HOST',
       })
     }
     const why = code === 'EISDIR' ? 'it is a folder' : code === 'EACCES' ? 'you may not read it' : String(thrown)
