@@ -78,10 +78,13 @@ export const isKeyOf = (chain: CertificateChain, key: KeyObject): boolean => cha
 /** The key in the one form that is sealed: PKCS #8 PEM without encryption. */
 export const formatPrivateKey = (key: KeyObject): string => key.export({ format: 'pem', type: 'pkcs8' }).toString()
 
+const NO_PEM = `It begins with -----BEGIN CERTIFICATE-----. Other forms are made so, DER (.der, .cer) and PKCS #12 (.p12, .pfx):
+  openssl x509 -inform der -in FILE -out cert.pem
+  openssl pkcs12 -in FILE -nodes | maki cert import -`
+
 function readCertificates(pem: string): X509Certificate[] {
   const blocks = pem.match(CERTIFICATE) ?? []
-  if (blocks.length === 0)
-    throw invalid('there is no certificate in PEM', 'It begins with -----BEGIN CERTIFICATE-----.')
+  if (blocks.length === 0) throw invalid('there is no certificate in PEM', NO_PEM)
   const found = new Map<string, X509Certificate>()
   for (const [i, block] of blocks.entries()) {
     try {

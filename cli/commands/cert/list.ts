@@ -19,6 +19,10 @@ export default class CertList extends MakiCommand<readonly ListedCertificate[]> 
     const nowMs = this.host.runtime.now()
     const rows = listCertificates(client.state, listExposedPlaces(client), nowMs)
     const status = (await client.reach())?.status
+    if (rows.length === 0 && status !== undefined && status.certificates === undefined)
+      this.note(
+        'The node that was asked orders none ([acme] enabled = false, as maki dev has it); maki dev --tls makes its own.',
+      )
     return listStandings(client.state, rows, status?.certificates, nowMs)
   }
 
