@@ -6,6 +6,8 @@ export type CommandClass = (new (argv: string[], config: Config) => MakiCommand)
 
 /** Every command by id; each is loaded when it is asked for, since loading all of them takes longer than most of them run. */
 export const COMMANDS = {
+  'alias:add': async () => (await import('./alias/add.ts')).default,
+  'alias:remove': async () => (await import('./alias/remove.ts')).default,
   blame: async () => (await import('./blame.ts')).default,
   'cluster:rebuild': async () => (await import('./cluster/rebuild.ts')).default,
   'cluster:recover': async () => (await import('./cluster/recover.ts')).default,
@@ -22,6 +24,8 @@ export const COMMANDS = {
   'dns:import': async () => (await import('./dns/import.ts')).default,
   'dns:nameserver-setup': async () => (await import('./dns/nameserver-setup.ts')).default,
   'domain:list': async () => (await import('./domain/list.ts')).default,
+  'domain:remove': async () => (await import('./domain/remove.ts')).default,
+  'domain:show': async () => (await import('./domain/show.ts')).default,
   health: async () => (await import('./health.ts')).default,
   history: async () => (await import('./history.ts')).default,
   logs: async () => (await import('./logs.ts')).default,
@@ -73,6 +77,7 @@ export const isCommandId = (id: string): id is CommandId => Object.hasOwn(COMMAN
 
 /** What the commands with a common first word are about. */
 export const TOPICS = {
+  alias: 'Other names that answer with the site of a domain',
   cert: 'Certificates for HTTPS',
   cluster: 'What the cluster is, and the way back when its keys are lost',
   conflicts: 'Edits that were made side by side',

@@ -1,34 +1,9 @@
 import { Args } from '@oclif/core'
-import {
-  absoluteName,
-  type DomainView,
-  listDomains,
-  listNodes,
-  type NodeView,
-  parseOwnerName,
-  type State,
-} from '../../../core/index.ts'
-import { buildZone, formatRdata, formatType } from '../../../dns/records/index.ts'
+import { absoluteName, listDomains, parseOwnerName } from '../../../core/index.ts'
 import type { Style } from '../../output/style.ts'
-import { formatTable } from '../../output/table.ts'
-import { plainLine } from '../../output/text.ts'
 import { MakiCommand } from '../../program/base.ts'
+import { formatRecords, listRecords, type RecordRow } from '../../record/list-records.ts'
 import { requireDomain } from '../../require-domain.ts'
-
-/** An RRset as the cluster answers it. */
-interface RecordRow {
-  readonly domain: string
-  /** Full, without the final dot. */
-  readonly name: string
-  readonly type: string
-  readonly ttl: number
-  /** Of a geographic set, the addresses of the nodes. */
-  readonly values: readonly string[]
-  /** True where an answer has the best of the values, not all. */
-  readonly geo: boolean
-  /** Who wrote it: nobody (`automatic`), a person (`explicit`), or the sync of a project. */
-  readonly source: 'automatic' | 'explicit' | `project ${string}`
-}
 
 export default class RecordList extends MakiCommand<readonly RecordRow[]> {
   static override summary = 'List DNS records, those that we make ourselves included.'
@@ -44,68 +19,16 @@ export default class RecordList extends MakiCommand<readonly RecordRow[]> {
     await using client = await this.openClient(flags)
     await this.refresh(client)
     const { state } = client
-    if (args.domain === undefined) return listDomains(state).flatMap((domain) => listRows(state, domain))
+    if (args.domain === undefined) return listDomains(state).flatMap((domain) => listRecords(state, domain))
     const domain = requireDomain(state, args.domain)
     const name = args.name === undefined ? undefined : absoluteName(parseOwnerName(args.name, domain.apex), domain.apex)
     const type = args.type?.toUpperCase()
-    return listRows(state, domain).filter((row) => (name ?? row.name) === row.name && (type ?? row.type) === row.type)
+    return listRecords(state, domain).filter(
+      (row) => (name ?? row.name) === row.name && (type ?? row.type) === row.type,
+    )
   }
 
   protected format(rows: readonly RecordRow[], style: Style): string {
-    if (rows.length === 0) return 'There is no such record.'
-    const lines = rows.flatMap(({ name, type, ttl, values, geo, source }) =>
-      (values.length === 0 ? ['no node has such an address'] : values).map((value, i) => [
-        i === 0 ? name : '',
-        i === 0 ? type : '',
-        i === 0 ? String(ttl) : '',
-        plainLine(value),
-        i === 0 ? mark(source, geo, style) : '',
-      ]),
-    )
-    return formatTable(lines, ['NAME', 'TYPE', 'TTL', 'VALUE', 'FROM'].map(style.bold), style.columns)
+    return rows.length === 0 ? 'There is no such record.' : formatRecords(rows, style)
   }
-}
-
-function mark(source: RecordRow['source'], geo: boolean, style: Style): string {
-  const words = geo ? `${plainLine(source)}, the nearest` : plainLine(source)
-  return source === 'automatic' ? style.dim(words) : words
-}
-
-function listRows(state: State, domain: DomainView): RecordRow[] {
-  const explicit = new Map<string, RecordRow>()
-  const nodes = listNodes(state)
-  for (const { value, via } of domain.records) {
-    const { ttl, type } = value
-    const geo = value.geo === true
-    const name = absoluteName(value.name, domain.apex)
-    explicit.set(`${name} ${type}`, {
-      domain: domain.apex,
-      name,
-      type,
-      ttl,
-      values: geo ? listAddresses(nodes, type === 'A' ? 'ipv4' : 'ipv6') : value.values,
-      geo,
-      source: via === undefined ? 'explicit' : `project ${via}`,
-    })
-  }
-  const rows = [...explicit.values()]
-  for (const set of buildZone(state, domain.apex, nodes)?.zone.sets() ?? []) {
-    const { name, ttl } = set
-    const type = formatType(set.type)
-    if (set.kind === 'alias' || explicit.has(`${name} ${type}`)) continue
-    const values = set.kind === 'fixed' ? set.rrset.rdata.map(formatRdata) : listAddresses(nodes, set.family)
-    rows.push({ domain: domain.apex, name, type, ttl, values, geo: set.kind === 'nodes', source: 'automatic' })
-  }
-  return rows.sort((a, b) => compareNames(a.name, b.name) || (a.type < b.type ? -1 : 1))
-}
-
-/** Those that an answer is chosen from, each once. */
-const listAddresses = (nodes: readonly NodeView[], family: 'ipv4' | 'ipv6'): readonly string[] => [
-  ...new Set(nodes.flatMap((node) => node[family] ?? [])),
-]
-
-/** By label from the right: a zone's names stand together (RFC 4034 section 6.1). */
-function compareNames(a: string, b: string): number {
-  const [left, right] = [a.split('.').reverse().join('\0'), b.split('.').reverse().join('\0')]
-  return left < right ? -1 : left > right ? 1 : 0
 }

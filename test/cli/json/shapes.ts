@@ -51,6 +51,18 @@ const domain = text
 const keyValue = { key: text, before: any, after: any }
 const voids = list(object({ operation: op, reason: text }))
 
+const recordRow = object({
+  domain,
+  name: said(text, 'without the final dot'),
+  type: text,
+  ttl: whole,
+  values: texts,
+  geo: yes,
+  source: said(text, '“automatic”, “explicit”, or “project NAME”'),
+})
+
+const aliasWritten = object({ domain, alias: text, changed: yes, ...wrote })
+
 const record = object({
   changed: yes,
   operation: orNull(op),
@@ -179,6 +191,8 @@ const peer = object({ ...peerMembers })
 const member_ = { name: text, key }
 
 export const SHAPES: Readonly<Record<string, Schema>> = {
+  'alias:add': aliasWritten,
+  'alias:remove': aliasWritten,
   blame: list(
     object({
       key: text,
@@ -340,6 +354,37 @@ export const SHAPES: Readonly<Record<string, Schema>> = {
       project: orNull(text),
     }),
   ),
+  'domain:remove': object({
+    domain,
+    aliases: texts,
+    records: said(whole, 'that somebody wrote'),
+    release: said(orNull(op), 'that was served'),
+    operation: op,
+    node,
+  }),
+  'domain:show': object({
+    name: text,
+    project: orNull(text),
+    redirect: orNull(text),
+    spa: yes,
+    onConcurrent: one('latest', 'merge'),
+    previews: yes,
+    held: said(yes, 'maki sync publishes nothing until maki release resume'),
+    aliases: list(
+      object({
+        host: text,
+        zone: said(orNull(text), 'the domain of the cluster in whose zone it lies'),
+        project: orNull(text),
+      }),
+    ),
+    records: list(recordRow),
+    release: orNull(
+      object({ id: op, at, author: text, files: whole, bytes: whole, commit: orNull(text), message: text }),
+    ),
+    certificates: list(
+      object({ name: text, daysLeft: said(orNull(whole), 'null where there is none'), isLate: yes, waiting: texts }),
+    ),
+  }),
   health: object({
     cluster: object({ id: text, name: text }),
     answeredBy: said(orNull(text), 'the node that was asked how it sees the others'),
@@ -529,17 +574,8 @@ export const SHAPES: Readonly<Record<string, Schema>> = {
     becomeCounted: maybe(list(op)),
   }),
   'record:add': record,
-  'record:list': list(
-    object({
-      domain,
-      name: said(text, 'without the final dot'),
-      type: text,
-      ttl: whole,
-      values: texts,
-      geo: yes,
-      source: said(text, '“automatic”, “explicit”, or “project NAME”'),
-    }),
-  ),
+  'record:list': list(recordRow),
+
   'record:remove': record,
   'record:set': record,
   'release:diff': object({
