@@ -64,7 +64,7 @@ export class LocalReplica implements AsyncDisposable {
   static async open(options: LocalReplicaOptions): Promise<LocalReplica> {
     const { cluster, folder, runtime, log } = options
     await using stack = new AsyncDisposableStack()
-    const store = stack.use(folder === undefined ? createMemoryStore(runtime) : await openStore(folder, options))
+    const store = stack.use(folder === undefined ? createMemoryStore(runtime) : await openNamed(folder, options))
     const checkpoint = folder && { file: folder.checkpoint }
     const replica = stack.use(await Replica.open({ store, cluster, runtime, log, checkpoint }))
     const known = folder === undefined ? EMPTY_EXCHANGE_LOG : await readExchangeLog(folder.exchange)
@@ -175,4 +175,23 @@ export function pause(runtime: Pick<Runtime, 'after'>, delayMs: number, signal?:
     cancel()
     signal?.removeEventListener('abort', onAbort)
   })
+}
+
+/** As `openStore`; a disk that takes no more, or may not be written, is said to be the one of the copy on this computer. */
+async function openNamed(folder: DataFolder, options: LocalReplicaOptions): Promise<OperationStore> {
+  try {
+    return await openStore(folder, options)
+  } catch (thrown) {
+    if (!(thrown instanceof MakiError)) throw thrown
+    const { code, message } = thrown
+    const about = `the copy of the cluster in ${folder.path} cannot be opened: ${message}`
+    if (code === 'MAKI_DISK_FULL')
+      throw new MakiError(code, about, { cause: thrown, hint: 'Make room on its disk, then type this again.' })
+    if (code === 'MAKI_STORE_FAILED')
+      throw new MakiError(code, about, {
+        cause: thrown,
+        hint: 'Look whether you may write there, and what its disk says.',
+      })
+    throw thrown
+  }
 }

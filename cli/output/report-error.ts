@@ -1,7 +1,8 @@
 import { Errors } from '@oclif/core'
-import { asMakiError, MakiError } from '../../core/index.ts'
+import { MakiError } from '../../core/index.ts'
 import { findNearest } from '../config/index.ts'
 import { type Host, Interrupted } from '../program/host.ts'
+import { explainSystem } from './explain-system.ts'
 import { createStyle } from './style.ts'
 import { formatJson, plainText } from './text.ts'
 
@@ -52,7 +53,7 @@ function toMakiError(thrown: unknown, { flags = [], command }: ReportOptions): M
       hint: help,
     })
   }
-  return asMakiError(thrown)
+  return explainSystem(thrown)
 }
 
 /** A flag that nobody knows, with the one that was most likely meant, or where the flags are listed. */

@@ -108,6 +108,77 @@ for (const moment of ['silent', 'head', 'half', 'drip'] as const) {
   })
 }
 
+/** Stands before a real node as one of another version: what it answers to `path` is changed. */
+async function speakFor(real: string, path: string, change: (answer: Record<string, unknown>) => unknown) {
+  const directory = await mkdtemp(join(tmpdir(), 'maki-'))
+  const socketPath = join(directory, 'control.sock')
+  const server = createServer((incoming, response) => {
+    const { method = '', url = '', headers } = incoming
+    const onward = request({ socketPath: real, method, path: url, headers }, async (answer) => {
+      const changed = url.split('?')[0] === path
+      const chunks = await Array.fromAsync<Buffer>(answer)
+      const body = Buffer.concat(chunks)
+      const { 'content-length': _, ...rest } = answer.headers
+      response.writeHead(answer.statusCode ?? 500, rest)
+      response.end(changed ? JSON.stringify(change(JSON.parse(body.toString()))) : body)
+    })
+    incoming.pipe(onward)
+  }).listen(socketPath)
+  await new Promise((done) => server.once('listening', done))
+  return {
+    socketPath,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections()
+      server.close()
+      await rm(directory, { recursive: true })
+    },
+  }
+}
+
+t.test('a node of a newer and of an older version', async (t) => {
+  await using cluster = await startTestCluster({ nodes: ['one', 'two'] })
+  const [first, second] = cluster.nodes
+  type Status = { nodes: Record<string, unknown>[] }
+  const newer = (status: Record<string, unknown>) => ({
+    ...status,
+    tides: 'high',
+    nodes: (status as unknown as Status).nodes.map((node) => ({ ...node, version: '99.0.0', mood: {} })),
+  })
+  await using young = await speakFor(first!.socketPath, PATHS.status, newer)
+  const ahead = await writeProfile(cluster, { one: young.socketPath })
+  t.match(await run(cluster, ['status'], ahead), { stdout: /99\.0\.0/ })
+  t.match(await run(cluster, ['record', 'set', 'example.com', 'young', 'A', '192.0.2.1'], ahead), {
+    code: 0,
+    stderr: '',
+  })
+  // What later versions added is absent.
+  const older = (status: Record<string, unknown>) => {
+    const { cluster: id, self, nodes, pending, held, void: voids, unknown, conflicts, exposed } = status
+    const plain = (nodes as Record<string, unknown>[]).map(
+      ({ health, host, trouble, mesh, serves, behind, ...node }) => node,
+    )
+    return { cluster: id, self, nodes: plain, pending, held, void: voids, unknown, conflicts, exposed }
+  }
+  await using old = await speakFor(first!.socketPath, PATHS.status, older)
+  const behind = await writeProfile(cluster, { one: old.socketPath })
+  for (const argv of [['status'], ['machine', 'list'], ['health'], ['cert', 'list']])
+    t.notMatch(await run(cluster, argv, behind), { stderr: /Error/ }, argv.join(' '))
+  t.match(await run(cluster, ['record', 'set', 'example.com', 'old', 'A', '192.0.2.1'], behind), {
+    code: 0,
+    stderr: '',
+  })
+  // What this version cannot read is no answer: both versions are to be looked at, and another node is asked.
+  await using strange = await speakFor(first!.socketPath, PATHS.status, () => ({ status: 'fine' }))
+  const alone = await writeProfile(cluster, { one: strange.socketPath })
+  t.match(await run(cluster, ['pull'], alone), {
+    code: 3,
+    stdout: '',
+    stderr: /^Error: one does not speak the control protocol as expected.*\nTry: .*both are of one release/s,
+  })
+  const both = await writeProfile(cluster, { one: strange.socketPath, two: second!.socketPath })
+  t.match(await run(cluster, ['pull'], both), { code: 0, stderr: '' })
+})
+
 t.test('who sends in drips is silent, who sends enough is not', async (t) => {
   let nowMs = 0
   const timers = new Map<object, { dueMs: number; call: () => void }>()

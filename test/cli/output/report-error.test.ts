@@ -30,6 +30,28 @@ t.test('the lines of an error stay, and what moves a cursor does not', async (t)
   t.notMatch(report(error, true).said, /[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/)
 })
 
+t.test('what the system refuses is said in words, and no fault of ours', async (t) => {
+  const refused = (code: string, path?: string): unknown => Object.assign(new Error(`${code}: refused`), { code, path })
+  const cases: [unknown, RegExp][] = [
+    [refused('ENOSPC', '/a/b'), /^Error: there is no room on the disk for \/a\/b\nTry: Make room/],
+    [refused('EDQUOT'), /^Error: there is no room on the disk for a file\nTry: /],
+    [refused('EACCES', "/it's"), /^Error: \/it's may not be read or written by you\nTry: ls -ld '\/it'\\''s'\n$/],
+    [refused('EROFS', '/a'), /^Error: \/a is on a disk that may only be read\nTry: /],
+    [refused('EMFILE'), /^Error: too many files are open on this computer\nTry: ulimit/],
+    [refused('ENOTDIR', '/a/b'), /^Error: \/a\/b cannot be used as a path: ENOTDIR: refused\nTry: /],
+  ]
+  for (const [error, says] of cases) {
+    const { code, said } = report(error)
+    t.equal(code, 4)
+    t.match(said, says)
+    t.notMatch(said, /fault of maki/)
+  }
+  t.match(report(new TypeError('x is undefined')), {
+    code: 4,
+    said: /^Error: x is undefined\nThis is a fault of maki itself/,
+  })
+})
+
 for (const seed of seeds(100))
   t.test(`whatever a node answers in place of an error, it is told or taken for none (seed ${seed})`, async (t) => {
     const random = createRandom(seed)
