@@ -51,13 +51,14 @@ function unknownCommand(words: readonly string[], ids: ReadonlySet<string>): Mak
     })
     .findLast((found) => found !== undefined)
   const siblings = spoken.filter((id) => id.startsWith(`${words[0]} `))
+  // `cert remove` is no slip of the finger for `peer remove`.
+  const isMeant = nearest !== undefined && (siblings.length === 0 || siblings.includes(nearest))
   const typed = words.slice(0, siblings.length > 0 ? 2 : 1).join(' ')
   return new MakiError('MAKI_USAGE', `there is no command maki ${typed}`, {
-    hint:
-      nearest !== undefined
-        ? `maki ${nearest}`
-        : siblings.length > 0
-          ? siblings.map((id) => `maki ${id}`).join('\n')
-          : 'maki --help',
+    hint: isMeant
+      ? `maki ${nearest}`
+      : siblings.length > 0
+        ? siblings.map((id) => `maki ${id}`).join('\n')
+        : 'maki --help',
   })
 }
