@@ -99,7 +99,12 @@ export function planImport(
     removed,
     same: sets.length - added.length - changed.length,
     leftOut,
-    notes: [...read.notes, ...noteReplaced(added, ours), ...noteProjects([...changed, ...removed]), ...few(hidden)],
+    notes: [
+      ...read.notes,
+      ...noteReplaced(apex, added, ours),
+      ...noteProjects([...changed, ...removed]),
+      ...few(hidden),
+    ],
     faults,
   }
 }
@@ -202,7 +207,11 @@ function toChange(domain: Hostname, { after, before }: PlannedSet): RecordChange
 const isSame = (a: RecordValue, b: RecordValue): boolean =>
   a.ttl === b.ttl && a.geo === b.geo && a.values.join('\n') === b.values.join('\n')
 
-function noteReplaced(added: readonly PlannedSet[], ours: ReadonlyMap<string, readonly AutomaticSet[]>): string[] {
+function noteReplaced(
+  apex: Hostname,
+  added: readonly PlannedSet[],
+  ours: ReadonlyMap<string, readonly AutomaticSet[]>,
+): string[] {
   const byName = Map.groupBy(added, ({ name }) => name)
   return few(
     [...byName].flatMap(([name, sets]) => {
@@ -211,7 +220,10 @@ function noteReplaced(added: readonly PlannedSet[], ours: ReadonlyMap<string, re
         .map(({ type }) => type)
         .filter((type) => written.some((one) => isReplacedBy(type, one)))
       if (types.length === 0) return []
-      return [`It replaces the automatic ${types.join(' and ')} of ${name}; maki record remove brings them back.`]
+      const owner = name === apex ? '@' : name
+      const replacing = written.filter((one) => types.some((type) => isReplacedBy(type, one)))
+      const back = `maki record remove ${apex} ${owner} ${replacing.length > 1 ? 'TYPE' : replacing[0]}`
+      return [`It replaces the automatic ${types.join(' and ')} of ${name}; ${back} brings them back.`]
     }),
   )
 }

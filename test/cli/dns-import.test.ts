@@ -68,7 +68,7 @@ t.test('a file of another provider is taken over, and what the cluster does itse
   t.match(done.stdout, /example\.com SOA \(line 2\): the cluster makes it/)
   t.match(done.stdout, /elsewhere\.example A \(line 10\): it lies outside example\.com/)
   t.match(done.stderr, /The zone is signed.*DS records/)
-  t.match(done.stderr, /It replaces the automatic A of example\.com; maki record remove/)
+  t.match(done.stderr, /It replaces the automatic A of example\.com; maki record remove example\.com @ A brings/)
   t.equal(cluster.nodes[0]!.replica.count, before + 1, 'one operation')
   t.strictSame(linesOf(recordsOf(cluster), 'example.com'), [
     'example.com 3600 A 192.0.2.10',
