@@ -33,7 +33,13 @@ export default class Logs extends MakiCommand<readonly LoggedLine[]> {
       summary: 'Only of this function or transform: its path (/api/hello), or that of its component.',
     }),
     domain: Flags.string({ helpValue: 'DOMAIN', summary: 'Only what is about this domain.' }),
-    lines: Flags.integer({ char: 'n', default: 100, min: 0, summary: 'How many of the last lines.' }),
+    lines: Flags.integer({
+      char: 'n',
+      default: 100,
+      min: 0,
+      helpValue: 'NUMBER',
+      summary: 'How many of the last lines.',
+    }),
   }
 
   override async run(): Promise<readonly LoggedLine[]> {

@@ -24,7 +24,7 @@ export default class Password extends MakiCommand<PasswordResult> {
     'maki password ann --json',
   ]
   static override args = {
-    user: Args.string({ required: true, ignoreStdin: true, description: 'the name that visitors type' }),
+    user: Args.string({ required: true, ignoreStdin: true, description: 'The name that visitors type.' }),
   }
 
   override async run(): Promise<PasswordResult> {

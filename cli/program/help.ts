@@ -12,6 +12,20 @@ const WIDTH_WITHOUT_TERMINAL = 90
 
 /** oclif trims a list as a whole, which moves its first line out of its column where that begins with spaces. */
 class AlignedHelp extends CommandHelp {
+  /** All that has to be typed, flags too, and where more may follow. */
+  protected override defaultUsage(): string {
+    const { id, args, flags, strict } = this.command
+    const own = Object.values(flags ?? {}).filter((flag) => flag.hidden !== true && flag.helpGroup !== 'GLOBAL')
+    const needed = own.filter((flag) => flag.required === true)
+    const shown = Object.values(args ?? {}).filter((arg) => arg.hidden !== true)
+    const words = shown.map((arg, i) => {
+      const name = `${arg.name.toUpperCase()}${arg.multiple === true || (strict === false && i === shown.length - 1) ? '...' : ''}`
+      return arg.required === true ? name : `[${name}]`
+    })
+    const typed = needed.map((flag) => `--${flag.name}=${'helpValue' in flag ? String(flag.helpValue) : flag.name}`)
+    return [id, ...words, ...typed, ...(own.length > needed.length ? ['[FLAGS]'] : [])].join(' ')
+  }
+
   override renderList(...args: Parameters<CommandHelp['renderList']>): string {
     const text = super.renderList(...args)
     const left = stripVTControlCharacters(args[0][0]?.[0] ?? '')

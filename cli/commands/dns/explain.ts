@@ -16,7 +16,7 @@ export default class DnsExplain extends MakiCommand<ExplainReport> {
   ]
   static override args = {
     name: Args.string({ required: true, ignoreStdin: true, description: 'The full name that is asked for.' }),
-    type: Args.string({ ignoreStdin: true, default: 'A', description: 'The type that is asked for; A when left out.' }),
+    type: Args.string({ ignoreStdin: true, default: 'A', description: 'The type that is asked for.' }),
   }
   static override flags = {
     client: Flags.string({

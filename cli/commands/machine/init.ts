@@ -35,8 +35,16 @@ export default class MachineInit extends ProvisionCommand<Result> {
     }),
     ipv4: Flags.string({ summary: 'Its public IPv4 address, or none.', helpValue: 'ADDRESS' }),
     ipv6: Flags.string({ summary: 'Its public IPv6 address, or none.', helpValue: 'ADDRESS' }),
-    lat: Flags.string({ summary: 'Where it stands: latitude.', helpValue: 'DEGREES', dependsOn: ['lon'] }),
-    lon: Flags.string({ summary: 'Where it stands: longitude.', helpValue: 'DEGREES', dependsOn: ['lat'] }),
+    lat: Flags.string({
+      summary: 'Where it stands: latitude, north is positive.',
+      helpValue: 'DEGREES',
+      dependsOn: ['lon'],
+    }),
+    lon: Flags.string({
+      summary: 'Where it stands: longitude, east is positive.',
+      helpValue: 'DEGREES',
+      dependsOn: ['lat'],
+    }),
     yes: Flags.boolean({
       char: 'y',
       summary: 'Ask nothing: take the host key of a new server, and delete with --recreate.',

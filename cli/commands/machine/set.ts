@@ -46,8 +46,8 @@ export default class MachineSet extends MachineCommand<SetResult> {
     }),
     ipv4: Flags.string({ helpValue: 'ADDRESS', summary: 'Its public IPv4 address, or none.' }),
     ipv6: Flags.string({ helpValue: 'ADDRESS', summary: 'Its public IPv6 address, or none.' }),
-    lat: Flags.string({ helpValue: 'DEGREES', summary: 'Where it stands; north is positive.' }),
-    lon: Flags.string({ helpValue: 'DEGREES', summary: 'Where it stands; east is positive.' }),
+    lat: Flags.string({ helpValue: 'DEGREES', summary: 'Where it stands: latitude, north is positive.' }),
+    lon: Flags.string({ helpValue: 'DEGREES', summary: 'Where it stands: longitude, east is positive.' }),
     ns: Flags.boolean({ allowNo: true, summary: 'Whether it is a name server of every domain.' }),
     endpoint: Flags.string({
       helpValue: 'HOST[:PORT]',
