@@ -65,7 +65,7 @@ export class Fold {
   constructor(packed?: PackedFold) {
     const { head, lists } = packed ?? { head: undefined, lists: [] }
     this.#operations = new OperationTable(head?.operations, lists.slice(0, head?.operationLists))
-    this.#verdicts = new Verdicts(this.#operations, this.#authority)
+    this.#verdicts = new Verdicts(this.#operations, this.#authority, (a, b) => this.#ancestry.isAncestor(a, b))
     this.#histories = new Histories(
       {
         isAncestor: (a, b) => this.#ancestry.isAncestor(a, b),
@@ -134,7 +134,7 @@ export class Fold {
     const dirty = new Set<Key>()
     const membership = readMembership(operation, demands)
     if (membership !== undefined) this.#refoldMembership(membership, number, dirty)
-    this.#verdicts.judge(number, operation.id)
+    this.#verdicts.judge(number)
     this.#histories.record(number, effects)
     for (const key of this.#histories.keysOf(number)) dirty.add(key)
     return this.#publish(dirty, this.#countTouches(effects), { number, operation, effects })

@@ -1,5 +1,5 @@
 import type { MemberKey, OperationId } from '../ids.ts'
-import type { Authority, PreviewOperation } from '../membership/index.ts'
+import type { Authority, Place, PreviewOperation } from '../membership/index.ts'
 import type { OperationTable } from './operation-table.ts'
 
 /** An operation that does not count, and why. */
@@ -12,14 +12,18 @@ export interface VoidOperation {
 export class Verdicts {
   readonly #operations: OperationTable
   readonly #authority: Authority
+  readonly #isAncestor: (a: number, b: number) => boolean
+  /** Of operations that admit and remove members, which every other one is held against. */
+  readonly #numbers = new Map<OperationId, number>()
   /** Of those that do not count. */
   readonly #reasons = new Map<number, string>()
   #voids: readonly VoidOperation[] | undefined
   #unknown: readonly OperationId[] | undefined
 
-  constructor(operations: OperationTable, authority: Authority) {
+  constructor(operations: OperationTable, authority: Authority, isAncestor: (a: number, b: number) => boolean) {
     this.#operations = operations
     this.#authority = authority
+    this.#isAncestor = isAncestor
   }
 
   counts(operation: number): boolean {
@@ -27,11 +31,11 @@ export class Verdicts {
   }
 
   /** Judges an operation, for the first time or again. Returns whether its verdict turned; at first all count. */
-  judge(operation: number, id = this.#operations.idOf(operation)): boolean {
+  judge(operation: number): boolean {
     const table = this.#operations
     const reason =
       table.faultOf(operation) ??
-      this.#authority.judge({ id, author: table.authorOf(operation) }, table.demandsOf(operation))
+      this.#authority.judge(table.authorOf(operation), this.#placeOf(operation), table.demandsOf(operation))
     const before = this.#reasons.get(operation)
     if (reason === before) return false
     this.#voids = undefined
@@ -39,6 +43,23 @@ export class Verdicts {
     if (reason === undefined) this.#reasons.delete(operation)
     else this.#reasons.set(operation, reason)
     return (reason === undefined) !== (before === undefined)
+  }
+
+  /** By number: a checkpoint has its operations judged one and all, and an id costs more to spell out than all the rest. */
+  #placeOf(operation: number): Place {
+    return {
+      is: (id) => this.#numberOf(id) === operation,
+      follows: (id) => this.#isAncestor(this.#numberOf(id), operation),
+      precedes: (id) => this.#isAncestor(operation, this.#numberOf(id)),
+    }
+  }
+
+  #numberOf(id: OperationId): number {
+    const known = this.#numbers.get(id)
+    if (known !== undefined) return known
+    const number = this.#operations.numberOf(id)
+    this.#numbers.set(id, number)
+    return number
   }
 
   /** Operations by whoever is among the authors, as a preview judges them. */

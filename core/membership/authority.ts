@@ -5,9 +5,10 @@ import {
   compileDemands,
   type Demands,
   foldMembership,
-  judge,
+  judgeAt,
   type Members,
   type MembershipOperation,
+  type Place,
   readMembership,
 } from './membership.ts'
 
@@ -59,9 +60,9 @@ export class Authority {
     return changedStandings(before, this.#members)
   }
 
-  /** Why an operation does not count, in words; undefined when it counts. */
-  judge(operation: { readonly id: OperationId; readonly author: MemberKey }, demands: Demands): string | undefined {
-    return judge(operation, demands, this.#members.get(operation.author), this.#isAncestor)
+  /** Why an operation of an author does not count, in words; undefined when it counts. */
+  judge(author: MemberKey, place: Place, demands: Demands): string | undefined {
+    return judgeAt(place, demands, this.#members.get(author))
   }
 
   /**

@@ -6,6 +6,7 @@ export {
   type Member,
   type Members,
   type MembershipOperation,
+  type Place,
   readMembership,
 } from './membership.ts'
 export {

@@ -91,23 +91,40 @@ export function foldMembership(operations: readonly MembershipOperation[], isAnc
   return members
 }
 
+/** Where an operation stands among those that admit and remove members. */
+export interface Place {
+  /** True for the operation itself. */
+  is(id: OperationId): boolean
+  /** True when it descends from that one. */
+  follows(id: OperationId): boolean
+  /** True when that one descends from it. */
+  precedes(id: OperationId): boolean
+}
+
 /** Why an operation does not count, in words; undefined when it counts. */
 export function judge(
-  operation: { readonly id: OperationId; readonly author: MemberKey },
+  { id }: { readonly id: OperationId },
   demands: Demands,
   member: Member | undefined,
   isAncestor: IsAncestor,
 ): string | undefined {
+  const place: Place = {
+    is: (other) => other === id,
+    follows: (other) => isAncestor(other, id),
+    precedes: (other) => isAncestor(id, other),
+  }
+  return judgeAt(place, demands, member)
+}
+
+/** As `judge`, of an operation whose id nobody has to spell out: a fold judges each of its operations when it is read. */
+export function judgeAt(place: Place, demands: Demands, member: Member | undefined): string | undefined {
   if (member === undefined) return 'its author is not a member'
-  const grants = member.grants.filter(
-    (grant) => grant.operation === operation.id || isAncestor(grant.operation, operation.id),
-  )
+  const grants = member.grants.filter(({ operation }) => place.is(operation) || place.follows(operation))
   if (grants.length === 0) return 'its author was not a member yet'
   for (const cut of member.cuts) {
-    if (cut.how === 'revoke' && !isAncestor(operation.id, cut.operation))
+    if (cut.how === 'revoke' && !place.precedes(cut.operation))
       return `its author’s key was revoked by ${cut.operation}`
-    if (cut.how === 'retire' && isAncestor(cut.operation, operation.id))
-      return `its author was removed by ${cut.operation}`
+    if (cut.how === 'retire' && place.follows(cut.operation)) return `its author was removed by ${cut.operation}`
   }
   const faults = grants.map((grant) => exceeds(demands, grant, member.key))
   return faults.includes(undefined) ? undefined : faults.at(-1)

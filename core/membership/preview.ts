@@ -80,7 +80,7 @@ export function previewDraft(draft: PreviewDraft, { fold, membership, by }: Prev
   }
   const idsOf = (list: PreviewOperation[]) => list.sort(compareOperations).map(({ id }) => id)
   return {
-    reason: judge({ id: DRAFT, author: draft.author }, demands, members.get(draft.author), isAncestor),
+    reason: judge({ id: DRAFT }, demands, members.get(draft.author), isAncestor),
     voids: idsOf(voids),
     counted: idsOf(counted),
     members,

@@ -1,4 +1,4 @@
-import { asMakiError, type ClusterId, Fold, type Log } from '../../core/index.ts'
+import { asMakiError, type ClusterId, Fold, type Log, type OperationId } from '../../core/index.ts'
 import type { OperationStore } from '../ports.ts'
 import { readCheckpoint, writeCheckpoint } from './checkpoint-file.ts'
 
@@ -28,16 +28,24 @@ export class Checkpoints {
     this.#ports = ports
   }
 
-  /** The fold of the checkpoint, all of whose operations are in the store; undefined when there is none to be used. */
-  async load(): Promise<Fold | undefined> {
+  /**
+   * The fold of the checkpoint, all of whose operations are in the store, and what these are by number of arrival; undefined when
+   * there is none to be used.
+   */
+  async load(): Promise<{ fold: Fold; arrivals: ReadonlyMap<number, OperationId> } | undefined> {
     const { store, cluster, log } = this.#ports
     try {
       const packed = await readCheckpoint(this.#options.file, cluster, store.id)
       if (packed === undefined) return undefined
       const fold = new Fold(packed)
-      for (const id of fold.ids()) if (store.sequence(id) === undefined) throw new Error(`the store lacks ${id}`)
+      const arrivals = new Map<number, OperationId>()
+      for (const id of fold.ids()) {
+        const sequence = store.sequence(id)
+        if (sequence === undefined) throw new Error(`the store lacks ${id}`)
+        arrivals.set(sequence, id)
+      }
       this.#writtenSize = fold.size
-      return fold
+      return { fold, arrivals }
     } catch (error) {
       log.warn('checkpoint.rebuilt', { error: asMakiError(error) })
       return undefined

@@ -49,6 +49,7 @@ export interface Intake {
   readonly refused: string[]
 }
 
+const NONE: ReadonlyMap<number, OperationId> = new Map()
 /** How many records are read from the store at a time on load. */
 const LOAD_STEP = 1000
 
@@ -88,9 +89,8 @@ export class Ledger {
   /** Takes in everything that the store holds. Throws MAKI_STORE_DAMAGED when that is not of this cluster. */
   async load(): Promise<void> {
     const { store } = this.#options
-    this.fold = (await this.#checkpoints?.load()) ?? this.fold
-    const folded = new Map<number, OperationId>()
-    for (const id of this.fold.ids()) folded.set(store.sequence(id) as number, id)
+    const { fold, arrivals: folded } = (await this.#checkpoints?.load()) ?? { fold: this.fold, arrivals: NONE }
+    this.fold = fold
     for (let sequence = 0; sequence < store.count; ) {
       const id = folded.get(sequence)
       if (id === undefined) {
