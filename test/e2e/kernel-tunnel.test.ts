@@ -22,23 +22,30 @@ const MODULES = [
 t.setTimeout(0)
 
 t.test('the tunnel of a kernel with WireGuard keeps the laws of tunnels', async (t) => {
-  const lines = await runInMachine({
-    modules: MODULES,
-    programs: ['ip', 'wg'],
-    main: join(import.meta.dirname, '..', 'replication', 'mesh', 'tunnel-main.ts'),
-    args: ['kernel'],
-  })
-  const verdicts = lines.flatMap((line): Verdict[] => (line.startsWith('{') ? [JSON.parse(line)] : []))
-  const others = lines.filter((line) => !line.startsWith('{')).join('\n')
-  if (
-    !t.strictSame(
-      verdicts.map(({ title }) => title),
-      lawsOf('kernel').map(({ title }) => title),
-      'all were tried',
-    )
+  const boot = () =>
+    runInMachine({
+      modules: MODULES,
+      programs: ['ip', 'wg'],
+      main: join(import.meta.dirname, '..', 'replication', 'mesh', 'tunnel-main.ts'),
+      args: ['kernel'],
+    })
+  let lines = await boot()
+  // One that ended before the first law tried nothing of ours: emulated, on a machine with much else to do.
+  if (readVerdicts(lines).length === 0) {
+    t.comment(`booted again, after:\n${lines.slice(-20).join('\n')}`)
+    lines = await boot()
+  }
+  const verdicts = readVerdicts(lines)
+  t.strictSame(
+    verdicts.map(({ title }) => title),
+    lawsOf('kernel').map(({ title }) => title),
+    `all were tried; else it said: ${lines.filter((line) => !line.startsWith('{')).join('\n')}`,
   )
-    t.comment(others)
   for (const { title, failure, figures, ms } of verdicts) {
     t.notOk(failure, `${title} (${ms} ms${figures === undefined ? '' : `, ${JSON.stringify(figures)}`})`)
   }
 })
+
+function readVerdicts(lines: readonly string[]): readonly Verdict[] {
+  return lines.flatMap((line): Verdict[] => (line.startsWith('{') ? [JSON.parse(line)] : []))
+}
