@@ -7,7 +7,7 @@ import type { Style } from '../output/style.ts'
 import { SyncProgress } from '../output/sync-progress.ts'
 import { count, formatBytes } from '../output/text.ts'
 import { messageFlag } from '../program/arguments.ts'
-import { countWaiting, MakiCommand } from '../program/base.ts'
+import { countWaiting, describeInterrupted, MakiCommand } from '../program/base.ts'
 import { type DomainPlan, runSync } from '../project/index.ts'
 
 interface SyncedDomain {
@@ -84,6 +84,10 @@ export default class Sync extends MakiCommand<SyncReport> {
         force: flags.force,
         message: flags.message,
       },
+    }).catch(async (error: unknown) => {
+      const made = this.host.signal.aborted ? (await client.listWaiting()).at(-1) : undefined
+      if (made !== undefined) this.caution(describeInterrupted(made.id))
+      throw error
     })
     if (target.machine === undefined && !client.isOffline) this.note(client.unreachableError().message)
     const isStuck = target.machine !== undefined && target.waiting > 0

@@ -171,8 +171,7 @@ export abstract class MakiCommand<Result = unknown> extends Command {
   protected async send(client: ClusterClient, made: OperationId): Promise<ExchangeReport> {
     const report = await client.exchange(made).catch((error: unknown) => {
       // Silence would say that nothing was done, and the next command hands it over.
-      if (this.host.signal.aborted)
-        this.caution(`interrupted, and written already: the next command hands it over (maki undo ${shortId(made)})`)
+      if (this.host.signal.aborted) this.caution(describeInterrupted(made))
       throw error
     })
     if (report.machine === undefined) {
@@ -284,6 +283,10 @@ function whyNotAsked(client: ClusterClient): string {
   // A list of reasons ends with a path, and what follows would look like a part of it.
   return `${message}${message.includes('\n') ? '\n' : '. '}`
 }
+
+/** What is said where a command was interrupted that has written something. */
+export const describeInterrupted = (made: OperationId): string =>
+  `interrupted, and written already: the next command hands it over (maki undo ${shortId(made)})`
 
 /** `1 operation of yours waits`, `2 operations of yours wait`. */
 export const countWaiting = (operations: number): string =>
