@@ -1,7 +1,7 @@
 import { asMakiError, type Cancel, Emitter, type State } from '../../core/index.ts'
 import { type ChoiceOutput, EndpointChoice } from './endpoint-choice.ts'
 import { MeshDevice } from './mesh-device.ts'
-import { canonicalAddress } from './mesh-endpoint.ts'
+import { canonicalAddress, holdsAddress } from './mesh-endpoint.ts'
 import type { Mesh, MeshEvents, MeshOptions } from './mesh-options.ts'
 import { buildMeshPlan, type MeshPlan } from './mesh-plan.ts'
 import { describePeers, type LastLook, type MeshStatus } from './mesh-status.ts'
@@ -239,7 +239,8 @@ class RunningMesh implements Mesh {
   #listEndpoints(status: TunnelStatus): readonly string[] {
     const told = status.peers.flatMap(({ endpoint }) => endpoint?.host ?? [])
     const planned = this.#plan.peers.flatMap(({ candidates }) => this.#choice.addressesOf(candidates))
-    return [...told, ...planned].map(canonicalAddress)
+    // A way that leads into the mesh is none, and would narrow it by its own overhead again and again.
+    return [...told, ...planned].map(canonicalAddress).filter((address) => !holdsAddress(this.#plan.network, address))
   }
 
   async #lookUp(name: string): Promise<void> {

@@ -132,6 +132,22 @@ t.test('what somebody takes away by hand comes back; the MTU follows the ways', 
   await mesh[Symbol.asyncDispose]()
 })
 
+t.test('a way that leads into the mesh itself does not narrow it', async (t) => {
+  const machine = new FakeMachine()
+  const { mesh, advance, runtime } = begin(machine, [own, joined(1)])
+  await mesh.tried
+  machine.path = (address) => (address.startsWith('fd') ? machine.link?.mtu : 1500)
+  const host = meshAddress(id, meshKey(2))
+  machine.tunnel?.shake(meshKey(1), runtime.now(), { host, port })
+  const seen: number[] = []
+  const unsubscribe = mesh.events.on('change', ({ mtu }) => void seen.push(mtu ?? 0))
+  await advance(4_000)
+  unsubscribe()
+  t.ok(seen.length > 0)
+  t.strictSame([...new Set(seen)], [1420])
+  await mesh[Symbol.asyncDispose]()
+})
+
 t.test('a tunnel that is gone is opened again, and a node that does not answer is spoken of once', async (t) => {
   const machine = new FakeMachine()
   const { mesh, log, advance, runtime } = begin(machine, [own, joined(1)])
