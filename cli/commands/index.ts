@@ -17,6 +17,7 @@ export const COMMANDS = {
   'cert:export': async () => (await import('./cert/export.ts')).default,
   'cert:import': async () => (await import('./cert/import.ts')).default,
   'cert:list': async () => (await import('./cert/list.ts')).default,
+  'cert:remove': async () => (await import('./cert/remove.ts')).default,
   'cert:show': async () => (await import('./cert/show.ts')).default,
   dev: async () => (await import('./dev.ts')).default,
   'dns:explain': async () => (await import('./dns/explain.ts')).default,

@@ -38,9 +38,9 @@ t.test('what is mistyped is refused with what was meant', async (t) => {
     [['stauts'], 'there is no command maki stauts', 'maki status'],
     [['record', 'sett', 'example.com'], 'there is no command maki record sett', 'maki record set'],
     [
-      ['cert', 'remove'],
-      'there is no command maki cert remove',
-      ['export', 'import', 'list', 'show'].map((verb) => `maki cert ${verb}`).join('\n     '),
+      ['cert', 'delete'],
+      'there is no command maki cert delete',
+      ['export', 'import', 'list', 'remove', 'show'].map((verb) => `maki cert ${verb}`).join('\n     '),
     ],
     [['recrod', 'set'], 'there is no command maki recrod', 'maki record set'],
     [['zzzzzz'], 'there is no command maki zzzzzz', 'maki --help'],

@@ -228,3 +228,20 @@ t.test('names of epochs that are no keys', async (t) => {
   t.ok(isWeakEpoch('a'.repeat(52) as SealEpochKey))
   t.notOk(isWeakEpoch(createSigner(new Uint8Array(32).fill(1)).key as string as SealEpochKey))
 })
+
+t.test('one that was imported by mistake is taken away', async (t) => {
+  await using cluster = await startSealedCluster()
+  t.equal((await cluster.maki(...IMPORT)).code, 0)
+  const asked = await cluster.maki('cert', 'remove', '*.example.com')
+  t.match(asked, { code: 2, stderr: /is for \*\.example\.com, example\.com\.\nNo other one is for .*--yes/s })
+  t.match(await cluster.json('cert', 'remove', 'example.com', '--yes', '-m', 'by mistake'), {
+    name: 'example.com',
+    bare: ['*.example.com', 'example.com'],
+    node: 'one',
+  })
+  t.match(await cluster.maki('cert', 'list'), { code: 0, stdout: /no certificate yet/ })
+  t.match(await cluster.maki('cert', 'remove', 'example.com', '--yes'), {
+    code: 4,
+    stderr: /no certificate example\.com/,
+  })
+})

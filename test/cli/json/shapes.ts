@@ -209,6 +209,13 @@ export const SHAPES: Readonly<Record<string, Schema>> = {
   'cert:export': object({ name: text, chain: said(text, 'PEM; the certificate of the host first') }),
   'cert:import': object({ changed: yes, name: text, names: texts, issuer: text, notAfter: at, ...wrote }),
   'cert:list': list(listedCertificate),
+  'cert:remove': object({
+    name: text,
+    names: texts,
+    bare: said(texts, 'that no other certificate is for'),
+    operation: op,
+    node,
+  }),
   'cert:show': object({ ...listedMembers, authorName: orNull(text) }),
   'cluster:rebuild': object({
     cluster: text,
