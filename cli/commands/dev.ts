@@ -40,6 +40,10 @@ export default class Dev extends MakiCommand<never> {
     }),
   }
 
+  protected override get showsWaiting(): boolean {
+    return false
+  }
+
   override async run(): Promise<never> {
     const { args, flags } = await this.parse(Dev)
     if (flags.node !== undefined) {

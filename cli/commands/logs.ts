@@ -7,7 +7,7 @@ import { readSilentLogs } from '../machine/silent-logs.ts'
 import { formatLogLine } from '../output/log-line.ts'
 import type { Style } from '../output/style.ts'
 import { formatJson, plainLine } from '../output/text.ts'
-import { MakiCommand } from '../program/base.ts'
+import { hasFlag, MakiCommand } from '../program/base.ts'
 
 /** A line as `--json` prints it: as the node wrote it, with the node's name. */
 type LoggedLine = Readonly<Record<string, unknown>>
@@ -40,6 +40,10 @@ export default class Logs extends MakiCommand<readonly LoggedLine[]> {
       helpValue: 'NUMBER',
       summary: 'How many of the last lines.',
     }),
+  }
+
+  protected override get showsWaiting(): boolean {
+    return !hasFlag(this.argv, '--follow') && !hasFlag(this.argv, '-f')
   }
 
   override async run(): Promise<readonly LoggedLine[]> {

@@ -1,4 +1,4 @@
-import { Command, Flags, type Interfaces } from '@oclif/core'
+import { Command, type Interfaces } from '@oclif/core'
 import { type Log, type Operation, type OperationId, shortId, silentLog } from '../../core/index.ts'
 import { ClusterClient, type ExchangeReport } from '../client/cluster-client.ts'
 import { type Connect, createConnect } from '../client/connect.ts'
@@ -10,56 +10,16 @@ import { reportError } from '../output/report-error.ts'
 import { createStyle, isInteractive, type Style } from '../output/style.ts'
 import { tellMissed } from '../output/tell-missed.ts'
 import { count, formatJson, plainText, printable } from '../output/text.ts'
+import { withWaitLine } from '../output/wait-line.ts'
 import { formatAgo } from '../output/when.ts'
 import { KeyRing } from '../ssh/index.ts'
 import { createJsonLog } from '../system.ts'
 import { checkLine, checkSwitches, offSwitches } from './check-line.ts'
 import { confirm } from './confirm.ts'
+import { type GlobalFlags, globalFlags } from './global-flags.ts'
 import type { Host } from './host.ts'
 
-/** Flags of every command. `MAKIATTO_PROFILE` and `MAKIATTO_KEY` stand in for two of them; the flag wins. */
-const globalFlags = {
-  config: Flags.string({
-    helpGroup: 'GLOBAL',
-    helpValue: 'FILE',
-    summary: 'The project file.',
-    default: './makiatto.toml',
-  }),
-  profile: Flags.string({
-    helpGroup: 'GLOBAL',
-    helpValue: 'FILE',
-    summary: 'The profile of the cluster (MAKIATTO_PROFILE; else makiatto/default.toml in your configuration).',
-  }),
-  key: Flags.string({
-    helpGroup: 'GLOBAL',
-    helpValue: 'FILE',
-    summary: 'A key file to sign with, without a copy of the cluster on disk: for CI (MAKIATTO_KEY).',
-  }),
-  'ssh-priv-key': Flags.string({
-    helpGroup: 'GLOBAL',
-    helpValue: 'FILE',
-    summary: 'The private key for machines over SSH; else your keys of ssh are tried.',
-  }),
-  node: Flags.string({ helpGroup: 'GLOBAL', helpValue: 'NAME', summary: 'The node to ask first.' }),
-  offline: Flags.boolean({
-    helpGroup: 'GLOBAL',
-    summary: 'Ask no node; what is written waits for the next exchange.',
-  }),
-  json: Flags.boolean({ helpGroup: 'GLOBAL', summary: 'Print one JSON value.' }),
-  debug: Flags.boolean({ helpGroup: 'GLOBAL', summary: 'Say more about errors and what is done.' }),
-}
-
-/** The global flags as a command got them. */
-export interface GlobalFlags {
-  readonly config: string
-  readonly profile: string | undefined
-  readonly key: string | undefined
-  readonly 'ssh-priv-key': string | undefined
-  readonly node: string | undefined
-  readonly offline: boolean
-  readonly json: boolean
-  readonly debug: boolean
-}
+export type { GlobalFlags } from './global-flags.ts'
 
 /** Global flags that are followed by a value; they may also stand before the command's name. */
 export const GLOBAL_OPTIONS = ['config', 'profile', 'key', 'ssh-priv-key', 'node'] as const
@@ -86,7 +46,10 @@ export abstract class MakiCommand<Result = unknown> extends Command {
   }
 
   /** Runs and prints; resolves with the exit code, never rejects. */
-  async start(host: Host): Promise<number> {
+  async start(given: Host): Promise<number> {
+    const shown = !this.isJson && this.showsWaiting && isInteractive(given)
+    using waiting = shown ? withWaitLine(given, `maki ${this.ctor.id.replaceAll(':', ' ')}`) : undefined
+    const host = waiting ?? given
     this.#host = host
     try {
       const result = await this.run()
@@ -99,6 +62,11 @@ export abstract class MakiCommand<Result = unknown> extends Command {
     } catch (error) {
       return reportError(error, host, this.#reportOptions)
     }
+  }
+
+  /** Whether a terminal shows that it is under way while nothing is printed; not what runs until it is ended. */
+  protected get showsWaiting(): boolean {
+    return true
   }
 
   protected get host(): Host {
