@@ -1,7 +1,8 @@
 import { createHash, hash } from 'node:crypto'
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
 import type { BlobHash } from '../../core/index.ts'
-import { type FileIdentity, type FoundFile, identityOf, isSameFile } from './walk.ts'
+import { type FileIdentity, identityOf, isSameFile } from './file-identity.ts'
+import type { FoundFile } from './walk.ts'
 
 /** `O_NOFOLLOW`: a link put there since the walk is not followed. `O_NONBLOCK`: a pipe put there does not stop us. */
 export const OPEN_FLAGS = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0)
@@ -22,7 +23,7 @@ export interface HashedFile extends FileIdentity {
  * or 'changed' when it changed while it was read (or is no file any more). Throws what opening throws.
  */
 export function* hashInSteps(
-  file: FoundFile,
+  file: Pick<FoundFile, 'path' | 'source'>,
   afterRead?: (path: string) => void,
 ): Generator<undefined, HashedFile | 'changed'> {
   const fd = openSync(file.source, OPEN_FLAGS)

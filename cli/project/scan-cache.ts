@@ -1,8 +1,9 @@
 import { readFile } from 'node:fs/promises'
 import { type BlobHash, isBlobHash, type Runtime } from '../../core/index.ts'
 import { writeFileAtomically } from '../config/index.ts'
+import { isSameFile } from './file-identity.ts'
 import type { HashedFile } from './hash-file.ts'
-import { type FoundFile, isSameFile } from './walk.ts'
+import type { FoundFile } from './walk.ts'
 
 /**
  * A file that changed less than this before it was read is hashed again next time: a second change within the same

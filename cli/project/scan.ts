@@ -1,7 +1,6 @@
 import { realpathSync } from 'node:fs'
-import { setImmediate as nextTurn } from 'node:timers/promises'
-import { isRuleFile, MakiError, type ManifestFile, type Runtime } from '../../core/index.ts'
-import { type HashedFile, hashInSteps } from './hash-file.ts'
+import { type BlobHash, isRuleFile, MakiError, type ManifestFile, type Runtime } from '../../core/index.ts'
+import { type HashOptions, hashFiles } from './hash-files.ts'
 import { pause } from './pause.ts'
 import { ScanCache } from './scan-cache.ts'
 import { describeUnreadable, type FoundFile, quote, type WalkResult, walkSite } from './walk.ts'
@@ -25,7 +24,7 @@ export interface ScanProgress {
   readonly bytesDone: number
 }
 
-export interface ScanOptions {
+export interface ScanOptions extends Pick<HashOptions, 'asideBytes' | 'asideProgram'> {
   readonly runtime: Runtime
   /** Where hashes are remembered from scan to scan; nowhere when absent. */
   readonly cacheFile?: string | undefined
@@ -42,8 +41,6 @@ export interface ScanOptions {
 /** How often a site that changes while it is read is looked at again. */
 const ATTEMPTS = 4
 const RETRY_DELAY_MS = 100
-/** Longest stretch of work between two looks at what else there is to do. */
-const SLICE_MS = 20
 const SHOWN_FAULTS = 20
 
 /**
@@ -81,10 +78,14 @@ function openFolder(name: string, folder: string, options: ScanOptions): WalkRes
   try {
     return walkSite(folder, options.excluded)
   } catch (cause) {
-    throw new MakiError('MAKI_CONFIG', describeUnreadable(`the folder ${folder} of ${name}`, cause as Error), {
-      cause,
-      hint: 'Build the site first, or correct path in the project file.',
-    })
+    throw new MakiError(
+      'MAKI_CONFIG',
+      describeUnreadable(`the folder ${folder} of ${name}`, cause as NodeJS.ErrnoException),
+      {
+        cause,
+        hint: 'Build the site first, or correct path in the project file.',
+      },
+    )
   }
 }
 
@@ -96,58 +97,39 @@ async function hashAll(
 ): Promise<{ files: SourceFile[] } | { changed: string }> {
   const bytes = found.reduce((sum, file) => sum + file.sizeBytes, 0)
   const files: SourceFile[] = []
-  const unreadable: string[] = []
+  const unreadable = new Map<string, string>()
   let bytesDone = 0
+  let changed: string | undefined
   const report = () => options.onProgress?.({ files: found.length, filesDone: files.length, bytes, bytesDone })
-  const giveWay = createPacer(options.runtime, report)
-  for (const file of found) {
-    let result: HashedFile | 'changed'
-    const known = options.distrustCache === true ? undefined : cache.find(file)
-    try {
-      result = known === undefined ? await hashOne(file, cache, options, giveWay) : { ...file, hash: known }
-    } catch (thrown) {
-      if ((thrown as NodeJS.ErrnoException).code === 'ENOENT') return { changed: file.path }
-      unreadable.push(describeUnreadable(quote(file.path), thrown as NodeJS.ErrnoException))
-      continue
-    }
-    if (result === 'changed') return { changed: file.path }
-    files.push({ path: file.path, source: file.source, hash: result.hash, sizeBytes: result.sizeBytes })
-    bytesDone += result.sizeBytes
-    if (known === undefined) await giveWay()
+  const add = ({ path, source }: FoundFile, hash: BlobHash, sizeBytes: number): void => {
+    files.push({ path, source, hash, sizeBytes })
+    bytesDone += sizeBytes
   }
-  refuseFaults(name, unreadable)
+  const unknown: FoundFile[] = []
+  for (const file of found) {
+    const known = options.distrustCache === true ? undefined : cache.find(file)
+    if (known === undefined) unknown.push(file)
+    else add(file, known, file.sizeBytes)
+  }
+  await hashFiles(unknown, {
+    ...options,
+    onPause: report,
+    onHashed: (file, result, readAtNs) => {
+      if (result === 'changed') changed = file.path
+      else if ('hash' in result) {
+        cache.remember(file.source, result, readAtNs)
+        add(file, result.hash, result.sizeBytes)
+      } else if (result.code === 'ENOENT') changed = file.path
+      else unreadable.set(file.path, describeUnreadable(quote(file.path), result))
+    },
+  })
+  if (changed !== undefined) return { changed }
+  refuseFaults(
+    name,
+    found.flatMap(({ path }) => unreadable.get(path) ?? []),
+  )
   report()
   return { files }
-}
-
-async function hashOne(
-  file: FoundFile,
-  cache: ScanCache,
-  { runtime, afterRead }: ScanOptions,
-  giveWay: () => Promise<void> | undefined,
-): Promise<HashedFile | 'changed'> {
-  const readAtNs = BigInt(Math.floor(runtime.now())) * 1_000_000n
-  const steps = hashInSteps(file, afterRead)
-  for (;;) {
-    const step = steps.next()
-    if (step.done === true) {
-      if (step.value !== 'changed') cache.remember(file.source, step.value, readAtNs)
-      return step.value
-    }
-    await giveWay()
-  }
-}
-
-/** Lets the event loop run when a slice of time is used up; costs a look at the clock otherwise. */
-function createPacer(runtime: Runtime, report: () => void): () => Promise<void> | undefined {
-  let sliceEndsMs = runtime.monotonic() + SLICE_MS
-  return () => {
-    if (runtime.monotonic() < sliceEndsMs) return undefined
-    report()
-    return nextTurn().then(() => {
-      sliceEndsMs = runtime.monotonic() + SLICE_MS
-    })
-  }
 }
 
 function refuseFaults(name: string, faults: readonly string[]): void {

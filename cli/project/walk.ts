@@ -1,14 +1,7 @@
 import { type BigIntStats, type Dirent, lstatSync, readdirSync, realpathSync, statSync } from 'node:fs'
 import { join, sep } from 'node:path'
 import { checkPath, isRuleFile, MakiError } from '../../core/index.ts'
-
-/** A file's identity at one moment: when any of it differs, the bytes may differ. */
-export interface FileIdentity {
-  readonly sizeBytes: number
-  readonly mtimeNs: bigint
-  readonly ctimeNs: bigint
-  readonly inode: bigint
-}
+import { type FileIdentity, identityOf } from './file-identity.ts'
 
 /** A file that is to be published. */
 export interface FoundFile extends FileIdentity {
@@ -27,13 +20,6 @@ export interface WalkResult {
   /** True when something was gone between being listed and being looked at. */
   readonly changed: boolean
 }
-
-export function identityOf(stats: BigIntStats): FileIdentity {
-  return { sizeBytes: Number(stats.size), mtimeNs: stats.mtimeNs, ctimeNs: stats.ctimeNs, inode: stats.ino }
-}
-
-export const isSameFile = (a: FileIdentity, b: FileIdentity): boolean =>
-  a.sizeBytes === b.sizeBytes && a.mtimeNs === b.mtimeNs && a.ctimeNs === b.ctimeNs && a.inode === b.inode
 
 /**
  * Lists what a site folder publishes. Links are followed inside the folder only. What must not be published is left
@@ -153,7 +139,7 @@ class Walk {
 }
 
 /** The fault of a file that the system does not let us read. */
-export function describeUnreadable(name: string, thrown: NodeJS.ErrnoException): string {
+export function describeUnreadable(name: string, thrown: Pick<NodeJS.ErrnoException, 'code'>): string {
   if (thrown.code === 'EACCES' || thrown.code === 'EPERM')
     return `${name} may not be read by you: give yourself the right (chmod u+r), or remove it`
   if (thrown.code === 'EMFILE' || thrown.code === 'ENFILE')

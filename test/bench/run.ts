@@ -5,6 +5,7 @@ import { benchDns } from './dns.ts'
 import { benchDocument } from './document.ts'
 import { benchEdge } from './edge.ts'
 import { benchFunctions } from './functions.ts'
+import { benchHashing } from './hashing.ts'
 import { benchImages } from './images.ts'
 import { benchLocalReads } from './local-reads.ts'
 import { benchManyOperations } from './many-operations.ts'
@@ -25,6 +26,7 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<void>>> = {
   commit: benchCommit,
   propagation: benchPropagation,
   sync: benchSync,
+  hashing: benchHashing,
   memory: benchMemory,
   'start-up': benchStartUp,
   reads: benchLocalReads,
