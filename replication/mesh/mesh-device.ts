@@ -76,11 +76,20 @@ export class MeshDevice implements AsyncDisposable {
     try {
       await this.tunnel[Symbol.asyncDispose]()
       // Last, so that nothing is let through between the two.
-      if (!this.#isHandedOver && this.#unfiltered === undefined) await this.network.removeFilter(name)
+      if (!this.#isHandedOver) await this.#clearFilter()
     } catch (error) {
       log.warn('mesh.not-cleared', { interface: name, error: asMakiError(error) })
     } finally {
       this.network[Symbol.dispose]()
+    }
+  }
+
+  /** Also where it could not be set last: what was set before may be there still. */
+  async #clearFilter(): Promise<void> {
+    try {
+      await this.network.removeFilter(this.#options.interface)
+    } catch (error) {
+      if (this.#unfiltered === undefined) throw error
     }
   }
 

@@ -21,7 +21,7 @@ export interface MeshSelf {
   readonly publicKey: WireGuardKey
   /** UDP port that it listens on. */
   readonly port: number
-  /** Peers of the configuration, for as long as the state knows nobody with their key. */
+  /** Peers of the configuration, until this node has joined: from then on the state says who the others are, and who is removed. */
   readonly bootstrap?: readonly MeshBootstrap[]
 }
 
@@ -104,7 +104,7 @@ export function buildMeshPlan(state: State, self: MeshSelf, cluster: ClusterId):
     claims.push(claim)
   }
   const known = new Set(claims.map(({ publicKey }) => publicKey))
-  for (const { publicKey, endpoint, address: said } of self.bootstrap ?? []) {
+  for (const { publicKey, endpoint, address: said } of own === undefined ? (self.bootstrap ?? []) : []) {
     const name = `the bootstrap peer ${endpoint}`
     if (!isWireGuardKey(publicKey)) {
       faults.push({ member: undefined, name, fault: 'has a public_key that is none' })

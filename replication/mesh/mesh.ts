@@ -137,6 +137,7 @@ class RunningMesh implements Mesh {
         if (this.#failures > 0) log.info('mesh.well', { interface: name })
         this.#failures = 0
         this.#trouble = undefined
+        delayMs = LOOK_MS
       } catch (thrown) {
         const error = asMakiError(thrown)
         this.#failures++

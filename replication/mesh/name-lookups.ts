@@ -3,6 +3,8 @@ const FAILING_MS = 10_000
 const WORKING_MS = 5 * 60_000
 /** A lookup that never ends is asked for again. */
 const LOST_MS = 60_000
+/** More than any host has: a way is asked for to each. */
+const MOST_ADDRESSES = 16
 
 interface Known {
   addresses: readonly string[]
@@ -24,7 +26,7 @@ export class NameLookups {
     if (known === undefined) return
     known.askedMs = undefined
     known.answeredMs = nowMs
-    if (addresses.length > 0) known.addresses = addresses
+    if (addresses.length > 0) known.addresses = addresses.slice(0, MOST_ADDRESSES)
   }
 
   /** The names to look up now, of those that matter and whether what they led to works; others are forgotten. */

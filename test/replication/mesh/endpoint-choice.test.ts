@@ -1,6 +1,7 @@
 import t from 'tap'
 import { type ChoiceInput, EndpointChoice, KEEPALIVE_SECS } from '../../../replication/mesh/endpoint-choice.ts'
 import type { MeshPlan, MeshPlanPeer } from '../../../replication/mesh/mesh-plan.ts'
+import { NameLookups } from '../../../replication/mesh/name-lookups.ts'
 import type { TunnelPeer } from '../../../replication/mesh/ports.ts'
 import { createRandom, type Random, seeds } from '../../support/seeds.ts'
 import { meshKey } from './mesh-states.ts'
@@ -231,4 +232,15 @@ t.test('a family that leads nowhere from here is not tried', async (t) => {
   })
   const hasRoute = (address: string) => !address.includes(':')
   t.equal(new EndpointChoice().step(input(both, [], { hasRoute })).peers[0]?.endpoint?.host, '198.51.100.2')
+})
+
+t.test('a name that leads to thousands of addresses leads to some of them', async (t) => {
+  const names = new NameLookups()
+  names.due(new Map([['many.example', false]]), 0)
+  names.resolved(
+    'many.example',
+    Array.from({ length: 3000 }, (_, i) => `198.51.${i >> 8}.${i & 255}`),
+    1,
+  )
+  t.equal(names.addresses('many.example').length, 16)
 })

@@ -70,19 +70,23 @@ t.test('who says nothing is left out and named, as is what nobody can carry out'
   t.match(plan.faults.find(({ name }) => name === 'peer-3')?.fault, /key of peer-1/)
 })
 
-t.test('peers of the configuration are there until the state knows their key', async (t) => {
-  const bootstrap = [{ publicKey: meshKey(1), endpoint: 'b.example:51880', address: meshAddress(id, meshKey(1)) }]
-  const before = buildMeshPlan(stateOf([own]), { ...self, bootstrap }, id)
-  t.strictSame(before.peers[0]?.candidates, [{ host: 'b.example', port }])
-  const joined = stateOf([own, joinMesh(1, { publicKey: meshKey(1), port }, { ipv4: '198.51.100.2' })])
-  const after = buildMeshPlan(joined, { ...self, bootstrap }, id)
-  t.strictSame(
-    after.peers.map(({ name, candidates }) => [name, candidates[0]?.host]),
-    [['node-1', '198.51.100.2']],
-  )
-  const wrong = { ...bootstrap[0], address: 'fd00::1' } as (typeof bootstrap)[0]
-  t.match(buildMeshPlan(stateOf([own]), { ...self, bootstrap: [wrong] }, id).faults[0]?.fault, /has the address fd/)
-})
+t.test(
+  'peers of the configuration are there until this node has joined, and no way back for one that was removed',
+  async (t) => {
+    const bootstrap = [{ publicKey: meshKey(1), endpoint: 'b.example:51880', address: meshAddress(id, meshKey(1)) }]
+    const before = buildMeshPlan(stateOf([]), { ...self, bootstrap }, id)
+    t.strictSame(before.peers[0]?.candidates, [{ host: 'b.example', port }])
+    const joined = stateOf([own, joinMesh(1, { publicKey: meshKey(1), port }, { ipv4: '198.51.100.2' })])
+    const after = buildMeshPlan(joined, { ...self, bootstrap }, id)
+    t.strictSame(
+      after.peers.map(({ name, candidates }) => [name, candidates[0]?.host]),
+      [['node-1', '198.51.100.2']],
+    )
+    t.strictSame(buildMeshPlan(stateOf([own]), { ...self, bootstrap }, id).peers, [], 'nobody has its key any more')
+    const wrong = { ...bootstrap[0], address: 'fd00::1' } as (typeof bootstrap)[0]
+    t.match(buildMeshPlan(stateOf([]), { ...self, bootstrap: [wrong] }, id).faults[0]?.fault, /has the address fd/)
+  },
+)
 
 for (const seed of seeds(150)) {
   t.test(`keys and addresses are nobody's twice, and nobody is forgotten (seed ${seed})`, async (t) => {
