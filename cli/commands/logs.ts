@@ -48,7 +48,10 @@ export default class Logs extends MakiCommand<readonly LoggedLine[]> {
 
   override async run(): Promise<readonly LoggedLine[]> {
     const { argv, flags } = await this.parse(Logs)
-    if (flags.offline) throw new MakiError('MAKI_UNREACHABLE', 'logs are kept by nodes, and --offline asks none')
+    if (flags.offline)
+      throw new MakiError('MAKI_USAGE', 'logs are kept by nodes, and --offline asks none', {
+        hint: 'Leave --offline out.',
+      })
     const profile = await this.loadProfile(flags)
     const { runtime, signal } = this.host
     const names = [...argv.map(String), ...(flags.node === undefined ? [] : [flags.node])]

@@ -53,7 +53,10 @@ function toMakiError(thrown: unknown, { flags = [], command }: ReportOptions): M
       hint: help,
     })
   }
-  return explainSystem(thrown)
+  const error = explainSystem(thrown)
+  // What was typed wrong can be read up, where nobody knows better.
+  if (error.hint !== undefined || error.exitCode !== 2) return error
+  return new MakiError(error.code, error.message, { cause: error, hint: help })
 }
 
 /** A flag that nobody knows, with the one that was most likely meant, or where the flags are listed. */

@@ -55,12 +55,18 @@ t.teardown(() => cluster[Symbol.asyncDispose]())
 const before = cluster.nodes[0]?.replica.count
 
 /** A line that is wrong is refused for that, before anything is looked at, and what to do stands there. */
-function checkRefused(t: Tap, { code, stdout, stderr }: Outcome, line: readonly string[], says: RegExp): void {
+function checkRefused(
+  t: Tap,
+  { code, stdout, stderr }: Outcome,
+  line: readonly string[],
+  says: RegExp,
+  isJson = false,
+): void {
   const said = {
     code,
     stdout,
     named: says.test(stderr),
-    form: /^Error: .+[\s\S]*\nTry: .+/.test(stderr),
+    form: isJson ? 'hint' in JSON.parse(stderr) : /^Error: .+[\s\S]*\nTry: .+/.test(stderr),
     fault: /\n {4}at |fault of maki/.test(stderr),
   }
   t.strictSame(said, { code: 2, stdout: '', named: true, form: true, fault: false }, `maki ${line.join(' ')}`, {
@@ -99,6 +105,36 @@ for (const facts of allFacts) {
     if (!facts.takesMore) await refuse([...facts.args.map(({ value }) => value), 'surplus'], /surplus/)
   })
 }
+
+t.test('what contradicts itself, or lacks its other half', async (t) => {
+  const lines: [string, RegExp][] = [
+    ['status --offline --node one', /--offline asks no node, and --node names one/],
+    ['health --offline', /--offline asks nobody/],
+    ['logs --offline', /--offline/],
+    ['machine init a root@192.0.2.1 --offline', /--offline/],
+    ['machine upgrade --offline', /--offline/],
+    ['machine restart --offline', /--offline/],
+    ['machine init a root@192.0.2.1 --skip-ns --force-ns', /--skip-ns/],
+    ['machine init a root@192.0.2.1 --lat 1', /--lon/],
+    ['machine init a root@192.0.2.1 --lat 91 --lon 0', /--lat/],
+    ['machine init a root@192.0.2.1 --ipv4 none --ipv6 none', /without any address/],
+    ['machine set one', /--ipv4|nothing/],
+    ['machine set one --ns --no-ns', /--ns stands there twice/],
+    ['machine set one --lat north', /--lat/],
+    ['record set example.com www A', /value/],
+    ['record set example.com www A 192.0.2.1 --geo', /--geo/],
+    ['record set example.com www MX mail.example.com --ttl -1', /ttl/],
+    ['operator add ann x', /"x" is not a public key/],
+    ['dev --http-port 5300', /overlap/],
+    ['history --limit 0', /limit/],
+    ['history --since tomorrow', /not a time/],
+    ['sync --config none.toml', /there is no project file/],
+    ['logs -n -1', /lines/],
+    ['wasm new http UPPER/9', /no name for a project/],
+  ]
+  for (const [line, says] of lines)
+    checkRefused(t, await cluster.maki(...line.split(' ')), line.split(' '), says, line.includes('--json'))
+})
 
 t.test('nothing was written by any of it', async (t) => {
   t.equal(cluster.nodes[0]?.replica.count, before)
