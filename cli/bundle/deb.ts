@@ -1,7 +1,7 @@
 import { buffer } from 'node:stream/consumers'
 // A CommonJS module whose names Node does not see.
 import xz from 'xz-decompress'
-import { readTar, type TarFile } from './tar.ts'
+import { readTar, type TarFile } from '../archive/index.ts'
 
 const MAGIC = '!<arch>\n'
 const HEAD_BYTES = 60

@@ -12,7 +12,7 @@ import { collectNotices } from './notices.ts'
 import { readCarried } from './read-carried.ts'
 import type { Sources } from './sources.ts'
 import { listFiles, stagePackages, stageProgram } from './stage.ts'
-import { type TarFile, writeTar } from './tar.ts'
+import { type TarFile, writeTar } from '../archive/index.ts'
 
 /** Stands beside the program in every bundle. */
 export const MANIFEST = 'bundle.json'

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, wr
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
-import { readEntries, readTar, type TarFile, writeTar } from '../../../cli/bundle/tar.ts'
+import { readEntries, readTar, type TarFile, writeTar } from '../../../cli/archive/index.ts'
 import { createRandom, type Random, seeds } from '../../support/seeds.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'makiatto-tar-'))

@@ -22,8 +22,15 @@ export function* writeTar(files: readonly TarFile[]): Generator<Uint8Array> {
     if (split === undefined) yield* entry({ name: 'pax', prefix: '' }, 'x', 0o644, Buffer.from(paxRecord('path', path)))
     yield* entry(split ?? { name: 'long', prefix: '' }, '0', mode, content)
   }
-  yield new Uint8Array(2 * BLOCK)
+  yield TAR_END
 }
+
+/** The blocks of one file, whose path fits into 100 bytes. */
+export const tarFile = (path: string, content: Uint8Array): Generator<Uint8Array> =>
+  entry({ name: path, prefix: '' }, '0', 0o644, content)
+
+/** The end of an archive. */
+export const TAR_END: Uint8Array = new Uint8Array(2 * BLOCK)
 
 function* entry(
   { name, prefix }: { name: string; prefix: string },
@@ -94,11 +101,9 @@ export function* readEntries(bytes: Uint8Array): Generator<TarEntry> {
   for (let at = 0; ; ) {
     const head = buffer.subarray(at, at + BLOCK)
     if (head.length < BLOCK) throw new Error('it ends in the middle')
-    if (head.every((byte) => byte === 0)) return
-    if (head.toString('latin1', 257, 262) !== 'ustar') throw new Error('it is no tar archive')
-    if (readOctal(head, 148, 8) !== sumOf(head)) throw new Error('it is damaged')
-    const sizeBytes = readOctal(head, 124, 12)
-    const type = String.fromCharCode(head[156] ?? 0)
+    const header = readTarHeader(head)
+    if (header === undefined) return
+    const { type, sizeBytes } = header
     const content = buffer.subarray(at + BLOCK, at + BLOCK + sizeBytes)
     if (content.length < sizeBytes) throw new Error('it ends in the middle')
     at += BLOCK + Math.ceil(sizeBytes / BLOCK) * BLOCK
@@ -106,12 +111,26 @@ export function* readEntries(bytes: Uint8Array): Generator<TarEntry> {
       longPath = readPaxPath(content)
       continue
     }
-    const [prefix, name] = [readText(head, 345, PREFIX_BYTES), readText(head, 0, NAME_BYTES)]
-    const path = (longPath ?? (prefix === '' ? name : `${prefix}/${name}`)).replace(/^\.\//, '')
+    const path = (longPath ?? header.path).replace(/^\.\//, '')
     longPath = undefined
     if (type === '0' || type === '\0')
       yield { type: 'file', path, content, isProgram: (readOctal(head, 100, 8) & 0o100) !== 0 }
     else yield { type: type === '5' ? 'folder' : 'other', path }
+  }
+}
+
+/** What a header says; undefined for the end of the archive. Throws for what is no header, or a damaged one. */
+export function readTarHeader(
+  head: Buffer,
+): { readonly path: string; readonly sizeBytes: number; readonly type: string } | undefined {
+  if (head.every((byte) => byte === 0)) return undefined
+  if (head.toString('latin1', 257, 262) !== 'ustar') throw new Error('it is no tar archive')
+  if (readOctal(head, 148, 8) !== sumOf(head)) throw new Error('it is damaged')
+  const [prefix, name] = [readText(head, 345, PREFIX_BYTES), readText(head, 0, NAME_BYTES)]
+  return {
+    path: prefix === '' ? name : `${prefix}/${name}`,
+    sizeBytes: readOctal(head, 124, 12),
+    type: String.fromCharCode(head[156] ?? 0),
   }
 }
 
