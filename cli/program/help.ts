@@ -2,6 +2,7 @@ import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { stripVTControlCharacters } from 'node:util'
 import { CommandHelp, Config, Help } from '@oclif/core'
+import { createStyle } from '../output/style.ts'
 import type { Host } from './host.ts'
 import { createOclifOptions } from './oclif-options.ts'
 
@@ -42,7 +43,7 @@ export async function showHelp(subject: string | undefined, host: Host): Promise
   const config = await Config.load(
     createOclifOptions({ strategy: 'explicit', target: fileURLToPath(target), identifier: 'ALL_COMMANDS' }),
   )
-  const colours = host.stdout.isTerminal && !host.env.NO_COLOR
+  const { isColoured: colours } = createStyle(host.stdout, host.env)
   const help = new (class extends Help {
     protected override CommandHelpClass = AlignedHelp
 
