@@ -86,6 +86,8 @@ export async function takeOver(version: string, runtime: Time, deadlineMs: numbe
 
 /** What the daemon logged last of what went wrong, as one line; empty where nobody kept it. */
 export async function readLastErrors(sinceMs: number): Promise<string> {
+  // On a server with much else to do, what was said this moment is not written yet.
+  await runProgram('journalctl', ['--sync'], { timeoutMs: ASK_MS })
   const since = `--since=@${Math.floor(sinceMs / 1000)}`
   const args = ['--unit', SERVICE_NAME, '--output=cat', '--no-pager', '--quiet', `--lines=${LOG_LINES}`, since]
   const { code, stdout } = await runProgram('journalctl', args, { timeoutMs: ASK_MS })
