@@ -5,10 +5,10 @@ import { promisify } from 'node:util'
 import { gunzip } from 'node:zlib'
 import * as v from 'valibot'
 import { asMakiError, MakiError } from '../../core/index.ts'
+import { readEntries } from '../archive/index.ts'
 import type { Bundle, BundleArch } from './bundle.ts'
 import { archOf, isElf } from './elf.ts'
 import { MANIFEST } from './make-bundle.ts'
-import { readEntries } from '../archive/index.ts'
 
 const manifest = v.looseObject({ version: v.string(), arch: v.picklist(['x64', 'arm64']) })
 const WANTED = [MANIFEST, 'bin/makiatto', 'bin/node']

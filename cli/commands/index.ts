@@ -8,6 +8,7 @@ export type CommandClass = (new (argv: string[], config: Config) => MakiCommand)
 export const COMMANDS = {
   'alias:add': async () => (await import('./alias/add.ts')).default,
   'alias:remove': async () => (await import('./alias/remove.ts')).default,
+  backup: async () => (await import('./backup.ts')).default,
   blame: async () => (await import('./blame.ts')).default,
   'cluster:rebuild': async () => (await import('./cluster/rebuild.ts')).default,
   'cluster:recover': async () => (await import('./cluster/recover.ts')).default,
@@ -61,6 +62,7 @@ export const COMMANDS = {
   'release:purge': async () => (await import('./release/purge.ts')).default,
   'release:resume': async () => (await import('./release/resume.ts')).default,
   'release:show': async () => (await import('./release/show.ts')).default,
+  restore: async () => (await import('./restore.ts')).default,
   rollback: async () => (await import('./rollback.ts')).default,
   show: async () => (await import('./show.ts')).default,
   state: async () => (await import('./state.ts')).default,

@@ -18,6 +18,7 @@ export {
   defaultDataFolder,
   type Environment,
   findProfilePath,
+  formatProfile,
   loadProfile,
   type Machine,
   type Profile,

@@ -134,13 +134,17 @@ export async function writeProfile(
   env: Environment,
   runtime: Pick<Runtime, 'randomBytes'>,
 ): Promise<void> {
+  await writeFileAtomically(profile.file, formatProfile(profile, env), { mode: 0o644, runtime })
+}
+
+/** The text of a profile. */
+export function formatProfile(profile: Omit<Profile, 'warnings'>, env: Environment): string {
   const base = dirname(profile.file)
   const top: [string, unknown][] = [['cluster', profile.cluster]]
   if (profile.dataFolder !== defaultDataFolder(profile.cluster, env))
     top.push(['data', shorten(profile.dataFolder, base)])
   const tables = profile.machines.map((machine) => `\n[[machines]]\n${formatPairs(writeMachine(machine, base))}`)
-  const text = `# Written by maki. Public data only: this file may be committed.\n${formatPairs(top)}${tables.join('')}`
-  await writeFileAtomically(profile.file, text, { mode: 0o644, runtime })
+  return `# Written by maki. Public data only: this file may be committed.\n${formatPairs(top)}${tables.join('')}`
 }
 
 type MachineTable = v.InferOutput<typeof machineSchema>

@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import t from 'tap'
-import { readBundle } from '../../../cli/bundle/read-bundle.ts'
 import { type TarFile, writeTar } from '../../../cli/archive/index.ts'
+import { readBundle } from '../../../cli/bundle/read-bundle.ts'
 import { createRandom, seeds } from '../../support/seeds.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'makiatto-read-bundle-'))

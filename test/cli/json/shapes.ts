@@ -193,6 +193,13 @@ const member_ = { name: text, key }
 export const SHAPES: Readonly<Record<string, Schema>> = {
   'alias:add': aliasWritten,
   'alias:remove': aliasWritten,
+  backup: object({
+    file: text,
+    operations: whole,
+    files: said(orNull(whole), 'null where they were left out'),
+    bytes: whole,
+    missing: said(list(object({ domain, files: whole })), 'that are served, and the node that answered lacks'),
+  }),
   blame: list(
     object({
       key: text,
@@ -663,6 +670,15 @@ export const SHAPES: Readonly<Record<string, Schema>> = {
     preview: orNull(text),
     ...marks,
     files: said(maybe(list(object({ path: text, hash, sizeBytes: number }))), 'with --files'),
+  }),
+  restore: object({
+    cluster: text,
+    name: text,
+    madeAt: at,
+    profile: said(orNull(text), 'that was written'),
+    operations: object({ read: whole, added: whole, refused: whole }),
+    files: said(orNull(object({ inBackup: whole, sent: whole })), 'null where the backup has none'),
+    node: said(node, 'that has all of it'),
   }),
   rollback: object({
     changed: yes,
