@@ -121,7 +121,11 @@ t.test('a new computer without a node, and then a new node', async (t) => {
   const given = await laptop.maki('restore', file, '--profile', profile, '--json')
   t.equal(given.code, 0, given.stderr)
   t.match(JSON.parse(given.stdout), { profile: null, node: 'fresh', files: { inBackup: 3, sent: 3 } })
-  t.same([...cluster.nodes[0]!.replica.ids()].filter((id) => !fresh.replica.has(id)), [], 'every operation')
+  t.same(
+    [...cluster.nodes[0]!.replica.ids()].filter((id) => !fresh.replica.has(id)),
+    [],
+    'every operation',
+  )
   t.equal(findDomain(fresh.replica.state, example)?.release?.files, 2)
   t.same(await fresh.blobs.read(hashBlob(BIG)), BIG)
   const again = await laptop.maki('restore', file, '--profile', profile, '--json')
