@@ -27,8 +27,9 @@ for (const seed of seeds(2)) {
       await using store = await BlobStore.open(directory)
       await store.putPack(encodePack([...sites.flatMap(blobsOf), ...strays].map(packItem)))
     }
-    const killed = spawn(process.execPath, [child, directory], { stdio: ['ignore', 'pipe', 'inherit'] })
     const killAfter = 1 + createRandom(seed).integer(500)
+    const args = [child, directory, String(killAfter)]
+    const killed = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
     let lines = 0
     killed.stdout.setEncoding('utf8').on('data', (text: string) => {
       lines += text.split('\n').length - 1
