@@ -138,8 +138,8 @@ export const DELIBERATE_FAULTS: readonly DeliberateFault[] = [
     [
       {
         file: 'core/membership/membership.ts',
-        find: "if (cut.how === 'revoke' && !isAncestor(operation.id, cut.operation))",
-        replace: "if (cut.how === 'revoke' && isAncestor(cut.operation, operation.id))",
+        find: "if (cut.how === 'revoke' && !place.precedes(cut.operation))",
+        replace: "if (cut.how === 'revoke' && place.follows(cut.operation))",
       },
     ],
     robbed,
