@@ -10,7 +10,7 @@ import { describeHold, findHold } from '../../release/hold.ts'
 import { listKept } from '../../release/manifests.ts'
 import { type ReleaseMarks, readMarks } from '../../release/marks.ts'
 import { openDomain } from '../../release/open-domain.ts'
-import { previewUrl } from '../../release/preview-url.ts'
+import { portsOf, previewUrl } from '../../release/preview-url.ts'
 
 interface ReleaseRow extends ReleaseMarks {
   readonly id: OperationId
@@ -52,6 +52,7 @@ export default class ReleaseList extends MakiCommand<readonly ReleaseRow[]> {
     const marks = await readMarks(client.local.replica, apex, releases, reached?.status.nodes ?? [])
     const kept = await listKept(client, releases)
     const nowMs = this.host.runtime.now()
+    const ports = portsOf(reached?.status)
     return releases.map(({ operation, change }) => ({
       id: operation.id,
       domain: apex,
@@ -66,7 +67,7 @@ export default class ReleaseList extends MakiCommand<readonly ReleaseRow[]> {
       rollbackOf: change.rollbackOf ?? null,
       message: operation.message,
       kept: kept?.has(operation.id) ?? null,
-      preview: previewUrl(state, domain, operation.id, marks.get(operation.id) as ReleaseMarks, nowMs),
+      preview: previewUrl(state, domain, operation.id, marks.get(operation.id) as ReleaseMarks, nowMs, ports),
       ...(marks.get(operation.id) as ReleaseMarks),
     }))
   }

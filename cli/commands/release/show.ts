@@ -17,7 +17,7 @@ import { MakiCommand } from '../../program/base.ts'
 import { findMissing, type Kept, readManifest } from '../../release/manifests.ts'
 import { type ReleaseMarks, readMarks } from '../../release/marks.ts'
 import { openDomain } from '../../release/open-domain.ts'
-import { previewUrl } from '../../release/preview-url.ts'
+import { portsOf, previewUrl } from '../../release/preview-url.ts'
 import { describeChoice, requireRelease } from '../../release/published.ts'
 
 interface ShownRelease extends ReleaseMarks {
@@ -95,7 +95,14 @@ export default class ReleaseShow extends MakiCommand<ShownRelease> {
       transforms: (change.transforms ?? []).map(({ path }) => path),
       kept: kept?.kept ?? null,
       missing: kept?.missing ?? null,
-      preview: previewUrl(client.state, domain, operation.id, marked, this.host.runtime.now()),
+      preview: previewUrl(
+        client.state,
+        domain,
+        operation.id,
+        marked,
+        this.host.runtime.now(),
+        portsOf(reached?.status),
+      ),
       ...marked,
       ...files,
     }

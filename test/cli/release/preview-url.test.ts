@@ -34,3 +34,18 @@ t.test('there is no link where the domain shows none, or the release was purged'
   const off = { ...domain, settings: { ...domain.settings, previews: false } }
   t.equal(previewUrl(none, off, release, { purged: false }, NOW_MS), null)
 })
+
+t.test('a cluster on this computer has ports of its own', async (t) => {
+  const certified = {
+    ids: () => ['one'],
+    get: () => ({ value: { names: ['*.example.com'], notBeforeMs: 0, notAfterMs: NOW_MS } }) as unknown as Entry,
+  }
+  const none = { ids: () => [], get: () => undefined }
+  const serves = { http: 8080, https: 8180 }
+  t.equal(previewUrl(none, domain, release, { purged: false }, NOW_MS, serves), `http://${host}:8080/`)
+  t.equal(previewUrl(certified, domain, release, { purged: false }, NOW_MS, serves), `https://${host}:8180/`)
+  t.equal(
+    previewUrl(certified, domain, release, { purged: false }, NOW_MS, { http: 80, https: 443 }),
+    `https://${host}/`,
+  )
+})
