@@ -14,6 +14,7 @@ import { checkRules } from './check-rules.ts'
 import { hashComponents, sealComponents } from './components.ts'
 import { readGitFacts } from './git.ts'
 import { listContestedKeys, planSync } from './plan.ts'
+import { isWinner, listPublishedBefore } from './published-before.ts'
 import { type ScanOptions, type SourceFile, scanSite } from './scan.ts'
 import type { Published, SyncEvent, WaitFor } from './sync-events.ts'
 import { isEmptyPlan, type PlanOptions, type SyncPlan } from './sync-plan.ts'
@@ -70,11 +71,9 @@ export async function runSync(input: SyncInput): Promise<SyncResult> {
     if (held !== undefined)
       report?.({ event: 'warned', message: `${held}. To publish to it again: maki release resume ${domain}` })
   if (options.dryRun === true) return { ...prepared, published: [] }
-  if (isEmptyPlan(prepared.plan)) {
-    if ([...sites].some(([domain, site]) => waits(input, domain, site))) await target.retry?.()
-    return { ...prepared, published: [] }
-  }
   const published: Published[] = []
+  if (isEmptyPlan(prepared.plan) && [...sites].some(([domain, site]) => waits(input, domain, site)))
+    await target.retry?.()
   for (const { domain, changes } of prepared.plan.domains) {
     if (changes.length === 0) continue
     signal?.throwIfAborted()
@@ -83,8 +82,10 @@ export async function runSync(input: SyncInput): Promise<SyncResult> {
     published.push(done)
     report?.({ event: 'published', ...done })
   }
+  const releases = published.filter(({ isRelease }) => isRelease)
+  const isNew = (domain: Hostname) => releases.some((one) => one.domain === domain)
   await waitForNodes(
-    published.filter(({ isRelease }) => isRelease),
+    [...releases, ...listPublishedBefore(target, sites).filter(({ domain }) => !isNew(domain))],
     target,
     {
       waitFor: options.waitFor ?? 'up',
@@ -128,9 +129,6 @@ function waits({ target }: SyncInput, domain: Hostname, site: Site): boolean {
 function isLacking({ target }: SyncInput, domain: Hostname, site: Site): boolean {
   return target.lacks?.(domain) === true && isWinner(target, domain, site)
 }
-
-const isWinner = ({ state }: SyncTarget, domain: Hostname, { manifest }: Site): boolean =>
-  findRelease(state, domain)?.manifest === manifest.hash
 
 interface Prepared {
   readonly plan: SyncPlan

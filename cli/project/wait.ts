@@ -1,4 +1,4 @@
-import { type Hostname, MakiError, type OperationId, type Runtime } from '../../core/index.ts'
+import { findRelease, type Hostname, MakiError, type OperationId, type Runtime } from '../../core/index.ts'
 import type { NodeStatus } from '../../edge/index.ts'
 import type { WaitFor } from './sync-events.ts'
 import type { SyncTarget } from './sync-target.ts'
@@ -7,6 +7,8 @@ import type { SyncTarget } from './sync-target.ts'
 export interface AwaitedRelease {
   readonly domain: Hostname
   readonly operation: OperationId
+  /** It was published before: whoever serves it already is not told of, and what is newer by now is as good. */
+  readonly isOld?: boolean
 }
 
 export interface WaitOptions {
@@ -33,6 +35,7 @@ export async function waitForNodes(
   const signal = options.signal === undefined ? ended.signal : AbortSignal.any([options.signal, ended.signal])
   const told = new Set<string>()
   let missing: readonly Missing[] = []
+  let isFirst = true
   try {
     for await (const nodes of untilAborted(target.nodes(signal), signal)) {
       for (const node of nodes) {
@@ -40,10 +43,11 @@ export async function waitForNodes(
           const key = `${node.key} ${release.domain}`
           if (!told.has(key) && serves(node, release, target)) {
             told.add(key)
-            onSwitched(release.domain, node.name)
+            if (!isFirst || release.isOld !== true) onSwitched(release.domain, node.name)
           }
         }
       }
+      isFirst = false
       missing = listMissing(nodes, releases, target, waitFor)
       if (missing.length === 0) return
     }
@@ -69,7 +73,7 @@ interface Missing {
 export function listMissing(
   nodes: readonly NodeStatus[],
   releases: readonly AwaitedRelease[],
-  target: Pick<SyncTarget, 'isNewer'>,
+  target: ReleaseSight,
   waitFor: Exclude<WaitFor, 'none'>,
 ): readonly Missing[] {
   const asked = waitFor === 'all' ? nodes : nodes.filter((node) => node.up)
@@ -80,11 +84,16 @@ export function listMissing(
   })
 }
 
-function serves(node: NodeStatus, release: AwaitedRelease, target: Pick<SyncTarget, 'isNewer'>): boolean {
+/** What tells which release is the newer one. */
+type ReleaseSight = Pick<SyncTarget, 'isNewer'> & Partial<Pick<SyncTarget, 'state'>>
+
+function serves(node: NodeStatus, release: AwaitedRelease, target: ReleaseSight): boolean {
   const active = node.active[release.domain]
   if (active === undefined) return false
   // Somebody published at the same time, and the owner wants both.
   if (node.merged[release.domain]?.includes(release.operation) === true) return true
+  if (release.isOld === true && target.state !== undefined && active === findRelease(target.state, release.domain)?.id)
+    return true
   return active === release.operation || target.isNewer?.(active, release.operation) === true
 }
 

@@ -1,5 +1,6 @@
 import t from 'tap'
-import { listMissing } from '../../../cli/project/wait.ts'
+import type { SyncTarget } from '../../../cli/project/sync-target.ts'
+import { listMissing, waitForNodes } from '../../../cli/project/wait.ts'
 import type { Hostname, MemberKey, OperationId } from '../../../core/index.ts'
 import type { NodeStatus } from '../../../edge/index.ts'
 
@@ -28,4 +29,36 @@ t.test('a node that serves a release, or a merge of it with another, is not wait
   t.same(missing(node(merged, [theirs])), [{ domain, nodes: ['one'] }])
   t.same(missing(node(theirs)), [{ domain, nodes: ['one'] }])
   t.same(missing(node(undefined)), [{ domain, nodes: ['one'] }])
+})
+
+t.test('what was published before is waited for, and who serves it already is not told of', async (t) => {
+  const told: string[] = []
+  const looks = [
+    [
+      { ...node(mine), name: 'one', key: 'k1' as MemberKey },
+      { ...node(theirs), name: 'two', key: 'k2' as MemberKey },
+    ],
+    [
+      { ...node(mine), name: 'one', key: 'k1' as MemberKey },
+      { ...node(mine), name: 'two', key: 'k2' as MemberKey },
+    ],
+  ]
+  let looked = 0
+  const target = {
+    async *nodes() {
+      for (const nodes of looks) {
+        looked++
+        yield nodes
+      }
+    },
+  } as unknown as SyncTarget
+  const release = { domain, operation: mine as OperationId, isOld: true }
+  await waitForNodes([release], target, {
+    waitFor: 'all',
+    timeoutMs: 1000,
+    runtime: { after: () => () => {} },
+    onSwitched: (_, name) => told.push(name),
+  })
+  t.equal(looked, 2)
+  t.same(told, ['two'])
 })
