@@ -1,28 +1,24 @@
-import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { createSocket, type Socket } from 'node:dgram'
 import { once } from 'node:events'
 import { dlopen } from 'node:ffi'
 import { closeSync, openSync } from 'node:fs'
-import { promisify } from 'node:util'
 import { decode, encode } from 'dns-packet'
 import { hashBlob } from '../../core/index.ts'
 import { encodePack } from '../../replication/index.ts'
 import { MeshCluster, type MeshNode } from '../e2e/support/mesh-cluster.ts'
 import { Scene } from '../e2e/support/scene.ts'
-import { Child } from '../support/child.ts'
 import { addressOf, DOMAIN, domainSet, recordSet } from './changes.ts'
 import { sleep } from './cluster.ts'
+import { openPlainServer, readInMesh } from './mesh-read.ts'
 import { latencies, line, spread, title } from './report.ts'
 import { ratios, summarize } from './stats.ts'
 
-const run = promisify(execFile)
 const OPERATIONS = 200
 const PAUSE_MS = 15
 const GIVE_UP_MS = 10_000
 const BLOB_BYTES = 64 * 1024 * 1024
 const ROUNDS = Number(process.env.ROUNDS ?? 5)
-const PLAIN_PORT = 9100
 /** setns(2). */
 const CLONE_NEWNET = 0x40000000
 
@@ -65,45 +61,17 @@ async function benchBlobs(mesh: MeshCluster): Promise<void> {
   const blob = randomBytes(BLOB_BYTES)
   const hash = hashBlob(blob)
   await first.daemon.client.putBlobPack(encodePack([{ hash, sizeBytes: blob.length, chunks: [blob] }]))
-  const [program, ...args] = [...first.host.wrapper, process.execPath, '-e', PLAIN_SERVER]
-  await using server = new Child(program as string, [...args, first.address, String(PLAIN_PORT), String(BLOB_BYTES)])
-  await server.waitForLine((one) => one === 'listening')
+  await using plain = await openPlainServer(first, BLOB_BYTES)
   const times = { blobs: [] as number[], plain: [] as number[] }
   for (let round = 0; round < ROUNDS; round++) {
-    times.plain.push(await timeRead(third, `http://[${first.address}]:${PLAIN_PORT}/`))
-    times.blobs.push(await timeRead(third, `http://[${first.address}]:8282/blobs/${hash}`))
+    times.plain.push(await readInMesh(third, `http://[${first.address}]:${plain.port}/`, BLOB_BYTES))
+    times.blobs.push(await readInMesh(third, `http://[${first.address}]:8282/blobs/${hash}`, BLOB_BYTES))
   }
   const rate = (ms: readonly number[]) => spread(summarize(ms.map((one) => BLOB_BYTES / 1e3 / one)), ' MB/s')
   line('plain TCP over the mesh', rate(times.plain))
   line('a blob over the mesh', rate(times.blobs))
   line('blob / plain TCP, throughput', spread(ratios(times.plain, times.blobs)))
 }
-
-/** Milliseconds of a whole read by a program on that host. */
-async function timeRead({ host }: MeshNode, url: string): Promise<number> {
-  const [program, ...args] = [...host.wrapper, process.execPath, '-e', READER, url, String(BLOB_BYTES)]
-  return Number((await run(program as string, args)).stdout)
-}
-
-const PLAIN_SERVER = `
-const [, host, port, bytes] = process.argv
-const body = require('node:crypto').randomBytes(Number(bytes))
-const head = 'HTTP/1.1 200 OK\\r\\nContent-Length: ' + bytes + '\\r\\nConnection: close\\r\\n\\r\\n'
-require('node:net').createServer((socket) => socket.once('data', () => { socket.write(head); socket.end(body) }))
-  .listen({ host, port: Number(port) }, () => console.log('listening'))
-`
-const READER = `
-const [, url, bytes] = process.argv
-const begun = performance.now()
-require('node:http').get(url, (response) => {
-  let read = 0
-  response.on('data', (chunk) => { read += chunk.length })
-  response.on('end', () => {
-    if (response.statusCode !== 200 || read !== Number(bytes)) throw new Error(response.statusCode + ', ' + read + ' bytes')
-    console.log(performance.now() - begun)
-  })
-})
-`
 
 /** A socket of this process that speaks to the DNS of a node on its own host. */
 async function socketIn({ host }: MeshNode): Promise<Socket> {

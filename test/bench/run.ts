@@ -11,6 +11,7 @@ import { benchLocalReads } from './local-reads.ts'
 import { benchManyOperations } from './many-operations.ts'
 import { benchMemory } from './memory.ts'
 import { benchMesh } from './mesh.ts'
+import { benchMeshJoin } from './mesh-join.ts'
 import { benchPropagation } from './propagation.ts'
 import { describeMachine } from './report.ts'
 import { benchServing } from './serving.ts'
@@ -41,6 +42,7 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<void>>> = {
   transforms: benchTransforms,
   ssh: benchSsh,
   mesh: benchMesh,
+  'mesh-join': benchMeshJoin,
   soak: benchSoak,
 }
 
