@@ -61,7 +61,7 @@ async function connects(from: string, address: string, port: number, seconds = 3
 
 /** Whether an echo request (`ping-main.ts`) is answered. */
 const pings = async (from: string, address: string): Promise<boolean> =>
-  await sh('ip', 'netns', 'exec', from, 'timeout', '-s', 'KILL', '10', ...program('ping-main.ts'), address).then(
+  await sh('ip', 'netns', 'exec', from, 'timeout', '-s', 'KILL', '30', ...program('ping-main.ts'), address).then(
     () => true,
     () => false,
   )
