@@ -49,7 +49,13 @@ class Walk {
 
   /** `above` are the real paths of the folders that contain this one: a link back to one of them never ends. */
   #readFolder(path: string, source: string, above: readonly string[]): void {
-    for (const entry of this.#list(path, source)) {
+    const entries = this.#list(path, source)
+    if (isClusterFolder(entries)) {
+      if (path === '') this.#faults.push(`${this.#root} holds the keys of a cluster, and is no site`)
+      else this.#skipped.push(path)
+      return
+    }
+    for (const entry of entries) {
       const child = path === '' ? entry.name : `${path}/${entry.name}`
       if (isNeverPublished(child, entry.isDirectory()) || this.#excluded.has(join(source, entry.name))) {
         this.#skipped.push(child)
@@ -153,6 +159,12 @@ function isNeverPublished(path: string, isFolder: boolean): boolean {
   const name = path.slice(path.lastIndexOf('/') + 1)
   if (name.startsWith('.')) return name !== '.well-known'
   return name === 'node_modules' || (!isFolder && path.includes('/') && isRuleFile(path))
+}
+
+/** What `maki dev` keeps, wherever it was told to, and a profile's data folder: private keys lie in it. */
+function isClusterFolder(entries: readonly Dirent[]): boolean {
+  const names = new Set(entries.map(({ name }) => name))
+  return names.has('operator.key') || (names.has('operator') && names.has('recovery.key'))
 }
 
 function describeKind(stats: BigIntStats): string {

@@ -107,6 +107,25 @@ t.test('what is never published is left out', async (t) => {
   t.same(warnings, ['"sub/_redirects": neither published nor followed; rules stand at the top of the site'])
 })
 
+t.test('the keys of a cluster are never published, wherever they lie', async (t) => {
+  const key = {
+    'operator/operator.key': 'secret',
+    'recovery.key': 'secret',
+    'profile.toml': '',
+    'node1/keys/node.key': 'secret',
+  }
+  const under = (folder: string) =>
+    Object.fromEntries(Object.entries(key).map(([path, text]) => [`${folder}/${path}`, text]))
+  const root = await makeTree(t, {
+    'a.txt': 'a',
+    ...under('cluster'),
+    ...under('deep/cluster.old-x'),
+    'copy/operator.key': 'x',
+  })
+  t.strictSame(await pathsOf(root), ['a.txt'])
+  t.match((await faultOf(join(root, 'cluster'))).message, /holds the keys of a cluster, and is no site/)
+})
+
 t.test('links inside the site are followed', async (t) => {
   const root = await makeTree(t, { 'a.txt': 'a', 'dir/b.txt': 'b' })
   await symlink('a.txt', join(root, 'to-file'))
