@@ -37,7 +37,7 @@ export interface TestNode extends AsyncDisposable {
   /** What it tells of its log; lines are put there by tests. */
   readonly logs: LogTail
   /** Runs before a batch is stored, and after it is durable but not yet acknowledged. */
-  readonly hooks: { beforeAccept?: () => Promise<void>; afterAccept?: () => Promise<void> }
+  readonly hooks: { beforeAccept?: () => Promise<void>; afterAccept?: () => Promise<void>; afterPack?: () => void }
   /** Batches that were handed in. */
   readonly batches: number[]
   /** Overrides parts of what the node says of itself and others. */
@@ -144,7 +144,12 @@ export async function startTestNode(options: {
       stream: (hash, range) => blobs.stream(hash, range),
       missing: (hashes) => blobs.missing(hashes),
       put: (hash, bytes) => blobs.put(hash, bytes),
-      putPack: (pack) => blobs.putPack(pack),
+      async putPack(pack) {
+        const stored = await blobs.putPack(pack)
+        hooks.afterPack?.()
+        for (const listener of listeners) listener({ event: 'nodes', nodes: (await backend.status()).nodes })
+        return stored
+      },
     },
     seals: {
       async epoch() {
